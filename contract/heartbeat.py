@@ -1,0 +1,43 @@
+"""The heartbeat: how a device and its cameras are, sent every half minute and never stored as evidence."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from contract.ids import Slug
+
+
+class CameraState(StrEnum):
+    """`live`: pictures arrive; `late`: none for some seconds; `lost`: the session is down and being retried."""
+
+    LIVE = "live"
+    LATE = "late"
+    LOST = "lost"
+
+
+class CameraHealth(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    camera_id: Slug
+    state: CameraState
+    last_frame_at: AwareDatetime | None = None
+    coverage: float = Field(ge=0.0, le=1.0, description="share of the last hour (or since the start) that was seen")
+    analysed_fps: float = Field(ge=0.0)
+    dropped_frames: int = Field(ge=0, description="frames due for analysis that were dropped since the start")
+    people_count: int = Field(ge=0)
+    fault: str | None = Field(default=None, max_length=300, description="why it is not live; never a credential")
+
+
+class Heartbeat(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    device_id: Slug
+    sent_at: AwareDatetime
+    uptime_s: float = Field(ge=0.0)
+    software_version: str = Field(min_length=1, max_length=64)
+    outbox_pending: int = Field(ge=0, description="events not yet accepted by the server")
+    outbox_bytes: int = Field(ge=0)
+    last_sequence: int = Field(ge=0, description="device sequence number of the newest event; 0 before the first")
+    cameras: tuple[CameraHealth, ...] = Field(max_length=64)

@@ -1,0 +1,116 @@
+"""Reasons in words: every reason that a rule can give, with its parameters and its sentence in both languages.
+
+A reason travels as a code with numbers, so that each reader gets it in his own language and a test can tell that
+no code lacks its words. Rules may only use codes that stand here.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Language = Literal["id", "en"]
+LANGUAGES: tuple[Language, ...] = ("id", "en")
+
+REASON_WORDS: Mapping[str, Mapping[Language, str]] = MappingProxyType(
+    {
+        "stayed": {
+            "id": "berada di zona selama {dwell_s:duration}",
+            "en": "stayed in the zone for {dwell_s:duration}",
+        },
+        "stayed_over_threshold": {
+            "id": "lebih lama dari batas {threshold_s:duration}",
+            "en": "longer than the limit of {threshold_s:duration}",
+        },
+        "within_body_heights": {
+            "id": "bergerak dalam radius {radius:decimal} kali tinggi badan",
+            "en": "moved within a radius of {radius:decimal} body heights",
+        },
+        "within_metres": {
+            "id": "bergerak dalam radius {radius_m:decimal} m",
+            "en": "moved within a radius of {radius_m:decimal} m",
+        },
+        "people_over_capacity": {
+            "id": "{count:integer} orang di zona, batasnya {capacity:integer}",
+            "en": "{count:integer} people in the zone, the limit is {capacity:integer}",
+        },
+        "lasted": {
+            "id": "berlangsung selama {duration_s:duration}",
+            "en": "lasted {duration_s:duration}",
+        },
+        "left_zone": {"id": "sudah meninggalkan zona", "en": "left the zone"},
+        "below_capacity": {"id": "jumlah orang kembali di bawah batas", "en": "the count fell below the limit again"},
+        "camera_lost": {"id": "gambar kamera terputus", "en": "the camera's picture was lost"},
+        "worker_restarted": {"id": "pekerja tepi dimulai ulang", "en": "the edge worker was restarted"},
+    }
+)
+
+
+class Reason(BaseModel):
+    """Why a rule says what it says: a code of `REASON_WORDS` and the numbers of its sentence (SI units)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    params: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        words = REASON_WORDS.get(self.code)
+        if words is None:
+            raise ValueError(f"unknown reason code {self.code!r}; known: {', '.join(sorted(REASON_WORDS))}")
+        wanted = parameters_of(words["en"])
+        if set(self.params) != wanted:
+            raise ValueError(f"reason {self.code!r} takes the parameters {sorted(wanted)}, got {sorted(self.params)}")
+        return self
+
+    def text(self, language: Language) -> str:
+        """The reason as part of a sentence, numbers and durations written as the language does."""
+        return _WordsFormatter(language).vformat(REASON_WORDS[self.code][language], (), self.params)
+
+
+def parameters_of(template: str) -> set[str]:
+    """The names of the parameters in a template of `REASON_WORDS`."""
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def sentence(reasons: tuple[Reason, ...], language: Language) -> str:
+    """All reasons as one sentence, first letter capital, no full stop; empty without reasons."""
+    joined = ", ".join(reason.text(language) for reason in reasons)
+    return joined[:1].upper() + joined[1:]
+
+
+class _WordsFormatter(string.Formatter):
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        if not isinstance(value, int | float):
+            raise TypeError(f"reason parameters are numbers, got {type(value).__name__}")
+        match format_spec:
+            case "duration":
+                return format_duration(float(value), self._language)
+            case "integer":
+                return f"{value:.0f}"
+            case "decimal":
+                text = f"{value:.1f}"
+                return text.replace(".", ",") if self._language == "id" else text
+            case "percent":
+                return f"{value * 100:.0f} %"
+            case _:
+                raise ValueError(f"unknown reason format {format_spec!r}; known: duration, integer, decimal, percent")
+
+
+def format_duration(seconds: float, language: Language) -> str:
+    """`2 mnt 40 dtk` in Indonesian, `2 min 40 s` in English; hours from 60 minutes on."""
+    hour, minute, second = ("jam", "mnt", "dtk") if language == "id" else ("h", "min", "s")
+    whole = round(max(0.0, seconds))
+    if whole < 60:
+        return f"{whole} {second}"
+    if whole < 3600:
+        return f"{whole // 60} {minute}" + (f" {whole % 60} {second}" if whole % 60 else "")
+    return f"{whole // 3600} {hour}" + (f" {whole % 3600 // 60} {minute}" if whole % 3600 >= 60 else "")

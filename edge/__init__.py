@@ -1,0 +1,1 @@
+"""One box: cameras in, signed events and clips out."""

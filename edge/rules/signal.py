@@ -1,0 +1,57 @@
+"""What goes into a rule and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from contract.clock import Instant
+from contract.event import Phase, Rule, Severity
+from contract.reasons import Reason
+from edge.detections import Detections
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one camera saw at one moment: its detections, tracked, and the picture's shape.
+
+    `aspect` is the picture's width over its height, so that distances in parts of the picture can be compared across
+    and along it.
+    """
+
+    captured: Instant
+    people: Detections
+    aspect: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a rule reports. Signals of one behaviour share `key`, unique within the camera while the behaviour lasts.
+
+    `began` is when the behaviour began (the person entered), `captured` the moment of the frame on which the rule
+    decided. `track_ids` are those the signal is about, now and earlier (an episode outlives its tracks).
+    """
+
+    key: str
+    rule: Rule
+    zone_id: str
+    phase: Phase
+    severity: Severity
+    score: float
+    reasons: tuple[Reason, ...]
+    began: Instant
+    captured: Instant
+    people_count: int
+    track_ids: tuple[int, ...]
+
+
+class BehaviourRule(Protocol):
+    """One rule on one zone of one camera."""
+
+    def observe(self, observation: Observation) -> list[Signal]:
+        """Take in what was seen and say what began, continues or ended. Times must not decrease."""
+        ...
+
+    def close(self, at: Instant, reason: Reason) -> list[Signal]:
+        """End whatever is open, because the camera is lost or the worker stops, and say so."""
+        ...
