@@ -1,0 +1,47 @@
+"""Zones on a camera's picture, areas where staying is normal, and the camera's calibration."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from contract.ids import Slug
+from edge.config.hours import Hours, StrictModel
+from edge.config.rules import ZoneRules
+from edge.geometry import polygon_fault
+
+PointXyn = tuple[float, float]
+"""A point x, y in parts of the picture's width and height, origin top left."""
+
+
+def _simple(vertices: tuple[PointXyn, ...]) -> tuple[PointXyn, ...]:
+    fault = polygon_fault(vertices)
+    if fault is not None:
+        raise ValueError(fault)
+    return vertices
+
+
+PolygonXyn = Annotated[tuple[PointXyn, ...], Field(max_length=64), AfterValidator(_simple)]
+"""At least 3 and at most 64 corners in order around a polygon that does not cross itself."""
+
+
+class ExpectedDwellArea(StrictModel):
+    """A place where staying is normal (a stall, an ojek stand, a porch): loitering asks for more time there."""
+
+    name: str = Field(min_length=1, max_length=64)
+    polygon: PolygonXyn
+    hours: tuple[Hours, ...] = Field(default=(), max_length=32, description="local hours; empty: always")
+    threshold_s: float | None = Field(
+        default=None, ge=5.0, le=14_400.0, description="threshold in the area; null: no loitering alert there at all"
+    )
+
+
+class ZoneConfig(StrictModel):
+    """A polygon on the picture with its rules."""
+
+    id: Slug
+    name: str = Field(min_length=1, max_length=64)
+    polygon: PolygonXyn
+    rules: ZoneRules
+    expected_dwell: tuple[ExpectedDwellArea, ...] = Field(default=(), max_length=32)
