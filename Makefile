@@ -1,0 +1,50 @@
+# Everything a person types. Each target sets up what it needs by itself; a second call finds it done.
+SHELL := /bin/sh
+PYTHON ?= python3
+RUN := .venv/bin/python
+
+# SOURCE reaches the demo through the environment, where no other user of the machine can read it.
+export SOURCE
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help demo smoke test lint format console openapi setup-demo setup-test clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup-demo:
+	@command -v $(PYTHON) >/dev/null || { echo "set-up: $(PYTHON) is not here; Python 3.11 or newer is needed." >&2; exit 1; }
+	@$(PYTHON) -m scripts.setup demo
+
+setup-test:
+	@command -v $(PYTHON) >/dev/null || { echo "set-up: $(PYTHON) is not here; Python 3.11 or newer is needed." >&2; exit 1; }
+	@$(PYTHON) -m scripts.setup test
+
+demo: setup-demo ## Start server, simulated cameras and edge worker; SOURCE=rtsp://... or a video file: your own camera
+	@exec $(RUN) -m demo
+
+smoke: setup-demo ## The demo without a person: from camera to audit log, checked; ends within 150 s
+	@exec $(RUN) -m demo.smoke
+
+test: setup-test lint ## Every check and every test
+	@$(RUN) -m scripts.npm run check
+	@$(RUN) -m pytest -n 2 -q
+
+lint: setup-test ## Style, types and the floors of the architecture
+	@$(RUN) -m ruff check
+	@$(RUN) -m ruff format --check
+	@$(RUN) -m mypy
+	@.venv/bin/lint-imports
+
+format: setup-test ## Let ruff rewrite what it can
+	@$(RUN) -m ruff check --fix
+	@$(RUN) -m ruff format
+
+console: setup-demo ## Build the console into server/static
+
+openapi: setup-test ## Write the server's OpenAPI and the console's typed client
+	@$(RUN) -m server.cli openapi > console/openapi.json
+	@$(RUN) -m scripts.npm run generate
+
+clean: ## Remove everything that the set-up made in this checkout
+	rm -rf .venv .setup console/node_modules server/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,93 @@
+"""The Python environment `.venv`: what uv.lock says, installed by uv, which pip installs first.
+
+Bare Debian has Python without ensurepip; then pip comes out of Debian's package python3-pip-whl, unpacked without
+root, so that nothing of the system changes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from scripts.debian import download_package
+from scripts.say import MissingPrerequisiteError, attempt, run, step
+from scripts.stamps import ROOT, digest, forget, is_current, remember
+
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+UV = VENV / "bin" / "uv"
+UV_WANTED = "uv>=0.8"
+EXTRAS = ("edge", "server", "demo")
+SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def ensure_python(*, tests: bool, node_wheel: bool) -> None:
+    """Make `.venv` hold what the demo needs and, with `tests`, what the checks need.
+
+    `node_wheel` adds a Node.js from a wheel. Raises MissingPrerequisiteError.
+    """
+    locked = digest([ROOT / "uv.lock", ROOT / "pyproject.toml"], sys.version)
+    everything = f"{locked} tests"
+    wanted = everything if tests else f"{locked} node={node_wheel}"
+    works = attempt([str(PYTHON), "-c", "import pydantic"]) is None
+    if works and (is_current("python", wanted) or is_current("python", everything)):
+        return
+    forget("python")
+    _ensure_uv()
+    step(f"installing the Python packages of uv.lock into {VENV.name} (a few minutes the first time)")
+    groups = ["--group", "dev"] if tests else ["--no-dev", *(["--group", "console"] if node_wheel else [])]
+    _sync([*(word for extra in EXTRAS for word in ("--extra", extra)), *groups])
+    remember("python", wanted)
+
+
+def _ensure_uv() -> None:
+    if attempt([str(UV), "--version"]) is None and attempt([str(PYTHON), "--version"]) is None:
+        return
+    step(f"making {VENV.name} with {sys.executable} {'.'.join(map(str, sys.version_info[:3]))}")
+    if VENV.exists():
+        shutil.rmtree(VENV)
+    if attempt([sys.executable, "-c", "import ensurepip"]) is None:
+        run([sys.executable, "-m", "venv", str(VENV)], otherwise=f"python3 -m venv could not make {VENV}.")
+        _install_uv([str(PYTHON), "-m", "pip"], dict(os.environ))
+        return
+    no_venv = f"{sys.executable} lacks the module venv; install it (Debian: apt-get install python3-venv)."
+    run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], otherwise=no_venv)
+    with tempfile.TemporaryDirectory(prefix="kentongan-pip-") as scratch:
+        package = download_package("python3-pip-whl", Path(scratch))
+        run(["dpkg-deb", "-x", str(package), scratch], otherwise=f"{package.name} could not be unpacked.")
+        wheels = sorted(Path(scratch).glob("usr/share/python-wheels/pip-*.whl"))
+        if not wheels:
+            raise MissingPrerequisiteError(
+                "Python lacks ensurepip, and Debian's python3-pip-whl holds no pip; install python3-venv."
+            )
+        _install_uv([str(PYTHON), "-m", "pip"], {**os.environ, "PYTHONPATH": str(wheels[-1])})
+
+
+def _install_uv(pip: list[str], env: dict[str, str]) -> None:
+    step("installing uv, which installs the rest")
+    command = [*pip, "install", "--quiet", "--disable-pip-version-check", UV_WANTED]
+    run(command, env=env, otherwise=f"pip could not install {UV_WANTED}; is the network up?")
+
+
+def _sync(options: list[str]) -> None:
+    env = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(VENV), "UV_PYTHON_DOWNLOADS": "never", "UV_NATIVE_TLS": "true"}
+    env.pop("VIRTUAL_ENV", None)
+    if SYSTEM_CERTIFICATES.is_file():
+        env.setdefault("SSL_CERT_FILE", str(SYSTEM_CERTIFICATES))
+    command = [str(UV), "sync", "--frozen", "--no-install-project", "--no-progress", *options]
+    fault = attempt(command, cwd=ROOT, env=env)
+    if fault is None:
+        return
+    # uv fetches from where uv.lock says. Where only a mirror is reached, pip knows it; the digests stay uv.lock's.
+    step("uv could not fetch from where uv.lock says; trying the index that pip is configured for")
+    with tempfile.TemporaryDirectory(prefix="kentongan-lock-") as scratch:
+        pins = Path(scratch) / "requirements.txt"
+        export = [str(UV), "export", "--frozen", "--no-emit-project", "--output-file", str(pins), *options]
+        run(export, cwd=ROOT, env=env, otherwise="uv could not read uv.lock.")
+        if attempt([str(PYTHON), "-m", "pip", "--version"]) is not None:
+            raise MissingPrerequisiteError(f"The Python packages could not be installed; is the network up?\n{fault}")
+        install = [str(PYTHON), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(pins)]
+        run(install, otherwise=f"The Python packages could not be installed; is the network up?\n{fault}")
