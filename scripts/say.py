@@ -50,5 +50,5 @@ def attempt(command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str
         return f"  {command[0]}: {error.strerror}"
     if done.returncode == 0:
         return None
-    tail = done.stdout.strip().splitlines()[-12:]
+    tail = done.stdout.strip().splitlines()[-25:]
     return "\n".join(f"  {line}" for line in [f"{Path(command[0]).name} ended with status {done.returncode}:", *tail])
