@@ -49,7 +49,7 @@ def _ensure_uv() -> None:
     step(f"making {VENV.name} with {sys.executable} {'.'.join(map(str, sys.version_info[:3]))}")
     if VENV.exists():
         shutil.rmtree(VENV)
-    if attempt([sys.executable, "-c", "import ensurepip"]) is None:
+    if attempt([sys.executable, "-c", "import ensurepip; ensurepip.version()"]) is None:
         run([sys.executable, "-m", "venv", str(VENV)], otherwise=f"python3 -m venv could not make {VENV}.")
         _install_uv([str(PYTHON), "-m", "pip"], dict(os.environ))
         return
