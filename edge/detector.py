@@ -29,7 +29,7 @@ class Picture(Protocol):
     def height(self) -> int: ...
 
     def bgr(self, width: int, height: int) -> npt.NDArray[np.uint8]:
-        """The whole picture resized: (height, width, 3) uint8; both are even."""
+        """The whole picture resized: (height, width, 3) uint8."""
         ...
 
 
@@ -134,9 +134,8 @@ class _Fit:
     @classmethod
     def of(cls, picture_width: int, picture_height: int, spec: InputSpec) -> _Fit:
         ratio = min(spec.width / picture_width, spec.height / picture_height)
-        # Even, because the chroma planes of a frame have half its size.
-        width = min(spec.width, max(2, round(picture_width * ratio / 2) * 2))
-        height = min(spec.height, max(2, round(picture_height * ratio / 2) * 2))
+        width = min(spec.width, max(1, round(picture_width * ratio)))
+        height = min(spec.height, max(1, round(picture_height * ratio)))
         if spec.letterbox is Letterbox.TOP_LEFT:
             return cls(0, 0, width, height)
         return cls((spec.width - width) // 2, (spec.height - height) // 2, width, height)

@@ -165,8 +165,8 @@ class Manifest(_Strict):
         raise KentonganError(ErrorKind.NOT_FOUND, f"no model is called {wanted!r} in the manifest; it names: {known}")
 
 
-def load_manifest(path: Path | None = None) -> Manifest:
-    """Read a manifest: the project's own, or the one at `path`.
+def load_manifest(path: Path | None = None, weights: Path | None = None) -> Manifest:
+    """Read a manifest: the project's own, or the one at `path`; its files lie beside it, or in the folder `weights`.
 
     Raises NOT_FOUND without a file, BAD_INPUT with one line for each fault. No model file is opened.
     """
@@ -177,7 +177,7 @@ def load_manifest(path: Path | None = None) -> Manifest:
         raise KentonganError(ErrorKind.NOT_FOUND, f"there is no model manifest at {where}") from missing
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as unreadable:
         raise KentonganError(ErrorKind.BAD_INPUT, f"{where} is no readable TOML file: {unreadable}") from unreadable
-    folder = where.resolve().parent
+    folder = (weights or where.parent).resolve()
     for table in raw.get("model", []):
         if isinstance(table, dict):
             table.setdefault("folder", folder)

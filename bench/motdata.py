@@ -1,0 +1,146 @@
+"""Labelled pictures for the evaluations: MOT sequences as videos, and YOLO folders.
+
+A MOT set NAME in a folder is NAME.mp4 beside NAME/gt.txt and NAME/seqinfo.ini. The columns of gt.txt are frame, id, x,
+y, width, height, conf, class, visibility; a box with conf 0 is ignored; where a class is above 0, class 1 is a person
+and classes 2, 7, 8, 12 are regions to ignore (people on vehicles, static people, distractors, reflections), as the
+MOTChallenge evaluates. A YOLO folder has images/ and labels/ with class, cx, cy, width, height in parts; class 0 is a
+person.
+"""
+
+from __future__ import annotations
+
+import configparser
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from contract.clock import Instant
+from edge.detector import Picture
+from edge.frame import Frame
+
+FloatArray = npt.NDArray[np.float64]
+IGNORED_CLASSES = (2, 7, 8, 12)
+PERSON_CLASS = 1
+_NO_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayPicture:
+    """A decoded picture, (height, width, 3) uint8 BGR, as the detector takes it."""
+
+    pixels: npt.NDArray[np.uint8]
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    def bgr(self, width: int, height: int) -> npt.NDArray[np.uint8]:
+        shrinks = width < self.width
+        resized = cv2.resize(
+            self.pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        )
+        return np.asarray(resized, dtype=np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is in one picture: people (N, 4) x1 y1 x2 y2 in parts of the picture, their ids (N,), regions to ignore."""
+
+    boxes_xyxyn: FloatArray
+    ids: npt.NDArray[np.int64]
+    ignored_xyxyn: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSet:
+    """A set of labelled pictures. `frame_rate_hz` is 0 for pictures that do not follow one another."""
+
+    name: str
+    source: Path
+    truths: tuple[Truth, ...]
+    frame_rate_hz: float
+    aspect: float
+    images: tuple[Path, ...] = ()
+
+    def pictures(self, every: int = 1) -> Iterator[tuple[int, Picture]]:
+        """Every so-manieth picture with its index from 0; those of a video as the edge decodes them."""
+        if self.images:
+            for index in range(0, len(self.images), every):
+                yield index, _read_picture(self.images[index])
+            return
+        with av.open(self.source) as container:
+            for index, frame in enumerate(container.decode(video=0)):
+                if index >= len(self.truths):
+                    return
+                if index % every == 0:
+                    yield index, Frame.from_av(frame, _NO_TIME)
+
+
+def find_sets(folder: Path) -> list[LabelledSet]:
+    """All sets in `folder`, by name. Raises ValueError where there is none."""
+    found = [_read_mot(path.with_suffix("")) for path in sorted(folder.glob("*.mp4")) if _is_mot(path.with_suffix(""))]
+    candidates = (folder, *sorted(path for path in folder.iterdir() if path.is_dir()))
+    found.extend(_read_yolo(path) for path in candidates if (path / "images").is_dir() and (path / "labels").is_dir())
+    if not found:
+        raise ValueError(
+            f"expected NAME.mp4 beside NAME/gt.txt and NAME/seqinfo.ini, or images/ and labels/, in {folder}"
+        )
+    return found
+
+
+def _read_picture(path: Path) -> ArrayPicture:
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise ValueError(f"{path} is no picture that OpenCV can read")
+    return ArrayPicture(np.array(pixels, dtype=np.uint8, copy=None))
+
+
+def _is_mot(folder: Path) -> bool:
+    return (folder / "gt.txt").is_file() and (folder / "seqinfo.ini").is_file()
+
+
+def _read_mot(folder: Path) -> LabelledSet:
+    parser = configparser.ConfigParser()
+    parser.read(folder / "seqinfo.ini")
+    info = {key: float(parser["Sequence"][key]) for key in ("imWidth", "imHeight", "frameRate", "seqLength")}
+    size = np.array([info["imWidth"], info["imHeight"]])
+    table = np.loadtxt(folder / "gt.txt", delimiter=",", ndmin=2)
+    frame, ids, conf = table[:, 0].astype(int), table[:, 1].astype(np.int64), table[:, 6]
+    classes = table[:, 7].astype(int) if table.shape[1] > 7 else np.full(len(table), -1)
+    boxes = np.concatenate((table[:, 2:4], table[:, 2:4] + table[:, 4:6]), axis=1) / np.tile(size, 2)
+    person = (conf > 0) & ((classes <= 0) | (classes == PERSON_CLASS))
+    ignored = ((conf == 0) & ((classes <= 0) | (classes == PERSON_CLASS))) | np.isin(classes, IGNORED_CLASSES)
+    truths = []
+    for number in range(1, int(info["seqLength"]) + 1):
+        here = frame == number
+        truths.append(Truth(boxes[here & person], ids[here & person], boxes[here & ignored]))
+    return LabelledSet(
+        folder.name, folder.with_suffix(".mp4"), tuple(truths), info["frameRate"], float(size[0] / size[1])
+    )
+
+
+def _read_yolo(folder: Path) -> LabelledSet:
+    suffixes = {".jpg", ".jpeg", ".png", ".bmp"}
+    images = tuple(sorted(path for path in (folder / "images").rglob("*") if path.suffix.lower() in suffixes))
+    if not images:
+        raise ValueError(f"expected pictures in {folder / 'images'}, got none")
+    truths = []
+    for image in images:
+        labels = folder / "labels" / image.relative_to(folder / "images").with_suffix(".txt")
+        lines = labels.read_text("utf-8").split("\n") if labels.is_file() else []
+        rows = [[float(part) for part in line.split()[:5]] for line in lines if line.strip()]
+        table = np.array(rows, dtype=np.float64).reshape(-1, 5)
+        table = table[table[:, 0] == 0]
+        boxes = np.concatenate((table[:, 1:3] - table[:, 3:5] / 2, table[:, 1:3] + table[:, 3:5] / 2), axis=1)
+        truths.append(Truth(boxes, np.arange(1, len(boxes) + 1), np.empty((0, 4))))
+    return LabelledSet(folder.name, folder, tuple(truths), 0.0, 1.0, images)
