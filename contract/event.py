@@ -29,7 +29,16 @@ class Rule(StrEnum):
     """The behaviour that a rule recognises."""
 
     LOITERING = "loitering"
+    REVISIT = "revisit"
+    GROUP = "group"
+    BRIEF_CONTACT = "brief_contact"
     OCCUPANCY = "occupancy"
+    DENSITY = "density"
+    UNUSUAL_COUNT = "unusual_count"
+    GATHERING = "gathering"
+    DISPERSAL = "dispersal"
+    COUNTER_FLOW = "counter_flow"
+    RUNNING = "running"
 
 
 class Phase(StrEnum):

@@ -42,6 +42,81 @@ REASON_WORDS: Mapping[str, Mapping[Language, str]] = MappingProxyType(
             "id": "berlangsung selama {duration_s:duration}",
             "en": "lasted {duration_s:duration}",
         },
+        "outside_usual_places": {
+            "id": "di luar tempat orang biasa berhenti",
+            "en": "outside the places where people usually stay",
+        },
+        "by_night": {"id": "pada malam hari", "en": "by night"},
+        "longer_than_usual_here": {
+            "id": "lebih lama dari yang biasa di tempat dan jam ini ({usual_s:duration})",
+            "en": "longer than is usual at this place and hour ({usual_s:duration})",
+        },
+        "resident_like": {
+            "id": "tetap di tempat yang sama seperti orang yang memang di situ",
+            "en": "stays in one place like somebody who belongs there",
+        },
+        "came_back": {
+            "id": "datang {visits:integer} kali dalam {window_s:duration}",
+            "en": "came {visits:integer} times within {window_s:duration}",
+        },
+        "stayed_together_in_all": {
+            "id": "total {dwell_s:duration} di zona",
+            "en": "{dwell_s:duration} in the zone in all",
+        },
+        "group_metres": {
+            "id": "{count:integer} orang berkumpul dalam jarak {radius_m:decimal} m",
+            "en": "{count:integer} people within {radius_m:decimal} m of each other",
+        },
+        "group_body_heights": {
+            "id": "{count:integer} orang berkumpul dalam jarak {radius:decimal} kali tinggi badan",
+            "en": "{count:integer} people within {radius:decimal} body heights of each other",
+        },
+        "group_dissolved": {"id": "kelompok sudah bubar", "en": "the group parted"},
+        "short_contacts": {
+            "id": "{contacts:integer} kali dihampiri sebentar dalam {window_s:duration}",
+            "en": "{contacts:integer} short contacts within {window_s:duration}",
+        },
+        "people_per_square_metre": {
+            "id": "{density:decimal} orang per m², batasnya {limit:decimal}",
+            "en": "{density:decimal} people per m², the limit is {limit:decimal}",
+        },
+        "below_density": {
+            "id": "kepadatan kembali di bawah batas",
+            "en": "the density fell below the limit again",
+        },
+        "unusual_count": {
+            "id": "{count:integer} orang, biasanya paling banyak {usual:integer} pada jam ini",
+            "en": "{count:integer} people, usually at most {usual:integer} at this hour",
+        },
+        "usual_count_again": {"id": "jumlah orang kembali seperti biasa", "en": "the count is as usual again"},
+        "crowd_grew": {
+            "id": "dari {before:integer} menjadi {count:integer} orang dalam {window_s:duration}",
+            "en": "from {before:integer} to {count:integer} people within {window_s:duration}",
+        },
+        "closer_together": {"id": "orang-orang saling mendekat", "en": "people moved closer together"},
+        "crowd_parted": {"id": "kerumunan sudah berkurang", "en": "the crowd has thinned out"},
+        "people_ran": {
+            "id": "{count:integer} orang bergerak cepat ({speed_mps:decimal} m/dtk)",
+            "en": "{count:integer} people moved fast ({speed_mps:decimal} m/s)",
+        },
+        "people_ran_body_heights": {
+            "id": "{count:integer} orang bergerak cepat ({speed:decimal} kali tinggi badan per detik)",
+            "en": "{count:integer} people moved fast ({speed:decimal} body heights per second)",
+        },
+        "ran_apart": {"id": "menjauh ke segala arah", "en": "away from each other"},
+        "people_gone": {
+            "id": "{share:percent} orang pergi dalam {window_s:duration}",
+            "en": "{share:percent} of the people were gone within {window_s:duration}",
+        },
+        "calm_again": {"id": "gerakan kembali tenang", "en": "movement is calm again"},
+        "against_the_flow": {
+            "id": "bergerak melawan arah; hanya {share:percent} gerakan di sini ke arah itu",
+            "en": "moved against the flow; only {share:percent} of movement here goes that way",
+        },
+        "crowd_too_dense_to_count": {
+            "id": "kerumunan terlalu padat untuk dihitung satu per satu",
+            "en": "the crowd is too dense to count one by one",
+        },
         "left_zone": {"id": "sudah meninggalkan zona", "en": "left the zone"},
         "below_capacity": {"id": "jumlah orang kembali di bawah batas", "en": "the count fell below the limit again"},
         "camera_lost": {"id": "gambar kamera terputus", "en": "the camera's picture was lost"},

@@ -11,7 +11,7 @@ from edge.config.hours import StrictModel
 PointXyn = tuple[float, float]
 
 LEAST_DISTANCES = 5
-"""Four points in a plane have five degrees of freedom besides where they lie: fewer distances leave their shape open."""
+"""The shape of four points in a plane has five degrees of freedom: fewer distances leave it open."""
 
 
 class KnownDistance(StrictModel):
@@ -73,7 +73,8 @@ class CalibrationConfig(StrictModel):
             raise ValueError("distances are between ground_points, of which there are none")
         if not self.ground_points and len(self.people) < 3:
             raise ValueError(
-                f"a calibration needs 4 ground_points with distances, or at least 3 people, got {len(self.people)} people"
+                "a calibration needs 4 ground_points with distances, or at least 3 people, "
+                f"got {len(self.people)} people"
             )
         return self
 

@@ -33,7 +33,7 @@ WEEK = (Day.MON, Day.TUE, Day.WED, Day.THU, Day.FRI, Day.SAT, Day.SUN)
 
 
 def _time_of_day(value: object) -> object:
-    """YAML 1.1 reads an unquoted 22:30 as the number 1350 (base 60), minutes since midnight: take it as it was meant."""
+    """YAML 1.1 reads an unquoted 22:30 as the number 1350, minutes since midnight: take it as it was meant."""
     if isinstance(value, int):
         if isinstance(value, bool) or not 0 <= value < 24 * 60:
             raise ValueError(f"a time of day is written as 22:30, got {value}")

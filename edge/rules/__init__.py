@@ -1,1 +1,1 @@
-"""Behaviour rules: pure functions of tracks and time. They read no clock and no file."""
+"""The behaviours. A rule is a pure function of tracks and time: it reads no clock and no file."""

@@ -1,0 +1,229 @@
+"""Joins the tracks that one person leaves behind when the tracker loses and finds her again.
+
+The gates are those of `docs/behaviours.md`: a gap of at most 10 s, a distance of at most 1 m + 1.5 m/s x gap (or the
+same in body heights), a size ratio of 0.7 to 1.4. Two more keep strangers apart: who walked out of the picture does
+not come back as the next one who walks in, and nobody turns round unseen at walking speed in a short gap. Of several
+candidates the cheapest pair joins first. Nothing but place, time, size and motion is used: no appearance.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from edge.detections import Detections
+from edge.geometry import Located
+
+MAX_GAP_S = 10.0
+NEAR = 1.0
+REACH_PER_S = 1.5
+SIZE_RATIO = (0.7, 1.4)
+JUDGE_AFTER_S = 0.6
+"""A new track is judged once its motion is known; until then it is a person of its own, who may turn out to be one."""
+JUDGE_BEFORE_S = 2.0
+DIED_YOUNG_S = 0.4
+"""A track lost before it could be judged is judged by what was seen of it, so that it can link two others."""
+VELOCITY_WINDOW_S = 1.2
+WALKING = 0.5
+"""Units per second from which a velocity is trusted to say a direction."""
+OPPOSITE = -0.3
+"""Cosine of two directions below which one is the other's opposite."""
+TURN_ROUND_S = 5.0
+"""Gaps shorter than this are too short to turn round unseen and be back at walking speed."""
+PICTURE_EDGE = 0.015
+"""A box so close to the picture's edge, in parts of the picture, is cut by it."""
+VELOCITY_MEMORY_S = 2.0
+"""How long a lost person is expected to keep the velocity; people turn, so it fades."""
+
+
+@dataclass(slots=True)
+class _Sighting:
+    """Where a person was: x and y on the plane, picture_x and picture_y (of the foot) in parts of the picture."""
+
+    at_s: float
+    x: float
+    y: float
+    picture_x: float
+    picture_y: float
+
+
+_Box = tuple[float, float, float, float]
+
+
+@dataclass(slots=True)
+class _Person:
+    person_id: int
+    tracks: list[int]
+    born: _Sighting
+    born_unit: float
+    born_box: _Box
+    unit: float
+    box: _Box
+    judged: bool = False
+    recent: list[_Sighting] = field(default_factory=list)
+
+    @property
+    def seen_s(self) -> float:
+        return self.recent[-1].at_s
+
+    def see(self, sighting: _Sighting, unit: float, box: _Box) -> None:
+        self.recent.append(sighting)
+        while sighting.at_s - self.recent[0].at_s > VELOCITY_WINDOW_S and len(self.recent) > 2:
+            self.recent.pop(0)
+        self.unit = unit
+        self.box = box
+
+    def velocity(self) -> tuple[float, float]:
+        """Units per second on the plane over the last second or so; zero while unknown."""
+        first, last = self.recent[0], self.recent[-1]
+        elapsed_s = last.at_s - first.at_s
+        if elapsed_s < 0.3:
+            return 0.0, 0.0
+        return (last.x - first.x) / elapsed_s / self.unit, (last.y - first.y) / elapsed_s / self.unit
+
+    def heading_in_picture(self) -> tuple[float, float]:
+        """Body heights per second across and down the picture; zero while unknown."""
+        first, last = self.recent[0], self.recent[-1]
+        elapsed_s = last.at_s - first.at_s
+        height = max(self.box[3] - self.box[1], 1e-6)
+        if elapsed_s < 0.3:
+            return 0.0, 0.0
+        across, down = last.picture_x - first.picture_x, last.picture_y - first.picture_y
+        return across / elapsed_s / height, down / elapsed_s / height
+
+
+@dataclass(frozen=True, slots=True)
+class Stitched:
+    """person_ids: one per tracked detection, >= 1. merged: (later, earlier) person ids that proved to be one person.
+
+    gone: persons who have not been seen for longer than a gap may last, and will never be joined again.
+    """
+
+    person_ids: tuple[int, ...]
+    merged: tuple[tuple[int, int], ...]
+    gone: tuple[int, ...]
+
+
+class Stitcher:
+    """One camera's persons. Person ids count from 1, per instance, and mean nothing outside it."""
+
+    def __init__(self) -> None:
+        self._persons: dict[int, _Person] = {}
+        self._person_of_track: dict[int, int] = {}
+        self._next_id = 1
+
+    def observe(self, at_s: float, people: Detections, located: Located) -> Stitched:
+        """Take in the tracked people of one moment (every one with a track id >= 1); times must not decrease."""
+        gone = self._forget(at_s)
+        feet = people.foot_points_xyn.tolist()
+        boxes = people.boxes_xyxyn.tolist()
+        person_ids = []
+        for index, track_id in enumerate(people.track_ids.tolist()):
+            sighting = _Sighting(at_s, *located.positions[index].tolist(), *feet[index])
+            unit = float(located.unit_lengths[index])
+            left, top, right, bottom = boxes[index]
+            box = (left, top, right, bottom)
+            person = self._persons.get(self._person_of_track.get(track_id, 0))
+            if person is None or (person.recent and person.seen_s == at_s):
+                person = self._new(track_id, sighting, unit, box)
+            person.see(sighting, unit, box)
+            person_ids.append(person.person_id)
+        merged = self._judge(at_s)
+        renamed = dict(merged)
+        return Stitched(tuple(renamed.get(one, one) for one in person_ids), tuple(merged), gone)
+
+    def reset(self) -> None:
+        """Forget everybody, because the picture was lost; the numbers go on, so that none is used twice."""
+        self._persons.clear()
+        self._person_of_track.clear()
+
+    def _new(self, track_id: int, sighting: _Sighting, unit: float, box: _Box) -> _Person:
+        """A person for a track that is new, or whose person is already seen in this moment under another track."""
+        person = _Person(self._next_id, [track_id], sighting, unit, box, unit, box)
+        self._next_id += 1
+        self._persons[person.person_id] = person
+        self._person_of_track[track_id] = person.person_id
+        return person
+
+    def _forget(self, at_s: float) -> tuple[int, ...]:
+        gone = tuple(one.person_id for one in self._persons.values() if at_s - one.seen_s > MAX_GAP_S)
+        for person_id in gone:
+            for track_id in self._persons.pop(person_id).tracks:
+                if self._person_of_track.get(track_id) == person_id:
+                    del self._person_of_track[track_id]
+        return gone
+
+    def _judge(self, at_s: float) -> list[tuple[int, int]]:
+        """Decide about the new persons whose motion is known by now: who of them was here before under another id?"""
+        due = [one for one in self._persons.values() if not one.judged and _due(one, at_s)]
+        if not due:
+            return []
+        lost = [one for one in self._persons.values() if one.seen_s < at_s]
+        pairs = [
+            (cost, new.person_id, old.person_id)
+            for new in due
+            for old in lost
+            if old is not new and (cost := _join_cost(old, new)) is not None
+        ]
+        merged: list[tuple[int, int]] = []
+        taken: set[int] = set()
+        for _, new_id, old_id in sorted(pairs):
+            if new_id not in taken and old_id not in taken:
+                taken |= {new_id, old_id}
+                self._merge(self._persons[new_id], self._persons[old_id])
+                merged.append((new_id, old_id))
+        for one in due:
+            one.judged = True
+        return merged
+
+    def _merge(self, new: _Person, old: _Person) -> None:
+        old.tracks.extend(new.tracks)
+        for track_id in new.tracks:
+            self._person_of_track[track_id] = old.person_id
+        old.recent, old.unit, old.box = new.recent, new.unit, new.box
+        del self._persons[new.person_id]
+
+
+def _due(one: _Person, at_s: float) -> bool:
+    if one.seen_s < at_s:
+        return at_s - one.seen_s >= DIED_YOUNG_S
+    age_s = at_s - one.born.at_s
+    return (age_s >= JUDGE_AFTER_S and len(one.recent) >= 3) or age_s >= JUDGE_BEFORE_S
+
+
+def _join_cost(old: _Person, new: _Person) -> float | None:
+    """How badly `new` continues `old`, 0 best; None if it cannot."""
+    gap_s = new.born.at_s - old.seen_s
+    if not 0.0 < gap_s <= MAX_GAP_S or _left_picture(old, gap_s):
+        return None
+    old_height, new_height = old.box[3] - old.box[1], new.born_box[3] - new.born_box[1]
+    if not SIZE_RATIO[0] <= new_height / max(old_height, 1e-6) <= SIZE_RATIO[1]:
+        return None
+    unit = (old.unit + new.born_unit) / 2
+    last = old.recent[-1]
+    across, along = (new.born.x - last.x) / unit, (new.born.y - last.y) / unit
+    reach = NEAR + REACH_PER_S * gap_s
+    if math.hypot(across, along) > reach:
+        return None
+    (old_vx, old_vy), (new_vx, new_vy) = old.velocity(), new.velocity()
+    speeds = math.hypot(old_vx, old_vy), math.hypot(new_vx, new_vy)
+    both_walk = min(speeds) > WALKING and gap_s < TURN_ROUND_S
+    if both_walk and (old_vx * new_vx + old_vy * new_vy) / (speeds[0] * speeds[1]) < OPPOSITE:
+        return None
+    coasting_s = VELOCITY_MEMORY_S * (1.0 - math.exp(-gap_s / VELOCITY_MEMORY_S))
+    off = math.hypot(across - old_vx * coasting_s, along - old_vy * coasting_s)
+    veer = math.hypot(new_vx - old_vx, new_vy - old_vy)
+    return off / reach + 0.3 * min(veer, 3.0)
+
+
+def _left_picture(one: _Person, gap_s: float) -> bool:
+    """Whether somebody was last seen at the picture's edge on the way out, and so is elsewhere by now."""
+    across, down = one.heading_in_picture()
+    if math.hypot(across, down) < WALKING / 2 or gap_s < 0.5:
+        return False
+    left, _, right, bottom = one.box
+    return (
+        (left <= PICTURE_EDGE and across < -WALKING / 2)
+        or (right >= 1.0 - PICTURE_EDGE and across > WALKING / 2)
+        or (bottom >= 1.0 - PICTURE_EDGE and down > WALKING / 2)
+    )

@@ -1,0 +1,118 @@
+"""What the rules of a zone share: the moment they are shown, and the reporter that keeps their signals in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from contract.clock import Instant
+from contract.event import Phase, Rule
+from contract.reasons import Reason
+from edge.config.hours import CalendarConfig, Hours
+from edge.config.rules import RuleConfig
+from edge.presence.episodes import Presence
+from edge.presence.stitch import MAX_GAP_S
+from edge.rules.signal import Signal
+
+UNSEEN_AFTER_S = MAX_GAP_S
+"""A pause between observations after which nothing is assumed about the time in between: every delay starts anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneMoment:
+    """One zone at one moment, as its rules see it. `local` is the camera's local time; `metric`: units are metres."""
+
+    at: Instant
+    local: datetime
+    presence: Presence
+    metric: bool
+
+
+class ZoneRule(Protocol):
+    """One rule on one zone: a pure function of moments and its own memory of them."""
+
+    def observe(self, moment: ZoneMoment) -> list[Signal]:
+        """Take in the zone's next moment and say what began, continues or ended. Times never decrease."""
+        ...
+
+    def close(self, at: Instant, reason: Reason) -> list[Signal]:
+        """End whatever is open, because the camera is lost or the worker stops, and say so."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a rule found when it fires."""
+
+    began: Instant
+    score: float
+    reasons: tuple[Reason, ...]
+    people_count: int
+    track_ids: tuple[int, ...]
+
+
+class Reporter:
+    """Turns findings into signals: `began` once, then `ended` once, each key unique while its behaviour lasts.
+
+    It also holds what every rule obeys: the hours in which it may begin and the cool-down after it ended.
+    """
+
+    def __init__(self, rule: Rule, zone_id: str, config: RuleConfig, calendar: CalendarConfig) -> None:
+        self._rule = rule
+        self._zone_id = zone_id
+        self._config = config
+        self._calendar = calendar
+        self._open: dict[str, Signal] = {}
+        self._count = 0
+        self._ended_s: float | None = None
+
+    @property
+    def open_keys(self) -> tuple[str, ...]:
+        return tuple(self._open)
+
+    def may_begin(self, moment: ZoneMoment) -> bool:
+        """Whether the rule is in its hours and out of its cool-down."""
+        cooled = self._ended_s is None or moment.at.mono_s - self._ended_s >= self._config.cooldown_s
+        return cooled and within(self._config.active, moment.local, self._calendar)
+
+    def begin(self, at: Instant, findings: Findings) -> Signal:
+        self._count += 1
+        signal = Signal(
+            key=f"{self._zone_id}/{self._rule.value}/{self._count}",
+            rule=self._rule,
+            zone_id=self._zone_id,
+            phase=Phase.BEGAN,
+            severity=self._config.severity,
+            score=min(1.0, max(0.0, findings.score)),
+            reasons=findings.reasons,
+            began=findings.began,
+            captured=at,
+            people_count=findings.people_count,
+            track_ids=findings.track_ids,
+        )
+        self._open[signal.key] = signal
+        return signal
+
+    def update(self, key: str, *, people_count: int, track_ids: Iterable[int]) -> None:
+        """Note what the last word about `key` shall carry: the highest count and every track that took part."""
+        known = self._open[key]
+        joined = dict.fromkeys((*known.track_ids, *track_ids))
+        self._open[key] = replace(known, people_count=max(known.people_count, people_count), track_ids=tuple(joined))
+
+    def end(self, key: str, at: Instant, reasons: tuple[Reason, ...]) -> Signal:
+        self._ended_s = at.mono_s
+        return replace(self._open.pop(key), phase=Phase.ENDED, captured=at, reasons=reasons)
+
+    def close(self, at: Instant, reason: Reason) -> list[Signal]:
+        return [self.end(key, at, (reason,)) for key in self.open_keys]
+
+
+def within(hours: tuple[Hours, ...], local: datetime, calendar: CalendarConfig) -> bool:
+    """Whether a local time lies in any of the hours; no hours at all mean always."""
+    return not hours or any(one.contain(local, calendar) for one in hours)
+
+
+def lasted(seconds: float) -> Reason:
+    return Reason(code="lasted", params={"duration_s": max(0.0, seconds)})

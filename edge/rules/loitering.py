@@ -1,0 +1,167 @@
+"""Loitering: one person stays in the zone, close to one spot, longer than is usual there. Once per stay."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from contract.clock import Instant
+from contract.event import Rule
+from contract.reasons import Reason
+from edge.config.hours import CalendarConfig
+from edge.config.rules import LoiteringConfig
+from edge.config.zones import ExpectedDwellArea, ZoneConfig
+from edge.geometry import Polygon
+from edge.presence.episodes import Episode
+from edge.rules.base import Findings, Reporter, ZoneMoment, within
+from edge.rules.confinement import Confinement, measure
+from edge.rules.signal import Signal
+
+JUDGE_EVERY_S = 1.0
+RESIDENT_RADIUS = 1.0
+"""Units around a resident-like stay in which the next stay is taken for the same one."""
+RESIDENT_MEMORY_S = 600.0
+"""How long an empty spot keeps its resident: a vendor who went for water is no news when he comes back."""
+
+
+@dataclass(slots=True)
+class _Spot:
+    """A place that somebody has held for so long that he belongs there."""
+
+    x: float
+    y: float
+    unit: float
+    held_s: float
+
+    def covers(self, episode: Episode) -> bool:
+        away = math.hypot(episode.position[0] - self.x, episode.position[1] - self.y)
+        return away <= RESIDENT_RADIUS * (self.unit + episode.unit) / 2
+
+
+@dataclass(slots=True)
+class _Stay:
+    """What the rule remembers of an open episode."""
+
+    key: str | None = None
+    judged_s: float = -math.inf
+    resident: bool = False
+
+
+class LoiteringRule:
+    """See `docs/behaviours.md`, Loitering."""
+
+    def __init__(self, zone: ZoneConfig, config: LoiteringConfig, calendar: CalendarConfig) -> None:
+        self._config = config
+        self._calendar = calendar
+        self._areas = [(area, Polygon.of(area.polygon)) for area in zone.expected_dwell]
+        self._reporter = Reporter(Rule.LOITERING, zone.id, config, calendar)
+        self._stays: dict[int, _Stay] = {}
+        self._spots: list[_Spot] = []
+
+    def observe(self, moment: ZoneMoment) -> list[Signal]:
+        signals = [signal for episode in moment.presence.left for signal in self._leave(episode, moment.at)]
+        self._spots = [spot for spot in self._spots if moment.at.mono_s - spot.held_s <= RESIDENT_MEMORY_S]
+        known = {}
+        for episode in moment.presence.open:
+            stay = known[episode.person_id] = self._stays.get(episode.person_id) or _Stay()
+            signals.extend(self._judge(episode, stay, moment))
+        self._stays = known
+        return signals
+
+    def close(self, at: Instant, reason: Reason) -> list[Signal]:
+        self._stays.clear()
+        return self._reporter.close(at, reason)
+
+    def _leave(self, episode: Episode, at: Instant) -> list[Signal]:
+        stay = self._stays.pop(episode.person_id, None)
+        if stay is None or stay.key is None:
+            return []
+        self._reporter.update(stay.key, people_count=1, track_ids=episode.track_ids)
+        return [self._reporter.end(stay.key, at, (_stayed(episode), Reason(code="left_zone")))]
+
+    def _judge(self, episode: Episode, stay: _Stay, moment: ZoneMoment) -> list[Signal]:
+        now_s = moment.at.mono_s
+        if stay.resident:
+            self._hold_spot(episode, now_s)
+            return []
+        if stay.key is not None:
+            return self._grow_resident(episode, stay, moment.at)
+        if now_s - stay.judged_s < JUDGE_EVERY_S:
+            return []
+        threshold_s = self._threshold_s(episode, moment)
+        if threshold_s is None or episode.dwell_s < threshold_s or not self._reporter.may_begin(moment):
+            return []
+        stay.judged_s = now_s
+        if any(spot.covers(episode) for spot in self._spots):
+            stay.resident = True
+            return []
+        confinement = measure(*episode.path.in_units())
+        score = score_of(confinement)
+        if score < self._config.min_score or self._is_static(episode):
+            return []
+        reasons = (_stayed(episode), _within(confinement, metric=moment.metric), _over(threshold_s))
+        findings = Findings(episode.entered, score, reasons, 1, tuple(episode.track_ids))
+        signal = self._reporter.begin(moment.at, findings)
+        stay.key = signal.key
+        return [signal]
+
+    def _grow_resident(self, episode: Episode, stay: _Stay, at: Instant) -> list[Signal]:
+        if stay.key is None or episode.dwell_s < self._config.resident_after_s:
+            return []
+        self._reporter.update(stay.key, people_count=1, track_ids=episode.track_ids)
+        ended = self._reporter.end(stay.key, at, (_stayed(episode), Reason(code="resident_like")))
+        stay.key, stay.resident = None, True
+        self._hold_spot(episode, at.mono_s)
+        return [ended]
+
+    def _hold_spot(self, episode: Episode, now_s: float) -> None:
+        for spot in self._spots:
+            if spot.covers(episode):
+                spot.held_s = now_s
+                return
+        self._spots.append(_Spot(*episode.position, episode.unit, now_s))
+
+    def _is_static(self, episode: Episode) -> bool:
+        sway = episode.sway.amount()
+        return sway is not None and sway < self._config.min_sway
+
+    def _threshold_s(self, episode: Episode, moment: ZoneMoment) -> float | None:
+        """Seconds that this person may stay here and now; None if staying is normal here."""
+        area = self._area(episode, moment)
+        if area is not None:
+            return area.threshold_s
+        return threshold_s(self._config, moment, self._calendar)
+
+    def _area(self, episode: Episode, moment: ZoneMoment) -> ExpectedDwellArea | None:
+        for area, polygon in self._areas:
+            if within(area.hours, moment.local, self._calendar) and polygon.contains([episode.foot_xyn])[0]:
+                return area
+        return None
+
+
+def threshold_s(config: LoiteringConfig, moment: ZoneMoment, calendar: CalendarConfig) -> float:
+    """The configured threshold at a moment, seconds."""
+    for hours in config.hours:
+        if hours.contain(moment.local, calendar):
+            return hours.threshold_s
+    return config.night_s if config.night.contain(moment.local, calendar) else config.day_s
+
+
+def score_of(confinement: Confinement) -> float:
+    """0..1: how much the path looks like staying rather than like passing through."""
+    return confinement.share
+
+
+def _stayed(episode: Episode) -> Reason:
+    return Reason(code="stayed", params={"dwell_s": episode.dwell_s})
+
+
+def _over(limit_s: float) -> Reason:
+    return Reason(code="stayed_over_threshold", params={"threshold_s": limit_s})
+
+
+def _within(confinement: Confinement, *, metric: bool) -> Reason:
+    radius = max(0.1, confinement.radius)
+    if metric:
+        return Reason(code="within_metres", params={"radius_m": radius})
+    return Reason(code="within_body_heights", params={"radius": radius})
