@@ -1,0 +1,150 @@
+"""The device's whole configuration, as one frozen value."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, ByteSize, Field, SecretStr, ValidationInfo, field_validator, model_validator
+
+from contract.ids import Slug
+from edge.config.camera import CameraConfig, refuse_duplicate_ids
+from edge.config.credentials import TokenFile, TokenVariable, surroundings_of
+from edge.config.hours import CalendarConfig, StrictModel
+
+MIB = 1 << 20
+RING_MARGIN_S = 10.0
+"""The ring must reach back beyond `before_s`, to the keyframe before it, and wait out `after_s`."""
+
+
+def _from_config_folder(path: Path, info: ValidationInfo) -> Path:
+    return surroundings_of(info).folder / path
+
+
+ConfigPath = Annotated[Path, AfterValidator(_from_config_folder)]
+"""A path; a relative one starts at the folder of the configuration file."""
+
+
+class ServerConfig(StrictModel):
+    """The central server and how this device shows who it is."""
+
+    url: str = Field(max_length=2000, description="https://host[:port], without a path")
+    token_file: TokenFile | None = None
+    token_env: TokenVariable | None = None
+    ca_file: ConfigPath | None = Field(default=None, description="certificates to trust instead of the system's")
+    allow_plain_http: bool = Field(default=False, description="accept http:// to another machine")
+    connect_timeout_s: float = Field(default=10.0, ge=1.0, le=120.0)
+    reply_timeout_s: float = Field(default=60.0, ge=1.0, le=600.0, description="silence after which a request failed")
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if (self.token_file is None) == (self.token_env is None):
+            raise ValueError("the device token comes from either token_file or token_env, and not both")
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"https", "http"} or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("server.url must look like https://host[:port]")
+        if "@" in parts.netloc:
+            raise ValueError("server.url must carry no log-in; the token comes from token_file or token_env")
+        if parts.scheme == "http" and not self.allow_plain_http and not _is_loopback(parts.hostname):
+            raise ValueError("http:// would send the token in the clear: use https:// or set allow_plain_http: true")
+        return self
+
+    @property
+    def token(self) -> SecretStr:
+        """The device token."""
+        token = self.token_file or self.token_env
+        if token is None:  # pragma: no cover - _safe has seen to it
+            raise AssertionError("a server without a token was constructed")
+        return token
+
+
+class ClipConfig(StrictModel):
+    """What a clip covers, and how much compressed video each camera keeps in memory for it."""
+
+    before_s: float = Field(default=10.0, ge=2.0, le=60.0, description="seconds before the rule fired")
+    after_s: float = Field(default=10.0, ge=2.0, le=60.0, description="seconds after it")
+    ring_s: float = Field(default=60.0, ge=10.0, le=600.0)
+    ring_bytes: ByteSize = Field(default=ByteSize(64 * MIB), ge=4 * MIB, le=2048 * MIB)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        needed_s = self.before_s + self.after_s + RING_MARGIN_S
+        if self.ring_s < needed_s:
+            raise ValueError(
+                f"ring_s must be at least before_s + after_s + {RING_MARGIN_S:g} = {needed_s:g}, got {self.ring_s:g}"
+            )
+        return self
+
+
+class DetectorConfig(StrictModel):
+    """Which person detector runs, and on how many threads."""
+
+    model: str | None = Field(default=None, min_length=1, max_length=64, description="null: the manifest's default")
+    manifest: ConfigPath | None = Field(default=None, description="null: the manifest that came with the software")
+    threads: int = Field(default=1, ge=1, le=64)
+
+
+class OutboxConfig(StrictModel):
+    """How much disk the outbox may take, and how long pictures stay on the box after the server took them."""
+
+    quota_bytes: ByteSize = Field(default=ByteSize(2048 * MIB), ge=16 * MIB)
+    keep_sent_s: float = Field(default=72 * 3600.0, ge=0.0, le=72 * 3600.0)
+    keep_free_bytes: ByteSize = Field(default=ByteSize(64 * MIB), ge=0, description="left free on the disk")
+
+
+class MetricsConfig(StrictModel):
+    """Where Prometheus reads this device's metrics: a loopback address, because nothing here asks who reads."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=9464, ge=0, le=65_535, description="0: any free port")
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, host: str) -> str:
+        if not _is_loopback(host):
+            raise ValueError(f"metrics are served without a log-in, so only on a loopback address, got {host}")
+        return host
+
+
+class DeviceConfig(StrictModel):
+    """One edge device: its server, its cameras, its disk. Log-ins and token are never shown nor serialised."""
+
+    device_id: Slug
+    server: ServerConfig
+    data_dir: ConfigPath
+    cameras: tuple[CameraConfig, ...] = Field(min_length=1, max_length=64)
+    calendar: CalendarConfig = CalendarConfig()
+    clip: ClipConfig = ClipConfig()
+    detector: DetectorConfig = DetectorConfig()
+    outbox: OutboxConfig = OutboxConfig()
+    heartbeat_s: float = Field(default=30.0, ge=5.0, le=600.0)
+    metrics: MetricsConfig | None = Field(default=MetricsConfig(), description="null: none are served")
+
+    @model_validator(mode="after")
+    def _distinct_cameras(self) -> Self:
+        refuse_duplicate_ids("camera", self.cameras)
+        return self
+
+    @property
+    def config_sha256(self) -> str:
+        """The digest of everything in effect, defaults included and secrets left out.
+
+        Files that say the same have the same digest, whatever they look like; a new password changes nothing.
+        """
+        canonical = json.dumps(
+            self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
