@@ -2,3 +2,5 @@
 
 Small, frozen, versioned, no I/O. `edge` and `server` both import it and never each other.
 """
+
+__version__ = "0.1.0"

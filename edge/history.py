@@ -1,0 +1,55 @@
+"""Where the tracked people of one camera were in the last minute or two, for the boxes that go into events."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from contract.event import BoxXyxyn, TimedBox, TrackSummary
+from edge.detections import Detections
+
+MAX_BOXES_PER_TRACK = 600
+MAX_TRACKS = 200
+
+
+class TrackHistory:
+    """A bounded memory of tracked boxes: forgets what is older than `keep_s` seconds before the newest observation."""
+
+    def __init__(self, keep_s: float) -> None:
+        if not keep_s > 0:
+            raise ValueError(f"keep_s must be positive seconds, got {keep_s}")
+        self._keep_s = keep_s
+        self._boxes: dict[int, deque[tuple[float, BoxXyxyn]]] = {}
+
+    def add(self, at_mono_s: float, people: Detections) -> None:
+        """Remember the confirmed tracks of one frame. Boxes are cut at the picture's edge."""
+        tracked = people.tracked
+        for track_id, box in zip(tracked.track_ids.tolist(), tracked.boxes_xyxyn.tolist(), strict=True):
+            x1, y1, x2, y2 = (round(min(1.0, max(0.0, part)), 4) for part in box)
+            if x1 < x2 and y1 < y2:
+                boxes = self._boxes.setdefault(track_id, deque(maxlen=MAX_BOXES_PER_TRACK))
+                boxes.append((at_mono_s, (x1, y1, x2, y2)))
+        oldest_mono_s = at_mono_s - self._keep_s
+        for track_id in [track_id for track_id, boxes in self._boxes.items() if boxes[-1][0] < oldest_mono_s]:
+            del self._boxes[track_id]
+        for boxes in self._boxes.values():
+            while boxes[0][0] < oldest_mono_s:
+                boxes.popleft()
+
+    def summaries(
+        self, track_ids: Iterable[int], *, origin_mono_s: float, since_mono_s: float, until_mono_s: float
+    ) -> tuple[TrackSummary, ...]:
+        """The remembered boxes of these tracks between two moments, timed from `origin_mono_s`.
+
+        Tracks of which nothing is remembered are left out.
+        """
+        found = []
+        for track_id in dict.fromkeys(track_ids):
+            boxes = tuple(
+                TimedBox(offset_s=round(at_s - origin_mono_s, 3), box=box)
+                for at_s, box in self._boxes.get(track_id, ())
+                if since_mono_s <= at_s <= until_mono_s
+            )
+            if boxes:
+                found.append(TrackSummary(track_id=track_id, boxes=boxes))
+        return tuple(found[:MAX_TRACKS])
