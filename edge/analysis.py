@@ -71,7 +71,7 @@ class CameraAnalysis:
         return self._latest
 
     def analyse(self, frame: Frame) -> None:
-        """Take in the camera's next frame. One that is older than the last (a late one after a reconnect) is left out."""
+        """Take in the camera's next frame; one that is older than the last (late after a reconnect) is left out."""
         at = frame.captured
         if self._latest is not None and at.mono_s <= self._latest.mono_s:
             return

@@ -1,0 +1,98 @@
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from contract.clock import ManualClock
+from contract.event import Event, EventData, Phase, Rule, Severity
+from contract.ids import UuidV7Factory
+from edge import drafts
+from edge.drafts import Draft, DraftQueue
+from edge.outbox import Attachment, Outbox, OutboxFullError
+
+NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
+
+
+class FullDisk:
+    """An outbox whose disk is full until `room` is true: the one thing here that cannot be made in a test's folder."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
+        self.room = False
+
+    def commit(self, build: Callable[[int], EventData], attachments: Sequence[Attachment] = ()) -> Event:
+        if not self.room:
+            raise OutboxFullError("no room")
+        return self.outbox.commit(build, attachments)
+
+
+def draft(new_id: Callable[[], UUID], people_count: int) -> Draft:
+    def build(sequence: int) -> EventData:
+        return EventData(
+            signal_id=new_id(),
+            device_id="box-1",
+            device_sequence=sequence,
+            kampung_id="melati",
+            camera_id="gate",
+            zone_id="post",
+            rule=Rule.OCCUPANCY,
+            phase=Phase.BEGAN,
+            severity=Severity.NOTICE,
+            score=0.5,
+            reasons=(),
+            began_at=NOW,
+            captured_at=NOW,
+            time_uncertainty_s=0.1,
+            people_count=people_count,
+            zone_polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)),
+            model_sha256="0" * 64,
+            config_sha256="1" * 64,
+            software_version="0",
+        )
+
+    return Draft(build)
+
+
+def stored_counts(folder: Path) -> list[int]:
+    with sqlite3.connect(folder / "outbox.sqlite3") as connection:
+        rows = connection.execute("SELECT body FROM events ORDER BY sequence").fetchall()
+    connection.close()
+    return [Event.model_validate_json(body).data.people_count for (body,) in rows]
+
+
+def test_events_wait_in_order_while_the_disk_is_full_and_none_is_lost(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    new_id = UuidV7Factory(clock)
+    outbox = Outbox(tmp_path / "outbox.sqlite3", quota_bytes=1 << 30, clock=clock, new_id=new_id)
+    disk = FullDisk(outbox)
+    queue = DraftQueue(disk)
+    for count in range(5):
+        queue.submit(draft(new_id, count))
+    assert queue.flush() == 5
+    disk.room = True
+    queue.submit(draft(new_id, 5))
+    assert queue.flush() == 0
+    outbox.close()
+    assert stored_counts(tmp_path) == [0, 1, 2, 3, 4, 5]
+    assert queue.lost == 0
+
+
+def test_a_disk_that_stays_full_costs_the_oldest_events_and_the_loss_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "MAX_WAITING", 3)
+    clock = ManualClock(NOW)
+    new_id = UuidV7Factory(clock)
+    outbox = Outbox(tmp_path / "outbox.sqlite3", quota_bytes=1 << 30, clock=clock, new_id=new_id)
+    disk = FullDisk(outbox)
+    queue = DraftQueue(disk)
+    for count in range(5):
+        queue.submit(draft(new_id, count))
+    disk.room = True
+    assert queue.flush() == 0
+    outbox.close()
+    assert stored_counts(tmp_path) == [2, 3, 4]
+    assert queue.lost == 2
