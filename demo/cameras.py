@@ -16,6 +16,7 @@ import json
 import signal
 import socket
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from aio_rtsp_toolkit import server as rtsp
@@ -33,13 +34,16 @@ class _StandardErrorLog:
 
     def info(self, message: str) -> None:
         if "rtcp" not in message:
-            print("info", message, file=sys.stderr, flush=True)
+            self._write("info", message)
 
     def warning(self, message: str) -> None:
-        print("warning", message, file=sys.stderr, flush=True)
+        self._write("warning", message)
 
     def error(self, message: str) -> None:
-        print("error", message, file=sys.stderr, flush=True)
+        self._write("error", message)
+
+    def _write(self, level: str, message: str) -> None:
+        print(datetime.now(UTC).isoformat(), level, message, file=sys.stderr, flush=True)
 
 
 def camera_url(port: int, file: Path) -> str:

@@ -1,0 +1,104 @@
+"""`make demo`: everything at once, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from demo.sources import fault_of, own_source
+from demo.stack import USUAL_PORT, ChildDiedError, Stack, free_port
+from scripts.say import MissingPrerequisiteError
+
+if TYPE_CHECKING:
+    from demo.sources import OwnSource
+
+WATCH_EVERY_S = 0.5
+
+
+class _StoppedError(BaseException):
+    """The demo was asked to end."""
+
+
+def state_folder(source: OwnSource | None) -> Path:
+    """Where the demo keeps its data between runs: in the user's state folder, own cameras apart from simulated ones."""
+    states = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return states / "kentongan-demo" / ("simulated" if source is None else "own-camera")
+
+
+def main() -> int:
+    """Run the demo until SIGINT, SIGTERM or SIGHUP. The process's exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stopped)
+    try:
+        told = os.environ.get("SOURCE", "").strip()
+        source = own_source(told) if told else None
+        with Stack(state_folder(source), source=source) as stack:
+            _run(stack, source)
+    except _StoppedError:
+        print("\nEverything is stopped. The next start goes on with the stored alerts.", flush=True)
+        return 0
+    except (MissingPrerequisiteError, ChildDiedError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(stack: Stack, source: OwnSource | None) -> None:
+    try:
+        port = free_port(USUAL_PORT)
+        if port != USUAL_PORT:
+            print(f"Port {USUAL_PORT} is taken; the console is on {port} instead.", flush=True)
+        print("Starting server, cameras and edge worker ...", flush=True)
+        stack.start_server(port)
+        stack.start_cameras_and_edge()
+        _greet(stack, source)
+        while True:
+            stack.check()
+            time.sleep(WATCH_EVERY_S)
+    except _StoppedError:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        print("\nStopping ...", flush=True)
+        raise
+
+
+def _greet(stack: Stack, source: OwnSource | None) -> None:
+    width = max(len(account.title) for account in stack.accounts)
+    rows = [
+        "",
+        "Kentongan is running.",
+        "",
+        f"  {'Console':<{width}}  {stack.address}/",
+        *(f"  {account.title:<{width}}  {account.username}   {account.password}" for account in stack.accounts),
+        "",
+        *_about_cameras(stack, source, width),
+        f"  {'Data and logs':<{width}}  {stack.state} (delete it to begin anew)",
+        "",
+        "Ctrl-C stops everything.",
+        "",
+    ]
+    print("\n".join(rows), flush=True)
+
+
+def _about_cameras(stack: Stack, source: OwnSource | None, width: int) -> list[str]:
+    if source is None:
+        names: dict[str, list[str]] = {}
+        for camera in stack.cameras:
+            names.setdefault(camera.kampung.name, []).append(camera.name)
+        lines = [f"  {kampung:<{width}}  {', '.join(cameras)}" for kampung, cameras in names.items()]
+        return [*lines, "", "The first alerts come within a minute; the operator's page shows them by itself.", ""]
+    fault = fault_of(source)
+    state = "" if fault is None else f"\n  It gives no picture now ({fault}); Kentongan keeps trying."
+    return [f"  {stack.cameras[0].kampung.name:<{width}}  {source.shown}{state}", ""]
+
+
+def _stopped(*_: object) -> NoReturn:
+    raise _StoppedError
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Where the demo's pictures come from: the simulated cameras, or the one that the user names with SOURCE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import av
+from av.error import FFmpegError
+
+from scripts.say import MissingPrerequisiteError
+
+PROBE_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSource:
+    """The user's own camera or file. `url` may carry a log-in and is never shown; `shown` is."""
+
+    url: str
+    shown: str
+
+    def __repr__(self) -> str:
+        return f"OwnSource({self.shown})"
+
+
+def own_source(told: str) -> OwnSource:
+    """What SOURCE names. Raises MissingPrerequisiteError, in one sentence, when it cannot be a source."""
+    if told.startswith(("rtsp://", "rtsps://")):
+        try:
+            parts = urlsplit(told)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        if host is None:
+            raise MissingPrerequisiteError(
+                "SOURCE must look like rtsp://user:password@host:port/path; in the password write @ as %40, : as %3A "
+                "and / as %2F."
+            )
+        return OwnSource(told, f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}")
+    file = Path(told).expanduser().resolve()
+    if "://" in told or not file.is_file():
+        scheme, _, rest = told.partition("://")
+        shown = f"{scheme}://..." if rest else told
+        raise MissingPrerequisiteError(f"SOURCE must be an rtsp:// address or a video file, got {shown}.")
+    return OwnSource(file.as_uri(), str(file))
+
+
+def fault_of(source: OwnSource) -> str | None:
+    """Why no picture can be had from `source` now, in words without its log-in; None when one can."""
+    is_rtsp = source.url.startswith("rtsp")
+    options = {"rtsp_transport": "tcp"} if is_rtsp else {}
+    address = source.url if is_rtsp else source.shown
+    try:
+        with av.open(address, options=options, timeout=PROBE_TIMEOUT_S) as container:
+            if not container.streams.video:
+                return "it has no video"
+            codec = container.streams.video[0].codec_context.name
+            return None if codec in {"h264", "hevc"} else f"its video is {codec}; H.264 and H.265 are understood"
+    except FFmpegError as error:
+        return error.strerror or type(error).__name__
