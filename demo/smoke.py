@@ -5,7 +5,7 @@ The last line printed is one JSON object; the exit status is 0 only if everythin
 * `first_alert_s`: from the first frame that a simulated camera sent to the first alert in the operator's live feed;
   `loitering_s` and `occupancy_s` the same for the first alert of each behaviour.
 * `event_to_feed_s`: from the moment the edge worker made the event (the time in its UUIDv7 id: the rule has fired,
-  nothing is stored yet) to the alert's arrival in the operator's live feed; `capture_to_feed_s` from the frame's capture.
+  nothing is stored yet) to the alert's arrival in the operator's live feed; `capture_to_feed_s` from the capture.
 * `clip_s`: from that arrival to the feed's word that the clip is stored.
 """
 
