@@ -1,0 +1,52 @@
+"""The contract as JSON Schema, for those who read events in another language.
+
+`python -m contract.schema` writes `contract/schemas/*.schema.json`; a test keeps them equal to the code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from pydantic import BaseModel
+
+from contract.errors import Problem
+from contract.event import EVENT_SCHEMA, Event
+from contract.heartbeat import Heartbeat
+
+SCHEMA_FOLDER = Path(__file__).parent / "schemas"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+SCHEMAS: Mapping[str, tuple[str, type[BaseModel]]] = MappingProxyType(
+    {
+        "event": (EVENT_SCHEMA, Event),
+        "heartbeat": ("urn:kentongan:schema:heartbeat:1", Heartbeat),
+        "problem": ("urn:kentongan:schema:problem:1", Problem),
+    }
+)
+"""File name without its ending → (the schema's `$id`, the model)."""
+
+
+def schema_text(name: str) -> str:
+    """The schema `name` of SCHEMAS as it stands in its file. It describes what is accepted, so defaults are optional."""
+    identifier, model = SCHEMAS[name]
+    schema = {"$schema": DIALECT, "$id": identifier} | model.model_json_schema(mode="validation")
+    return json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def schema_path(name: str) -> Path:
+    """Where the schema `name` is stored."""
+    return SCHEMA_FOLDER / f"{name}.schema.json"
+
+
+def main() -> None:
+    """Write every schema."""
+    SCHEMA_FOLDER.mkdir(exist_ok=True)
+    for name in SCHEMAS:
+        schema_path(name).write_text(schema_text(name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

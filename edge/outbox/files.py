@@ -1,0 +1,49 @@
+"""Files that must be on the disk, not only in its cache, before anything refers to them; and one owner per folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from contract.errors import ErrorKind
+from edge.outbox.records import OutboxError
+
+
+def sync_file(path: Path) -> None:
+    """Flush the file's content and its name. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the folder's names. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class ProcessLock:
+    """Holds a file's lock for as long as the process lives, so that two workers never share an outbox."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise OutboxError(
+                ErrorKind.CONFLICT, f"another worker has the outbox open: {path} is locked; one worker per data folder"
+            ) from None
+
+    def release(self) -> None:
+        """Let the lock go; a second call does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

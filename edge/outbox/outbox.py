@@ -1,0 +1,332 @@
+"""The outbox itself: commit, hand out in order of worth, mark what the server took, stay under the quota."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+
+from contract.clock import Clock
+from contract.errors import ErrorKind
+from contract.event import Event, EventData
+from edge.outbox import ledger
+from edge.outbox.files import ProcessLock, sync_file
+from edge.outbox.quota import event_victims, picture_victims
+from edge.outbox.records import (
+    Attachment,
+    AttachmentKind,
+    Deletion,
+    DeletionReason,
+    OpenSignal,
+    OutboxError,
+    OutboxFullError,
+    OutboxStats,
+    ParkedItem,
+    PendingAttachment,
+    PendingEvent,
+)
+from edge.outbox.recovery import Recovery, open_database
+from edge.outbox.sequence import SequenceFile
+
+KEEP_SENT_S = 72 * 3600.0
+KEEP_FREE_BYTES = 64 << 20
+
+_log = structlog.get_logger(__name__)
+
+
+class Outbox:
+    """Events and their files, on disk before `commit` returns and there until the server has them.
+
+    One per device. Safe to use from several threads: one lock serialises them, and no call waits for the network.
+    The files that belong to events lie in the folder of `path`, beside the database.
+
+    quota_bytes: what database and files may take together. keep_sent_s: how long pictures stay after the server took
+    them. keep_free_bytes: pictures also go when the disk itself has less room than this. `work` is set whenever there
+    may be something new to send; the sender clears it. `recovery` says whether the database had to be rebuilt.
+
+    Raises OutboxError for a file that is not this program's and for one that another worker has open, OSError where the
+    folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        quota_bytes: int,
+        clock: Clock,
+        new_id: Callable[[], UUID],
+        keep_sent_s: float = KEEP_SENT_S,
+        keep_free_bytes: int = KEEP_FREE_BYTES,
+    ) -> None:
+        if quota_bytes < 1:
+            raise ValueError(f"quota_bytes must be at least 1, got {quota_bytes}")
+        self._path = path.absolute()
+        self._root = self._path.parent.resolve()
+        self._root.mkdir(parents=True, exist_ok=True)
+        self._quota_bytes = quota_bytes
+        self._keep_sent_s = keep_sent_s
+        self._keep_free_bytes = keep_free_bytes
+        self._clock = clock
+        self._new_id = new_id
+        self._lock = threading.Lock()
+        self._sidecar = SequenceFile(self._path.with_suffix(".sequence"))
+        self.work = threading.Event()
+        self._process_lock = ProcessLock(self._path.with_suffix(".lock"))
+        self.recovery: Recovery | None
+        try:
+            self._connection, self.recovery = open_database(self._path, self._sidecar, clock)
+        except BaseException:
+            self._process_lock.release()
+            raise
+
+    def close(self) -> None:
+        """Flush everything into the database file and let it go. The outbox is of no use afterwards."""
+        with self._lock:
+            self._connection.close()
+            self._process_lock.release()
+
+    # ---- writing ---------------------------------------------------------------------------------------------------
+
+    def commit(self, build: Callable[[int], EventData], attachments: Sequence[Attachment] = ()) -> Event:
+        """Make an event durable, with its files, and return it; afterwards it survives kill -9 and power loss.
+
+        `build` gets the device sequence number and returns the data that carries it; it runs inside the transaction and
+        must not call the outbox. A number that was handed to a `build` or commit that failed is handed out again.
+
+        Raises OutboxFullError when the disk has no room, OutboxError when it refuses to write or an attachment is not
+        as described; nothing is kept then, and the caller may try again.
+        """
+        files = [self._settled_path(attachment) for attachment in attachments]
+        with self._lock:
+            self._make_room(sum(attachment.size_bytes for attachment in attachments))
+            with self._transaction():
+                event = self._append(build)
+                for attachment, relative in zip(attachments, files, strict=True):
+                    ledger.insert_attachment(self._connection, event, attachment, relative)
+        self.work.set()
+        return event
+
+    def mark_event_sent(self, sequence: int) -> None:
+        """The server has accepted the event; its attachments may follow."""
+        with self._lock, self._transaction():
+            ledger.mark(self._connection, "events", sequence, "sent", at_s=self._now_s())
+
+    def mark_attachment_sent(self, attachment_id: int) -> None:
+        """The server has the whole file. It stays here until retention or quota wants its place."""
+        with self._lock, self._transaction():
+            ledger.mark(self._connection, "attachments", attachment_id, "sent", at_s=self._now_s())
+
+    def park_event(self, sequence: int, reason: str) -> None:
+        """The server refused the event for good. It is kept and shown, and no longer holds up those behind it."""
+        with self._lock, self._transaction():
+            ledger.mark(self._connection, "events", sequence, "parked", reason=reason)
+
+    def park_attachment(self, attachment_id: int, reason: str) -> None:
+        """The server refused the file for good. It is kept and shown."""
+        with self._lock, self._transaction():
+            ledger.mark(self._connection, "attachments", attachment_id, "parked", reason=reason)
+
+    def resend_event(self, attachment_id: int) -> None:
+        """Send the attachment's event once more, because the server no longer knows it."""
+        with self._lock, self._transaction():
+            ledger.resend_event(self._connection, attachment_id)
+        self.work.set()
+
+    def retry_parked(self) -> int:
+        """Make everything parked pending again, for a start or an operator's wish; returns how many there were."""
+        with self._lock, self._transaction():
+            count = ledger.unpark(self._connection)
+        self.work.set()
+        return count
+
+    def drop_attachment(self, attachment_id: int, reason: DeletionReason) -> None:
+        """Give up a file that cannot be sent any more: recorded, and for a clip told to the server by a fault event."""
+        with self._lock:
+            with self._transaction():
+                unlinked = self._delete_attachments([attachment_id], reason)
+            self._unlink(unlinked)
+        self.work.set()
+
+    def tidy(self) -> None:
+        """Apply retention and quota. The sender calls it now and then; `commit` applies the quota by itself."""
+        with self._lock:
+            before_s = self._now_s() - self._keep_sent_s
+            with self._transaction():
+                expired = ledger.expired_attachments(self._connection, before_s)
+                unlinked = self._delete_attachments(expired, DeletionReason.RETENTION)
+                ledger.forget_old(self._connection, before_s)
+            self._unlink(unlinked)
+            self._make_room(0)
+
+    def sweep_orphans(self, folder: Path) -> int:
+        """Delete files under `folder` that no event refers to: what a crash left between a file and its commit.
+
+        Only for the start of the worker, before anything writes there. Returns how many were deleted.
+        """
+        if not folder.is_dir():
+            return 0
+        with self._lock:
+            known = ledger.known_paths(self._connection)
+        orphans = [path for path in folder.resolve().rglob("*") if path.is_file() and self._relative(path) not in known]
+        for path in orphans:
+            path.unlink()
+        return len(orphans)
+
+    # ---- reading ---------------------------------------------------------------------------------------------------
+
+    def next_event(self) -> PendingEvent | None:
+        """The oldest event that the server has not accepted."""
+        with self._lock:
+            return ledger.next_event(self._connection)
+
+    def next_attachment(self, *, excluding: Collection[int] = ()) -> PendingAttachment | None:
+        """The most worthy file of an accepted event: thumbnails before clips, then most severe, then newest."""
+        with self._lock:
+            return ledger.next_attachment(self._connection, self._root, excluding)
+
+    def open_signals(self) -> list[OpenSignal]:
+        """Signals that nobody will end and clips that nobody will seal unless the worker does; for its start."""
+        with self._lock:
+            return ledger.open_signals(self._connection)
+
+    def stats(self) -> OutboxStats:
+        """Counts and bytes, for health and heartbeat."""
+        with self._lock:
+            return ledger.stats(self._connection, self._used_bytes(), self._quota_bytes)
+
+    def deletions(self, limit: int = 1000) -> list[Deletion]:
+        """The newest entries of the record of deletions, newest first."""
+        with self._lock:
+            return ledger.deletions(self._connection, limit)
+
+    def parked(self, limit: int = 1000) -> list[ParkedItem]:
+        """What the server refused, with its reason; oldest first."""
+        with self._lock:
+            return ledger.parked(self._connection, limit)
+
+    # ---- inside ----------------------------------------------------------------------------------------------------
+
+    def _append(self, build: Callable[[int], EventData]) -> Event:
+        sequence = ledger.last_sequence(self._connection) + 1
+        data = build(sequence)
+        if data.device_sequence != sequence:
+            raise ValueError(f"the event must carry device_sequence {sequence}, got {data.device_sequence}")
+        event = Event.wrap(self._new_id(), data)
+        self._sidecar.write(sequence)
+        ledger.insert_event(self._connection, event, self._now_s())
+        return event
+
+    def _make_room(self, extra_bytes: int) -> None:
+        """Delete in order of worth until `extra_bytes` more fit into the quota, and the disk has air to breathe."""
+        if max(self._excess_bytes(extra_bytes), self._shortage_bytes()) <= 0:
+            return
+        self._compact()
+        while True:
+            over_quota = self._excess_bytes(extra_bytes)
+            pictures = picture_victims(self._connection, max(over_quota, self._shortage_bytes()))
+            # A disk that others have filled costs pictures only: events are small and are what must not be lost.
+            events = [] if pictures else event_victims(self._connection, over_quota)
+            if not pictures and not events:
+                return
+            self._delete_for_quota(pictures, events)
+            self._compact()
+            _log.warning("outbox_quota", pictures=len(pictures), events=len(events), over_quota_bytes=over_quota)
+
+    def _delete_for_quota(self, pictures: list[int], events: list[int]) -> None:
+        try:
+            with self._transaction():
+                unlinked = self._delete_attachments(pictures, DeletionReason.QUOTA)
+                for sequence in events:
+                    ledger.delete_event(self._connection, sequence, DeletionReason.QUOTA, self._now_s())
+        except OutboxFullError:
+            # Not even the record of a deletion fits: the files that the server has make room for it, next time.
+            self._unlink([self._root / path for path in ledger.sent_paths(self._connection)])
+            raise
+        self._unlink(unlinked)
+
+    def _excess_bytes(self, extra_bytes: int) -> int:
+        return self._used_bytes() + extra_bytes - self._quota_bytes
+
+    def _shortage_bytes(self) -> int:
+        return self._keep_free_bytes - shutil.disk_usage(self._root).free
+
+    def _compact(self) -> None:
+        """Give the disk back what the database and its log no longer need."""
+        self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _delete_attachments(self, attachment_ids: Sequence[int], reason: DeletionReason) -> list[Path]:
+        """Delete the rows, and commit a fault event for each clip that the server was promised and will not get."""
+        paths = []
+        for attachment_id in attachment_ids:
+            gone = ledger.delete_attachment(self._connection, attachment_id, reason, self._now_s())
+            if gone is None:
+                continue
+            paths.append(self._root / gone.path)
+            if gone.kind is AttachmentKind.CLIP and not gone.sent:
+                fault = ledger.clip_fault_of(self._connection, gone, reason)
+                self._append(fault)
+        return paths
+
+    def _settled_path(self, attachment: Attachment) -> str:
+        """The attachment's path relative to the root, once its file is as described and flushed."""
+        path = attachment.path if attachment.path.is_absolute() else self._root / attachment.path
+        relative = self._relative(path.resolve())
+        try:
+            size_bytes = path.stat().st_size
+            if size_bytes != attachment.size_bytes:
+                raise OutboxError(
+                    ErrorKind.BAD_INPUT,
+                    f"{relative} should have {attachment.size_bytes} bytes as announced, it has {size_bytes}",
+                )
+            sync_file(path)
+        except OSError as error:
+            raise _as_outbox_error(error) from error
+        return relative
+
+    def _relative(self, path: Path) -> str:
+        if not path.is_relative_to(self._root):
+            raise OutboxError(ErrorKind.BAD_INPUT, f"files of the outbox lie in {self._root}, got {path}")
+        return str(path.relative_to(self._root))
+
+    def _unlink(self, paths: Sequence[Path]) -> None:
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+    def _used_bytes(self) -> int:
+        own = sum(part.stat().st_size for part in self._root.glob(f"{self._path.name}*") if part.is_file())
+        return own + ledger.attachment_bytes(self._connection)
+
+    def _now_s(self) -> float:
+        return self._clock.utc().timestamp()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            raise _as_outbox_error(error) from error
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def _as_outbox_error(error: sqlite3.Error | OSError) -> OutboxError:
+    if isinstance(error, OSError):
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            return OutboxFullError(f"the disk has no room for the outbox: {error.strerror}")
+        return OutboxError(ErrorKind.UNAVAILABLE, f"the outbox's folder refuses: {error}")
+    # IOERR_WRITE is what SQLite makes of a file size limit (EFBIG), FULL of a full disk or database.
+    if error.sqlite_errorcode in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
+        return OutboxFullError(f"the disk has no room for the outbox: {error}")
+    return OutboxError(ErrorKind.UNAVAILABLE, f"the outbox's database refuses: {error}")
