@@ -1,0 +1,1 @@
+"""The HTTP surface: routes, what they take and what they give. No SQL here."""

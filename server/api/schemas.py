@@ -1,0 +1,284 @@
+"""What the console's API takes and gives. The ingest API's shapes are the contract's own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+
+from contract.event import BoxXyxyn, ClipReference, Phase, Rule, Severity
+from contract.ids import Slug
+from contract.reasons import Language
+from server.permissions import Permission, Role
+
+AlertState = Literal["new", "acknowledged", "resolved", "dismissed"]
+Verdict = Literal["useful", "normal_activity", "detector_error", "camera_fault"]
+CameraStateName = Literal["live", "late", "lost", "unknown"]
+CursorText = Annotated[str, Field(max_length=128)]
+NoteText = Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class _Taken(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+# --- session -------------------------------------------------------------------------------------------------------
+
+
+class LogIn(_Taken):
+    username: str = Field(min_length=1, max_length=64)
+    password: SecretStr = Field(min_length=1, max_length=1024)
+
+
+class SessionChange(_Taken):
+    language: Language
+
+
+class GrantedRole(_Given):
+    role: Role
+    kampung_id: str | None = Field(description="null: every kampung")
+
+
+class KampungName(_Given):
+    id: str
+    name: str
+
+
+class Me(_Given):
+    """Who is logged in, what they may do and where."""
+
+    username: str
+    display_name: str
+    roles: list[GrantedRole]
+    kampung: list[KampungName]
+    language: Language
+    csrf_token: str = Field(description="send it as X-CSRF-Token with every request that changes something")
+    permissions: list[Permission] = Field(description="permissions held in at least one kampung")
+    expires_at: AwareDatetime = Field(description="when the session ends unless it is used before; UTC")
+
+
+# --- kampung -------------------------------------------------------------------------------------------------------
+
+
+class OpenAlerts(_Given):
+    """Alerts that are new or acknowledged, by severity."""
+
+    critical: int = 0
+    warning: int = 0
+    notice: int = 0
+
+
+class CameraStatus(_Given):
+    id: str
+    name: str
+    kampung_id: str
+    state: CameraStateName
+    last_frame_at: AwareDatetime | None
+    coverage: float | None = Field(description="share of the last hour that was seen, 0..1; null before any report")
+
+
+class KampungStatus(_Given):
+    id: str
+    name: str
+    open_alerts: OpenAlerts
+    cameras: list[CameraStatus]
+
+
+# --- alerts --------------------------------------------------------------------------------------------------------
+
+
+class ReasonInWords(_Given):
+    code: str
+    params: dict[str, float]
+    text_id: str
+    text_en: str
+
+
+class AlertSummary(_Given):
+    """One row of the feed."""
+
+    id: UUID
+    kampung_id: str
+    kampung_name: str
+    camera_id: str
+    camera_name: str
+    zone_id: str
+    zone_name: str
+    rule: Rule
+    severity: Severity
+    state: AlertState
+    verdict: Verdict | None
+    ongoing: bool = Field(description="whether the behaviour is still going on, as far as the device has said")
+    score: float
+    reasons: list[ReasonInWords]
+    sentence_id: str
+    sentence_en: str
+    people_count: int
+    began_at: AwareDatetime
+    captured_at: AwareDatetime = Field(description="capture time of the frame on which the rule fired")
+    ended_at: AwareDatetime | None
+    time_uncertainty_s: float
+    received_at: AwareDatetime
+    has_thumbnail: bool = Field(description="a thumbnail is stored, and this person may see it")
+    has_clip: bool = Field(description="the clip is stored, and this person may see it")
+    clip_expected: bool = Field(description="a clip was promised and is neither stored nor given up")
+    version: int = Field(description="counts what people decided; send it back as expected_version")
+    acknowledged_by: str | None
+    updated_at: AwareDatetime
+    trigger_boxes: list[BoxXyxyn]
+
+
+class AlertQuery(_Taken):
+    """Which alerts to list, newest first, and where in the list to go on."""
+
+    kampung: Slug | None = Field(default=None, description="only this kampung")
+    camera: Slug | None = Field(default=None, description="only this camera")
+    rule: Rule | None = None
+    state: AlertState | None = None
+    severity: Severity | None = None
+    since: AwareDatetime | None = Field(default=None, description="captured at or after")
+    until: AwareDatetime | None = Field(default=None, description="captured before")
+    cursor: CursorText | None = Field(default=None, description="next_cursor of the page before")
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class AlertPage(_Given):
+    items: list[AlertSummary]
+    next_cursor: str | None
+
+
+class EventBrief(_Given):
+    id: UUID
+    phase: Phase
+    severity: Severity
+    score: float
+    people_count: int
+    reasons: list[ReasonInWords]
+    captured_at: AwareDatetime
+    received_at: AwareDatetime
+
+
+class TrackBox(_Given):
+    offset_s: float = Field(description="seconds from the alert's captured_at; negative: before")
+    box: BoxXyxyn
+
+
+class TrackPath(_Given):
+    track_id: int
+    boxes: list[TrackBox]
+
+
+class ClipStatus(ClipReference):
+    uploaded: bool
+    verified: bool = Field(description="the stored bytes had the announced SHA-256 when they were sealed")
+
+
+class HistoryEntry(_Given):
+    at: AwareDatetime
+    actor: str
+    kind: Literal["opened", "transition", "note"]
+    from_state: AlertState | None
+    to_state: AlertState | None
+    verdict: Verdict | None
+    note: str | None
+
+
+class Note(_Given):
+    at: AwareDatetime
+    actor: str
+    note: str
+
+
+class AlertDetail(AlertSummary):
+    events: list[EventBrief]
+    tracks: list[TrackPath]
+    zone_polygon: list[tuple[float, float]]
+    clip: ClipStatus | None
+    clip_fault: str | None
+    history: list[HistoryEntry]
+    notes: list[Note]
+    neighbours: list[AlertSummary] = Field(description="other alerts of this camera around the same time")
+
+
+class Transition(_Taken):
+    to: Literal["acknowledged", "resolved", "dismissed"]
+    verdict: Verdict | None = None
+    note: NoteText | None = None
+    expected_version: int = Field(ge=1)
+
+
+class NewNote(_Taken):
+    note: NoteText
+    expected_version: int = Field(ge=1)
+
+
+# --- audit ---------------------------------------------------------------------------------------------------------
+
+
+class AuditQuery(_Taken):
+    kampung: Slug | None = Field(default=None, description="only this kampung")
+    actor: str | None = Field(default=None, max_length=80, description="for example user:budi")
+    action: str | None = Field(default=None, max_length=40, description="for example clip.viewed")
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    cursor: CursorText | None = Field(default=None, description="next_cursor of the page before")
+    limit: int = Field(default=100, ge=1, le=500)
+
+
+class AuditItem(_Given):
+    id: int
+    at: AwareDatetime
+    actor: str = Field(description="user:<name>, device:<id> or server")
+    action: str
+    kampung_id: str | None
+    subject: str
+    detail: dict[str, str | int | bool | None]
+
+
+class AuditPage(_Given):
+    items: list[AuditItem]
+    next_cursor: str | None
+
+
+# --- feed ----------------------------------------------------------------------------------------------------------
+
+
+class FeedAlert(_Given):
+    """Data of an `alert` event of the feed; its SSE id is the feed sequence."""
+
+    kind: Literal["created", "updated"]
+    alert: AlertSummary
+
+
+class FeedCameras(_Given):
+    """Data of a `cameras` event of the feed: the cameras whose state changed."""
+
+    cameras: list[CameraStatus]
+
+
+# --- ingest --------------------------------------------------------------------------------------------------------
+
+
+class IngestReceipt(_Given):
+    event_id: UUID
+    alert_id: UUID
+    duplicate: bool
+
+
+class ReadinessCheck(_Given):
+    ok: bool
+    detail: str
+
+
+class Readiness(_Given):
+    ready: bool
+    checks: dict[str, ReadinessCheck]
+
+
+class Liveness(_Given):
+    status: Literal["ok"] = "ok"

@@ -1,0 +1,1 @@
+"""Clips and thumbnails as files: written so that a crash at any moment leaves nothing half-true."""

@@ -1,0 +1,99 @@
+"""From an event to its alert: a pure function, so that every order of arrival can be tested.
+
+Events of one signal may arrive in any order and with some missing. What the alert says about its trigger comes from the
+event with the lowest device sequence number (that is `began`, once it is here), what it says about the course of things
+from the one with the highest. The same events give the same alert in whatever order they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from contract.event import Event, EventData, Phase, Severity
+from server.store.tables import Alert
+
+_RANK: Mapping[str, int] = {Severity.NOTICE: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
+
+
+def open_alert(alert_id: UUID, event: Event, received_at: datetime) -> Alert:
+    """The alert that the first event of a signal to arrive opens, whatever its phase."""
+    data = event.data
+    alert = Alert(
+        id=alert_id,
+        device_id=data.device_id,
+        signal_id=data.signal_id,
+        kampung_id=data.kampung_id,
+        camera_id=data.camera_id,
+        zone_id=data.zone_id,
+        rule=data.rule.value,
+        severity=data.severity.value,
+        score=data.score,
+        people_count=data.people_count,
+        reasons=_reasons(data),
+        received_at=received_at,
+        updated_at=received_at,
+        opening_event_id=event.id,
+        first_sequence=data.device_sequence,
+        last_sequence=data.device_sequence,
+        ended_at=None,
+        clip_id=None,
+        clip_fault=None,
+        clip_stored=False,
+        thumbnail_event_id=None,
+        state="new",
+        verdict=None,
+        acknowledged_by=None,
+        version=1,
+    )
+    _take_trigger(alert, event)
+    _take_course(alert, data)
+    return alert
+
+
+def continue_alert(alert: Alert, event: Event, received_at: datetime) -> None:
+    """Take a further event of the alert's signal into it. `version` stays: it counts what people decided."""
+    data = event.data
+    if data.device_sequence < alert.first_sequence:
+        alert.first_sequence = data.device_sequence
+        _take_trigger(alert, event)
+    if data.device_sequence > alert.last_sequence:
+        alert.last_sequence = data.device_sequence
+        if data.reasons:
+            alert.reasons = _reasons(data)
+    elif not alert.reasons:
+        alert.reasons = _reasons(data)
+    alert.score = max(alert.score, data.score)
+    alert.people_count = max(alert.people_count, data.people_count)
+    alert.severity = max(alert.severity, data.severity.value, key=_RANK.__getitem__)
+    _take_course(alert, data)
+    alert.updated_at = received_at
+
+
+def _take_trigger(alert: Alert, event: Event) -> None:
+    data = event.data
+    alert.trigger_event_id = event.id
+    alert.began_at = data.began_at
+    alert.captured_at = data.captured_at
+    alert.time_uncertainty_s = data.time_uncertainty_s
+    alert.trigger_boxes = [_box_at_trigger(data, index) for index in range(len(data.tracks))]
+
+
+def _box_at_trigger(data: EventData, index: int) -> list[float]:
+    """Where a track was nearest to the moment the rule fired."""
+    return list(min(data.tracks[index].boxes, key=lambda timed: abs(timed.offset_s)).box)
+
+
+def _take_course(alert: Alert, data: EventData) -> None:
+    if data.clip_id is not None and (alert.clip_id is None or data.clip is not None):
+        alert.clip_id = data.clip_id
+    if data.clip_fault is not None:
+        alert.clip_fault = data.clip_fault
+    if data.phase is Phase.ENDED:
+        alert.ended_at = data.captured_at
+
+
+def _reasons(data: EventData) -> list[dict[str, Any]]:
+    return [reason.model_dump() for reason in data.reasons]

@@ -1,0 +1,264 @@
+"""Events, each stored once, many in one transaction.
+
+A durable commit costs a flush of the disk, whatever it holds. So events that arrive while one commit is under way are
+written together by the next (group commit): each caller still gets its answer only after its own event is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from contract.clock import Clock
+from contract.errors import ErrorKind, KentonganError
+from contract.event import Event
+from contract.ids import UuidV7Factory
+from server.clips.files import clip_name
+from server.ingest.apply import continue_alert, open_alert
+from server.store import audit, devices, events, feed
+from server.store.audit import AuditEntry
+from server.store.database import Database, WriteTransaction
+from server.store.devices import EnrolledDevice
+from server.store.feed import FeedEntry
+from server.store.tables import Alert, Clip, EventRow
+
+MAX_BATCH = 128
+MAX_WAITING = 2000
+"""Events that may wait for the writer; more are turned away with 503, and the device tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    event_id: UUID
+    alert_id: UUID
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    device_id: str
+    event: Event
+    content_sha256: str
+    done: asyncio.Future[Receipt]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction knows and will write."""
+
+    received_at: datetime
+    known: dict[UUID, EventRow]
+    alerts: dict[tuple[str, UUID], Alert]
+    clips: dict[UUID, Clip]
+    audit: list[AuditEntry] = field(default_factory=list)
+    feed: list[FeedEntry] = field(default_factory=list)
+    new_rows: list[Alert | EventRow | Clip] = field(default_factory=list)
+
+
+class EventIngest:
+    """Takes events in; `start` before, `stop` after."""
+
+    def __init__(self, database: Database, clock: Clock, wake_feed: Callable[[], None], max_clip_bytes: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._wake_feed = wake_feed
+        self._max_clip_bytes = max_clip_bytes
+        self._new_id = UuidV7Factory(clock)
+        self._waiting: asyncio.Queue[_Job] = asyncio.Queue(MAX_WAITING)
+        self._writer: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._writer = asyncio.create_task(self._run(), name="event writer")
+
+    async def stop(self) -> None:
+        """Stop the writer; events that still wait are answered with `unavailable`, so their devices keep them."""
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+            self._writer = None
+        while not self._waiting.empty():
+            job = self._waiting.get_nowait()
+            _fail(job, KentonganError(ErrorKind.UNAVAILABLE, "the server is stopping"))
+
+    async def accept(self, device: EnrolledDevice, event: Event, content_sha256: str) -> Receipt:
+        """Store `event` and say which alert it belongs to, once it is durable.
+
+        Raises:
+            KentonganError: `unknown-camera`, `forbidden` (another device's name), `conflict` (the id is known with other
+                content, or its clip or signal contradicts what is known), `too-large` (clip), `storage-full`,
+                `unavailable`.
+        """
+        self._check(device, event)
+        job = _Job(device.id, event, content_sha256, asyncio.get_running_loop().create_future())
+        try:
+            self._waiting.put_nowait(job)
+        except asyncio.QueueFull:
+            raise KentonganError(ErrorKind.UNAVAILABLE, "too many events are waiting; try again soon") from None
+        return await job.done
+
+    def _check(self, device: EnrolledDevice, event: Event) -> None:
+        data = event.data
+        if data.device_id != device.id:
+            raise KentonganError(ErrorKind.FORBIDDEN, "a device sends events under its own device_id only")
+        # A camera of another device is answered like one that does not exist.
+        if device.kampung_of.get(data.camera_id) != data.kampung_id:
+            raise KentonganError(
+                ErrorKind.UNKNOWN_CAMERA,
+                f"this device has no camera {data.camera_id!r} in kampung {data.kampung_id!r}",
+            )
+        if data.clip is not None and data.clip.size_bytes > self._max_clip_bytes:
+            raise KentonganError(
+                ErrorKind.TOO_LARGE, f"a clip may have {self._max_clip_bytes} bytes, {data.clip.size_bytes} announced"
+            )
+
+    async def _run(self) -> None:
+        while True:
+            jobs = [await self._waiting.get()]
+            while len(jobs) < MAX_BATCH and not self._waiting.empty():
+                jobs.append(self._waiting.get_nowait())
+            try:
+                await self._write_or_split(jobs)
+            except asyncio.CancelledError:
+                for job in jobs:
+                    _fail(job, KentonganError(ErrorKind.UNAVAILABLE, "the server is stopping"))
+                raise
+
+    async def _write_or_split(self, jobs: list[_Job]) -> None:
+        """Write `jobs` in one transaction; if that fails, each alone, so that one bad event hurts nobody else."""
+        try:
+            await self._write(jobs)
+        except KentonganError as error:
+            for job in jobs:
+                _fail(job, error)
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits for this event
+            if len(jobs) == 1:
+                _fail(jobs[0], error)
+                return
+            for job in jobs:
+                await self._write_or_split([job])
+
+    async def _write(self, jobs: list[_Job]) -> None:
+        outcomes: list[Receipt | KentonganError] = []
+        async with self._database.write() as writing:
+            batch = await self._load(writing, jobs)
+            for job in jobs:
+                try:
+                    outcomes.append(self._apply(batch, job))
+                except KentonganError as error:
+                    outcomes.append(error)
+            await self._store(writing, batch)
+            for device_id in {job.device_id for job in jobs}:
+                await devices.seen(writing.session, device_id, batch.received_at)
+            if batch.feed:
+                writing.after_commit(self._wake_feed)
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if isinstance(outcome, KentonganError):
+                _fail(job, outcome)
+            elif not job.done.done():
+                job.done.set_result(outcome)
+
+    async def _load(self, writing: WriteTransaction, jobs: list[_Job]) -> _Batch:
+        session = writing.session
+        clip_ids = [job.event.data.clip_id for job in jobs if job.event.data.clip_id is not None]
+        return _Batch(
+            received_at=self._clock.utc(),
+            known=await events.known_events(session, [job.event.id for job in jobs]),
+            alerts=await events.alerts_of_signals(session, [(job.device_id, job.event.data.signal_id) for job in jobs]),
+            clips=await events.known_clips(session, clip_ids) if clip_ids else {},
+        )
+
+    def _apply(self, batch: _Batch, job: _Job) -> Receipt:
+        event, data = job.event, job.event.data
+        known = batch.known.get(event.id)
+        if known is not None:
+            if known.content_sha256 != job.content_sha256 or known.device_id != job.device_id:
+                raise KentonganError(ErrorKind.CONFLICT, f"event {event.id} is known with other content")
+            return Receipt(event.id, known.alert_id, duplicate=True)
+        alert = batch.alerts.get((job.device_id, data.signal_id))
+        _check_agreement(batch, alert, event)
+        action = "event.accepted"
+        if alert is None:
+            alert = open_alert(self._new_id(), event, batch.received_at)
+            batch.alerts[job.device_id, data.signal_id] = alert
+            batch.new_rows.append(alert)
+            batch.feed.append(FeedEntry("created", alert.kampung_id, alert_id=alert.id))
+            action = "alert.opened"
+        else:
+            continue_alert(alert, event, batch.received_at)
+            batch.feed.append(FeedEntry("updated", alert.kampung_id, alert_id=alert.id))
+        row = _event_row(job, alert, batch.received_at)
+        batch.known[event.id] = row
+        batch.new_rows.append(row)
+        if data.clip is not None and data.clip.clip_id not in batch.clips:
+            batch.clips[data.clip.clip_id] = clip = _clip_row(alert, event, batch.received_at)
+            batch.new_rows.append(clip)
+        detail = {
+            "event_id": str(event.id),
+            "phase": data.phase.value,
+            "device_sequence": data.device_sequence,
+            "content_sha256": job.content_sha256,
+            "clip_sha256": data.clip.sha256 if data.clip else None,
+        }
+        batch.audit.append(AuditEntry(f"device:{job.device_id}", action, alert.kampung_id, f"alert:{alert.id}", detail))
+        return Receipt(event.id, alert.id, duplicate=False)
+
+    async def _store(self, writing: WriteTransaction, batch: _Batch) -> None:
+        writing.session.add_all(row for row in batch.new_rows if isinstance(row, Alert))
+        await writing.session.flush()
+        writing.session.add_all(row for row in batch.new_rows if not isinstance(row, Alert))
+        await audit.append(writing.session, batch.received_at, batch.audit)
+        await feed.append(writing.session, batch.received_at, batch.feed)
+
+
+def _check_agreement(batch: _Batch, alert: Alert | None, event: Event) -> None:
+    """A signal stays on its camera, in its zone and with its rule; a clip is announced with one hash."""
+    data = event.data
+    if alert is not None and (alert.camera_id, alert.zone_id, alert.rule) != (data.camera_id, data.zone_id, data.rule):
+        raise KentonganError(ErrorKind.CONFLICT, f"signal {data.signal_id} is known from another camera, zone or rule")
+    clip = batch.clips.get(data.clip_id) if data.clip_id is not None else None
+    if clip is None:
+        return
+    same_alert = alert is not None and clip.alert_id == alert.id
+    same_bytes = data.clip is None or (clip.sha256, clip.size_bytes) == (data.clip.sha256, data.clip.size_bytes)
+    if not (same_alert and same_bytes):
+        raise KentonganError(ErrorKind.CONFLICT, f"clip {data.clip_id} is known with other content or another signal")
+
+
+def _event_row(job: _Job, alert: Alert, received_at: datetime) -> EventRow:
+    data = job.event.data
+    return EventRow(
+        id=job.event.id,
+        alert_id=alert.id,
+        device_id=job.device_id,
+        device_sequence=data.device_sequence,
+        phase=data.phase.value,
+        captured_at=data.captured_at,
+        received_at=received_at,
+        content_sha256=job.content_sha256,
+        body=job.event.to_json().decode(),
+    )
+
+
+def _clip_row(alert: Alert, event: Event, received_at: datetime) -> Clip:
+    reference = event.data.clip
+    assert reference is not None  # noqa: S101 - the caller has looked
+    return Clip(
+        id=reference.clip_id,
+        alert_id=alert.id,
+        device_id=alert.device_id,
+        kampung_id=alert.kampung_id,
+        sha256=reference.sha256,
+        size_bytes=reference.size_bytes,
+        reference=reference.model_dump(mode="json"),
+        path=clip_name(alert.kampung_id, reference.starts_at, reference.clip_id),
+        announced_at=received_at,
+        stored_at=None,
+    )
+
+
+def _fail(job: _Job, error: Exception) -> None:
+    if not job.done.done():
+        job.done.set_exception(error)

@@ -1,0 +1,129 @@
+"""The live feed: each client follows the feed's table from its own position.
+
+There is no queue per client that could overflow: the table is the queue, a client's memory is one number, and somebody
+slow simply reads later. Whoever takes nothing for too long is cut off by the sender and resumes with Last-Event-ID.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from contract.errors import ErrorKind, KentonganError
+from server.auth.sessions import Person
+from server.permissions import Permission
+from server.settings import Live
+from server.store import alerts, feed, places
+from server.store.alerts import NamedAlert
+from server.store.database import Database
+from server.store.places import CameraRecord
+from server.store.tables import FeedRow
+
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class FeedNews:
+    """One entry of the feed with the present state of what it is about."""
+
+    sequence: int
+    kind: str
+    alert: NamedAlert | None
+    camera: CameraRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedBatch:
+    entries: list[FeedNews]
+
+
+class LiveFeed:
+    """Wakes whoever follows, and reads for them what is new."""
+
+    def __init__(self, database: Database, settings: Live) -> None:
+        self._database = database
+        self._settings = settings
+        self._followers: set[asyncio.Event] = set()
+        self._closed = False
+
+    @property
+    def clients(self) -> int:
+        return len(self._followers)
+
+    def wake(self) -> None:
+        """Something was committed, or somebody's session ended: everybody looks."""
+        for woken in self._followers:
+            woken.set()
+
+    def close(self) -> None:
+        """End every stream, so that the server can stop."""
+        self._closed = True
+        self.wake()
+
+    def admit(self) -> None:
+        """Raises:
+        KentonganError: `unavailable` when too many clients follow already.
+        """
+        if self._closed or len(self._followers) >= self._settings.max_clients:
+            raise KentonganError(ErrorKind.UNAVAILABLE, "too many consoles follow the feed; try again later")
+
+    async def follow(
+        self, renew: Callable[[], Awaitable[Person]], after: int | None
+    ) -> AsyncIterator[tuple[Person, FeedBatch]]:
+        """What is new after sequence `after` (None: from now on), until the server stops.
+
+        `renew` says who is following, with the grants of this moment; it is asked before anything is given out and at
+        least once per keep-alive, and what it raises ends the stream.
+        """
+        woken = asyncio.Event()
+        self._followers.add(woken)
+        try:
+            position = await self._start(after)
+            while not self._closed:
+                woken.clear()
+                person = await renew()
+                batch, position, more = await self._read(person, position)
+                if batch.entries:
+                    yield person, batch
+                if more:
+                    continue
+                try:
+                    await asyncio.wait_for(woken.wait(), self._settings.keepalive_s)
+                except TimeoutError:
+                    continue
+        finally:
+            self._followers.discard(woken)
+
+    async def _start(self, after: int | None) -> int:
+        async with self._database.read() as reading:
+            newest = await feed.newest(reading)
+        # A position beyond the end comes from a database that has since been restored from a backup.
+        return newest if after is None else min(after, newest)
+
+    async def _read(self, person: Person, position: int) -> tuple[FeedBatch, int, bool]:
+        async with self._database.read() as reading:
+            rows = await feed.after(reading, person.scope(Permission.ALERT_READ), position, BATCH)
+            newest = _newest_per_subject(rows)
+            created = {row.alert_id for row in rows if row.kind == "created"}
+            alert_ids = [row.alert_id for row in newest if row.alert_id is not None]
+            camera_ids = [row.camera_id for row in newest if row.camera_id is not None]
+            named = await alerts.several(reading, alert_ids) if alert_ids else {}
+            cameras = await places.cameras_by_id(reading, camera_ids) if camera_ids else {}
+        entries = [
+            FeedNews(
+                sequence=row.sequence,
+                # Created and then updated within one batch: still news to whoever reads it.
+                kind="created" if row.alert_id in created else row.kind,
+                alert=named.get(row.alert_id) if row.alert_id else None,
+                camera=cameras.get(row.camera_id) if row.camera_id else None,
+            )
+            for row in newest
+        ]
+        return FeedBatch(entries), rows[-1].sequence if rows else position, len(rows) == BATCH
+
+
+def _newest_per_subject(rows: Sequence[FeedRow]) -> list[FeedRow]:
+    """Of several entries about one alert or camera the last: each is told in its present state anyway."""
+    last = {row.alert_id or row.camera_id: row for row in rows}
+    return sorted(last.values(), key=lambda row: row.sequence)

@@ -1,0 +1,83 @@
+"""What the application is made of, put together in one place and handed to whoever needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from argon2 import PasswordHasher
+
+from contract.clock import Clock, SystemClock
+from server.alerts.desk import AlertDesk
+from server.alerts.media import MediaDesk
+from server.auth.devices import DeviceDesk
+from server.auth.passwords import LogInThrottle, Passwords
+from server.auth.sessions import SessionDesk
+from server.check.readiness import Readiness
+from server.clips.files import MediaFiles
+from server.ingest.clips import ClipUploads
+from server.ingest.events import EventIngest
+from server.ingest.heartbeats import HeartbeatIngest
+from server.ingest.thumbnails import ThumbnailIngest
+from server.live.cameras import CameraWatch
+from server.live.feed import LiveFeed
+from server.metrics import Metrics
+from server.settings import Settings
+from server.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a request may need."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    sessions: SessionDesk
+    devices: DeviceDesk
+    alerts: AlertDesk
+    media: MediaDesk
+    events: EventIngest
+    uploads: ClipUploads
+    thumbnails: ThumbnailIngest
+    heartbeats: HeartbeatIngest
+    feed: LiveFeed
+    cameras: CameraWatch
+    readiness: Readiness
+    metrics: Metrics
+
+    async def start(self) -> None:
+        """Put right what a killed server left behind, then begin to work."""
+        await self.uploads.recover()
+        self.events.start()
+        self.cameras.start()
+
+    async def stop(self) -> None:
+        self.feed.close()
+        await self.cameras.stop()
+        await self.events.stop()
+        await self.database.close()
+
+
+def build_services(settings: Settings, clock: Clock | None = None, hasher: PasswordHasher | None = None) -> Services:
+    """The services for `settings`; nothing runs before `start`."""
+    clock = clock or SystemClock()
+    database = Database(settings.database)
+    files = MediaFiles(settings.clips)
+    feed = LiveFeed(database, settings.live)
+    return Services(
+        settings=settings,
+        clock=clock,
+        database=database,
+        sessions=SessionDesk(database, clock, Passwords(hasher), LogInThrottle(settings.log_in), settings.sessions),
+        devices=DeviceDesk(database, clock),
+        alerts=AlertDesk(database, clock, feed.wake),
+        media=MediaDesk(database, clock, files),
+        events=EventIngest(database, clock, feed.wake, settings.limits.clip_bytes),
+        uploads=ClipUploads(database, clock, files, feed.wake),
+        thumbnails=ThumbnailIngest(database, clock, files, feed.wake),
+        heartbeats=HeartbeatIngest(database, clock, feed.wake),
+        feed=feed,
+        cameras=CameraWatch(database, clock, settings.cameras, feed.wake),
+        readiness=Readiness(database, files),
+        metrics=Metrics(),
+    )

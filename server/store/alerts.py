@@ -1,0 +1,152 @@
+"""Reading and changing alerts, with the names that people know things by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.permissions import Scope
+from server.store.tables import Alert, AlertHistory, Camera, Clip, EventRow, Kampung, Zone
+
+OPEN_STATES = ("new", "acknowledged")
+NEIGHBOURS_WITHIN = timedelta(minutes=30)
+MAX_NEIGHBOURS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """What a list of alerts is narrowed to; None narrows nothing. Times are capture times."""
+
+    kampung: str | None = None
+    camera: str | None = None
+    rule: str | None = None
+    state: str | None = None
+    severity: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedAlert:
+    """An alert with the names of its places. It is detached: read it, never change it."""
+
+    alert: Alert
+    kampung_name: str
+    camera_name: str
+    zone_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the list of alerts, which is ordered by capture time and id, newest first."""
+
+    captured_at: datetime
+    id: UUID
+
+
+def _named() -> Select[tuple[Alert, str, str, str | None]]:
+    return (
+        select(Alert, Kampung.name, Camera.name, Zone.name)
+        .join(Kampung, Kampung.id == Alert.kampung_id)
+        .join(Camera, Camera.id == Alert.camera_id)
+        .outerjoin(Zone, and_(Zone.camera_id == Alert.camera_id, Zone.id == Alert.zone_id))
+    )
+
+
+async def _fetch(session: AsyncSession, query: Select[tuple[Alert, str, str, str | None]]) -> list[NamedAlert]:
+    rows = (await session.execute(query)).tuples()
+    return [NamedAlert(alert, kampung, camera, zone or alert.zone_id) for alert, kampung, camera, zone in rows]
+
+
+async def page(
+    session: AsyncSession, scope: Scope, wanted: AlertFilter, after: Position | None, limit: int
+) -> list[NamedAlert]:
+    """Alerts of the kampung in `scope`, newest first, that come after `after`."""
+    query = _named().order_by(Alert.captured_at.desc(), Alert.id.desc()).limit(limit)
+    if not scope.everywhere:
+        query = query.where(Alert.kampung_id.in_(scope.kampung_ids))
+    for column, value in (
+        (Alert.kampung_id, wanted.kampung),
+        (Alert.camera_id, wanted.camera),
+        (Alert.rule, wanted.rule),
+        (Alert.state, wanted.state),
+        (Alert.severity, wanted.severity),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.since is not None:
+        query = query.where(Alert.captured_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(Alert.captured_at < wanted.until)
+    if after is not None:
+        earlier = Alert.captured_at < after.captured_at
+        query = query.where(or_(earlier, and_(Alert.captured_at == after.captured_at, Alert.id < after.id)))
+    return await _fetch(session, query)
+
+
+async def one(session: AsyncSession, scope: Scope, alert_id: UUID) -> NamedAlert | None:
+    """The alert, if it lies in `scope`: what is not granted does not exist."""
+    found = await _fetch(session, _named().where(Alert.id == alert_id))
+    return found[0] if found and found[0].alert.kampung_id in scope else None
+
+
+async def several(session: AsyncSession, alert_ids: Sequence[UUID]) -> dict[UUID, NamedAlert]:
+    found = await _fetch(session, _named().where(Alert.id.in_(alert_ids)))
+    return {named.alert.id: named for named in found}
+
+
+async def neighbours(session: AsyncSession, alert: Alert) -> list[NamedAlert]:
+    """Other alerts of the same camera around the same time; all of the same kampung, so of the same scope."""
+    query = (
+        _named()
+        .where(
+            Alert.camera_id == alert.camera_id,
+            Alert.kampung_id == alert.kampung_id,
+            Alert.id != alert.id,
+            Alert.captured_at >= alert.captured_at - NEIGHBOURS_WITHIN,
+            Alert.captured_at <= alert.captured_at + NEIGHBOURS_WITHIN,
+        )
+        .order_by(Alert.captured_at.desc(), Alert.id.desc())
+        .limit(MAX_NEIGHBOURS)
+    )
+    return await _fetch(session, query)
+
+
+async def for_change(session: AsyncSession, alert_id: UUID) -> Alert | None:
+    """The alert's row, locked until the transaction ends."""
+    return (await session.execute(select(Alert).where(Alert.id == alert_id).with_for_update())).scalar_one_or_none()
+
+
+async def events_of(session: AsyncSession, alert_id: UUID) -> Sequence[EventRow]:
+    query = select(EventRow).where(EventRow.alert_id == alert_id).order_by(EventRow.device_sequence, EventRow.id)
+    return (await session.execute(query)).scalars().all()
+
+
+async def history_of(session: AsyncSession, alert_id: UUID) -> Sequence[AlertHistory]:
+    query = select(AlertHistory).where(AlertHistory.alert_id == alert_id).order_by(AlertHistory.audit_sequence)
+    return (await session.execute(query)).scalars().all()
+
+
+async def clip_of(session: AsyncSession, alert: Alert) -> Clip | None:
+    """The clip that the alert's device announced as sealed."""
+    return await session.get(Clip, alert.clip_id) if alert.clip_id is not None else None
+
+
+async def open_counts(session: AsyncSession, scope: Scope) -> dict[str, dict[str, int]]:
+    """Open alerts per kampung and severity."""
+    query = (
+        select(Alert.kampung_id, Alert.severity, func.count())
+        .where(Alert.state.in_(OPEN_STATES))
+        .group_by(Alert.kampung_id, Alert.severity)
+    )
+    if not scope.everywhere:
+        query = query.where(Alert.kampung_id.in_(scope.kampung_ids))
+    counts: dict[str, dict[str, int]] = {}
+    for kampung_id, severity, count in (await session.execute(query)).tuples():
+        counts.setdefault(kampung_id, {})[severity] = count
+    return counts

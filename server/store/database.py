@@ -1,0 +1,75 @@
+"""One writer, many readers, and effects only after the commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from contract.errors import ErrorKind, KentonganError
+from server.store import sqlite
+
+
+class WriteTransaction:
+    """A transaction that may write; `after_commit` registers what may happen only once its rows are durable."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.session = session
+        self.effects: list[Callable[[], None]] = []
+
+    def after_commit(self, effect: Callable[[], None]) -> None:
+        self.effects.append(effect)
+
+
+class Database:
+    """The pool of readers and the one writer.
+
+    Within this process the lock orders writers fairly; across processes SQLite's own lock does, and on other databases
+    the row locks of `server.store.heads`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        if sqlite.is_sqlite(url):
+            self._writer: AsyncEngine = create_async_engine(url, pool_size=1, max_overflow=0)
+            self._readers: AsyncEngine = create_async_engine(url, pool_size=4, max_overflow=0)
+            sqlite.prepare(self._writer, writer=True)
+            sqlite.prepare(self._readers, writer=False)
+        else:
+            self._writer = self._readers = create_async_engine(url, pool_size=10)
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A consistent view of the database; nothing can be written through it."""
+        async with AsyncSession(self._readers, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteTransaction]:
+        """A transaction that commits when the block ends and rolls back when it raises.
+
+        Raises:
+            KentonganError: `storage-full` when the disk is full, `unavailable` when the database is.
+        """
+        async with self._lock:
+            try:
+                async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
+                    transaction = WriteTransaction(session)
+                    yield transaction
+            except OperationalError as error:
+                if sqlite.is_full(error):
+                    raise KentonganError(
+                        ErrorKind.STORAGE_FULL, "the server's disk is full; nothing was stored"
+                    ) from error
+                raise KentonganError(ErrorKind.UNAVAILABLE, "the database cannot be written at the moment") from error
+        for effect in transaction.effects:
+            effect()
+
+    async def close(self) -> None:
+        await self._writer.dispose()
+        if self._readers is not self._writer:
+            await self._readers.dispose()

@@ -1,0 +1,57 @@
+"""What SQLite needs and no other database does. Nothing outside this module knows which database is underneath."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+BUSY_TIMEOUT_MS = 10_000
+"""How long a statement waits for another process (the command line beside the server) to finish its transaction."""
+
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
+
+
+def is_sqlite(url: str) -> bool:
+    return url.startswith("sqlite")
+
+
+def prepare(engine: AsyncEngine, *, writer: bool) -> None:
+    """Make every connection of `engine` durable and strict, and begin transactions where SQLite should.
+
+    A writer takes the write lock at BEGIN: a transaction that reads first and writes later could otherwise fail in its
+    middle because somebody else wrote meanwhile. `synchronous=FULL` makes a commit survive a power cut (in WAL mode
+    NORMAL does not).
+    """
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _pragmas(connection: Any, record: Any) -> None:
+        del record
+        # The driver must not begin transactions by itself; the listener below does.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        if writer:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA synchronous = FULL")
+        else:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+
+def is_full(error: OperationalError) -> bool:
+    """Whether the database could not be written because the disk (or a quota) is full."""
+    original = error.orig
+    code = getattr(original, "sqlite_errorcode", None)
+    if code is None and original is not None:
+        code = getattr(original.__cause__, "sqlite_errorcode", None)
+    return code in _FULL or (isinstance(code, int) and code & 0xFF == sqlite3.SQLITE_FULL)
