@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from contract.ids import Sha256Hex, Slug, UuidV7
+from contract.ids import MAX_COUNT, Sha256Hex, Slug, UuidV7
 from contract.reasons import Reason
 
 EVENT_SCHEMA = "urn:kentongan:schema:event:1"
@@ -56,7 +56,7 @@ class Severity(StrEnum):
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class TimedBox(_Frozen):
@@ -77,7 +77,7 @@ class TimedBox(_Frozen):
 class TrackSummary(_Frozen):
     """A track that the signal is about. The id is a number that dies with the track: it identifies nobody."""
 
-    track_id: int = Field(ge=1)
+    track_id: int = Field(ge=1, le=MAX_COUNT)
     boxes: tuple[TimedBox, ...] = Field(min_length=1, max_length=600)
 
 
@@ -93,13 +93,13 @@ class ClipReference(_Frozen):
 
     clip_id: UuidV7
     sha256: Sha256Hex
-    size_bytes: int = Field(ge=1)
+    size_bytes: int = Field(ge=1, le=MAX_COUNT)
     media_type: Literal["video/mp4"] = "video/mp4"
     codec: str = Field(min_length=4, max_length=64, description="RFC 6381 codecs parameter, for example avc1.64001f")
     starts_at: AwareDatetime
     duration_s: float = Field(gt=0.0, le=3600.0)
     trigger_offset_s: float = Field(description="seconds from the clip's start to the moment the rule fired")
-    frame_count: int = Field(ge=1)
+    frame_count: int = Field(ge=1, le=MAX_COUNT)
     gaps: tuple[ClipGap, ...] = ()
     redacted: bool = Field(
         default=False,
@@ -127,7 +127,7 @@ class EventData(_Frozen):
 
     signal_id: UuidV7
     device_id: Slug
-    device_sequence: int = Field(ge=1, description="counts this device's events without gaps")
+    device_sequence: int = Field(ge=1, le=MAX_COUNT, description="counts this device's events without gaps")
     kampung_id: Slug
     camera_id: Slug
     zone_id: Slug

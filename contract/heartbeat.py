@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from contract.ids import Slug
+from contract.ids import MAX_COUNT, Slug
 
 
 class CameraState(StrEnum):
@@ -18,26 +18,30 @@ class CameraState(StrEnum):
 
 
 class CameraHealth(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     camera_id: Slug
     state: CameraState
     last_frame_at: AwareDatetime | None = None
     coverage: float = Field(ge=0.0, le=1.0, description="share of the last hour (or since the start) that was seen")
     analysed_fps: float = Field(ge=0.0)
-    dropped_frames: int = Field(ge=0, description="frames due for analysis that were dropped since the start")
-    people_count: int = Field(ge=0)
+    dropped_frames: int = Field(
+        ge=0, le=MAX_COUNT, description="frames due for analysis that were dropped since the start"
+    )
+    people_count: int = Field(ge=0, le=MAX_COUNT)
     fault: str | None = Field(default=None, max_length=300, description="why it is not live; never a credential")
 
 
 class Heartbeat(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     device_id: Slug
     sent_at: AwareDatetime
     uptime_s: float = Field(ge=0.0)
     software_version: str = Field(min_length=1, max_length=64)
-    outbox_pending: int = Field(ge=0, description="events not yet accepted by the server")
-    outbox_bytes: int = Field(ge=0)
-    last_sequence: int = Field(ge=0, description="device sequence number of the newest event; 0 before the first")
+    outbox_pending: int = Field(ge=0, le=MAX_COUNT, description="events not yet accepted by the server")
+    outbox_bytes: int = Field(ge=0, le=MAX_COUNT)
+    last_sequence: int = Field(
+        ge=0, le=MAX_COUNT, description="device sequence number of the newest event; 0 before the first"
+    )
     cameras: tuple[CameraHealth, ...] = Field(max_length=64)

@@ -17,6 +17,9 @@ SHA256_PATTERN = r"^[0-9a-f]{64}$"
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
 """A name in lower-case letters, digits and inner hyphens, 1 to 64 characters: safe in URLs, paths and topics."""
 
+MAX_COUNT = 2**53 - 1
+"""The largest counter: beyond it JSON numbers are no longer exact everywhere, and databases overflow."""
+
 Sha256Hex = Annotated[str, StringConstraints(pattern=SHA256_PATTERN)]
 """A SHA-256 digest as 64 lower-case hexadecimal digits."""
 

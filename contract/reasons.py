@@ -128,7 +128,7 @@ REASON_WORDS: Mapping[str, Mapping[Language, str]] = MappingProxyType(
 class Reason(BaseModel):
     """Why a rule says what it says: a code of `REASON_WORDS` and the numbers of its sentence (SI units)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     code: str
     params: dict[str, float] = Field(default_factory=dict)
