@@ -139,8 +139,8 @@ class AlertQuery(_Taken):
     kampung: Slug | None = Field(default=None, description="only this kampung")
     camera: Slug | None = Field(default=None, description="only this camera")
     rule: Rule | None = None
-    state: AlertState | None = None
-    severity: Severity | None = None
+    state: tuple[AlertState, ...] = Field(default=(), description="any of these; repeat the parameter")
+    severity: tuple[Severity, ...] = Field(default=(), description="any of these; repeat the parameter")
     since: AwareDatetime | None = Field(default=None, description="captured at or after")
     until: AwareDatetime | None = Field(default=None, description="captured before")
     cursor: CursorText | None = Field(default=None, description="next_cursor of the page before")

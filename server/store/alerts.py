@@ -20,13 +20,13 @@ MAX_NEIGHBOURS = 10
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """What a list of alerts is narrowed to; None narrows nothing. Times are capture times."""
+    """What a list of alerts is narrowed to; None and () narrow nothing. Times are capture times."""
 
     kampung: str | None = None
     camera: str | None = None
     rule: str | None = None
-    state: str | None = None
-    severity: str | None = None
+    state: tuple[str, ...] = ()
+    severity: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
 
@@ -74,11 +74,12 @@ async def page(
         (Alert.kampung_id, wanted.kampung),
         (Alert.camera_id, wanted.camera),
         (Alert.rule, wanted.rule),
-        (Alert.state, wanted.state),
-        (Alert.severity, wanted.severity),
     ):
         if value is not None:
             query = query.where(column == value)
+    for column, values in ((Alert.state, wanted.state), (Alert.severity, wanted.severity)):
+        if values:
+            query = query.where(column.in_(values))
     if wanted.since is not None:
         query = query.where(Alert.captured_at >= wanted.since)
     if wanted.until is not None:
