@@ -1,0 +1,159 @@
+"""Decoding no more of a camera's packets than somebody will look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import av
+import av.error
+from av.video.codeccontext import VideoCodecContext
+
+from contract.clock import Instant
+from edge.frame import Frame
+from edge.masks import PrivacyMask
+from edge.packets import TIME_BASE, Packet, StreamInfo
+
+_DUE_SLACK = 0.25
+"""A picture is due when it comes at most this part of the analysis interval early: a camera's own rate seldom divides
+by the analysis rate, and waiting for the next picture would cost a whole one of its intervals each time."""
+_WAITING_MAX = 64
+"""Capture times kept for packets whose picture has not come out of the decoder (B-frames; lost pictures)."""
+
+
+@dataclass(slots=True)
+class DecodeCounters:
+    """What one decoder did since it was made."""
+
+    packets: int = 0
+    decoded: int = 0
+    frames: int = 0
+    errors: int = 0
+    skipped: int = 0
+
+
+class AnalysisDecoder:
+    """Turns one camera's packets into frames at the analysis rate, masked. Use it from one thread.
+
+    analysis_fps: frames a second to give out at most; the camera's own rate where that is lower.
+    mask: burnt into every frame that is given out.
+    counters: packets fed, pictures decoded, frames given out, errors, packets skipped undecoded.
+
+    It decodes on one thread: FFmpeg's frame threads hold pictures back, and a camera has at most one core to itself.
+    """
+
+    def __init__(self, analysis_fps: float = 5.0, mask: PrivacyMask | None = None) -> None:
+        if not 0.1 <= analysis_fps <= 60.0:
+            raise ValueError(f"analysis_fps is 0.1 to 60 frames a second, got {analysis_fps}")
+        self._interval_s = 1.0 / analysis_fps
+        self._mask = mask
+        self._stream: StreamInfo | None = None
+        self._context: VideoCodecContext | None = None
+        self._captured: dict[int, Instant] = {}
+        self._due_mono_s = float("-inf")
+        self._needs_keyframe = True
+        self._quiet = False
+        self.counters = DecodeCounters()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether only keyframes are decoded."""
+        return self._quiet
+
+    def feed(self, packet: Packet) -> list[Frame]:
+        """Take the next packet; the frames that are due. A packet that cannot be decoded is counted, not raised."""
+        self.counters.packets += 1
+        if self._stream is None or packet.stream.epoch != self._stream.epoch:
+            self._open(packet.stream)
+        if self._quiet and not packet.is_keyframe:
+            self.counters.skipped += 1
+            self._needs_keyframe = True
+            return []
+        if self._needs_keyframe and not packet.is_keyframe:
+            self.counters.skipped += 1
+            return []
+        pictures = self._decoded(packet)
+        if self._quiet:
+            # Nothing refers back to a keyframe: ask for it now instead of when the next one comes.
+            pictures += self._flushed()
+        return self._due(pictures)
+
+    def set_quiet(self, quiet: bool) -> None:
+        """Decode keyframes only (true), or everything from the next keyframe on (false); see also `wake`."""
+        self._quiet = quiet
+
+    def wake(self, packets: Sequence[Packet]) -> list[Frame]:
+        """Leave the quiet state at once: decode back what was skipped.
+
+        packets: from the ring, from the last keyframe on, up to the last packet that was fed. The frames due after the
+        last one that was given out.
+        """
+        self._quiet = False
+        self._needs_keyframe = True
+        frames: list[Frame] = []
+        for packet in packets:
+            frames += self.feed(packet)
+        return frames
+
+    def _open(self, stream: StreamInfo) -> None:
+        context = av.CodecContext.create(stream.codec.value, "r")
+        assert isinstance(context, VideoCodecContext)  # noqa: S101 - H.264 and H.265 are video
+        context.extradata = stream.extradata
+        context.thread_count = 1
+        self._stream = stream
+        self._context = context
+        self._captured.clear()
+        self._needs_keyframe = True
+
+    def _decoded(self, packet: Packet) -> list[av.VideoFrame]:
+        if self._context is None:
+            return []
+        compressed = av.Packet(packet.data)
+        compressed.pts = packet.pts_90k
+        compressed.time_base = TIME_BASE
+        self._captured[packet.pts_90k] = packet.captured
+        try:
+            pictures = self._context.decode(compressed)
+        except av.error.FFmpegError:
+            self.counters.errors += 1
+            pictures = []
+        else:
+            self._needs_keyframe = False
+        while len(self._captured) > _WAITING_MAX:
+            del self._captured[next(iter(self._captured))]
+        return pictures
+
+    def _flushed(self) -> list[av.VideoFrame]:
+        if self._context is None:
+            return []
+        try:
+            pictures = self._context.decode(None)
+        except av.error.FFmpegError:
+            self.counters.errors += 1
+            pictures = []
+        self._context.flush_buffers()
+        self._needs_keyframe = True
+        return pictures
+
+    def _due(self, pictures: list[av.VideoFrame]) -> list[Frame]:
+        frames: list[Frame] = []
+        self.counters.decoded += len(pictures)
+        for picture in pictures:
+            captured = self._captured.pop(picture.pts if picture.pts is not None else -1, None)
+            if picture.is_corrupt:
+                self.counters.errors += 1
+            if captured is None or not self._is_due(captured):
+                continue
+            frame = Frame.from_av(picture, captured)
+            frames.append(self._mask.burnt_into(frame) if self._mask else frame)
+        self.counters.frames += len(frames)
+        return frames
+
+    def _is_due(self, captured: Instant) -> bool:
+        """Whether a frame is wanted now; if so the next one is wanted an interval later, the mean rate kept."""
+        if captured.mono_s < self._due_mono_s - _DUE_SLACK * self._interval_s:
+            return False
+        self._due_mono_s += self._interval_s
+        if self._due_mono_s <= captured.mono_s:
+            self._due_mono_s = captured.mono_s + self._interval_s
+        return True

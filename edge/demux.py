@@ -1,0 +1,245 @@
+"""Getting compressed packets out of FFmpeg, whatever the source, and turning its errors into ours.
+
+Nothing here judges or decodes. FFmpeg's own error texts hold the camera's URL with its password, so no exception of
+FFmpeg leaves this module, not even as the cause or context of another.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, Protocol
+
+import av
+import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from contract.clock import Clock, Instant
+from edge.bitstream import BitstreamError, Codec, annexb_of, extradata_units, sequence_info
+from edge.packets import TICKS_PER_S
+from edge.redact import redact_url
+
+_SCHEMES = ("rtsp", "rtsps")
+# Without it FFmpeg opens a text file as a picture of a terminal, and a playlist as whatever it points at.
+_FILE_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,avi,h264,hevc"
+
+
+class FaultKind(StrEnum):
+    """Why a session could not be opened or came to its end."""
+
+    UNAUTHORIZED = "unauthorized"
+    UNREACHABLE = "unreachable"
+    NOT_FOUND = "not-found"
+    NOT_VIDEO = "not-video"
+    UNSUPPORTED_CODEC = "unsupported-codec"
+    ENDED = "ended"
+    SILENT = "silent"
+    BAD_TIMESTAMPS = "bad-timestamps"
+
+
+class SourceFault(Exception):  # noqa: N818 - a fault is of the source, an error would be of this code
+    """Why there are no more packets, with a sentence that carries no credential."""
+
+    def __init__(self, kind: FaultKind, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """Where packets come from.
+
+    url: rtsp://, rtsps://, or the path of a video file or of a folder of video files played in the order of their
+        names. It may carry a log-in and is never shown; `shown` is.
+    transport: how RTSP sends its pictures.
+    open_timeout_s: seconds to connect, log in and learn what the stream is.
+    silence_timeout_s: seconds without a packet after which the session ends.
+    realtime: whether a file is played at its own speed (true) or as fast as it is taken (false).
+    starts: when a file's first picture was taken; now, where it is None. A camera's pictures tell their own time.
+    """
+
+    url: str = field(repr=False)
+    transport: Literal["tcp", "udp"] = "tcp"
+    open_timeout_s: float = 5.0
+    silence_timeout_s: float = 5.0
+    realtime: bool = True
+    starts: Instant | None = None
+
+    def __post_init__(self) -> None:
+        scheme, separator, _ = self.url.partition("://")
+        if separator and scheme.lower() not in _SCHEMES:
+            raise ValueError(f"a source is rtsp://, rtsps:// or a path, got {self.shown}")
+        if not self.url:
+            raise ValueError("a source needs a URL or a path, got an empty one")
+        if self.transport not in ("tcp", "udp"):
+            raise ValueError(f"transport is tcp or udp, got {self.transport!r}")
+        for name, seconds in (("open_timeout_s", self.open_timeout_s), ("silence_timeout_s", self.silence_timeout_s)):
+            if not 0.0 < seconds <= 600.0:
+                raise ValueError(f"{name} must be above 0 and at most 600 seconds, got {seconds}")
+
+    @property
+    def is_network(self) -> bool:
+        """Whether this is a camera and not a file."""
+        return "://" in self.url
+
+    @property
+    def shown(self) -> str:
+        """The URL without its secrets."""
+        return redact_url(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class RawPacket:
+    """One access unit in Annex B as it was demuxed; ticks of 1/90,000 s; not judged yet.
+
+    arrived_mono_s: when its first bytes came, on the box's monotonic clock.
+    """
+
+    data: bytes
+    pts_90k: int | None
+    dts_90k: int | None
+    duration_90k: int
+    is_keyframe: bool
+    arrived_mono_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What an opened source says of itself."""
+
+    codec: Codec
+    parameter_sets: tuple[bytes, ...]
+    reorders: bool
+
+
+class Reader(Protocol):
+    """An opened source; `opening` is what it says of itself."""
+
+    opening: Opening
+
+    def packets(self, stop: threading.Event) -> Iterator[RawPacket]:
+        """Packets until `stop` is set. Raises SourceFault at any other end."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the source. Idempotent."""
+        ...
+
+
+class Demuxer:
+    """One opened container, its first H.264 or H.265 stream, packet by packet. Raises SourceFault at every fault."""
+
+    def __init__(self, address: str, settings: SourceSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._container = _opened(address, settings)
+        try:
+            self._stream, self.opening, self._length_size = self._video()
+        except SourceFault:
+            self._container.close()
+            raise
+
+    def packets(self) -> Iterator[RawPacket]:
+        """Every packet that carries something, to the stream's end."""
+        ticks = float(self._stream.time_base or 0) * TICKS_PER_S
+        source = self._container.demux(self._stream)
+        # FFmpeg hands an access unit out when the next one begins, so that this one began with the hand-out before.
+        began_mono_s = self._clock.mono_s()
+        while True:
+            failed: av.error.FFmpegError | None = None
+            packet: av.Packet[VideoStream] | None = None
+            try:
+                packet = next(source, None)
+            except av.error.FFmpegError as error:
+                failed = error
+            if failed is not None:
+                raise _reading_fault(failed, self._settings)
+            if packet is None:
+                return
+            handed_out_mono_s = self._clock.mono_s()
+            if packet.size and not packet.is_discard:
+                yield self._raw(packet, ticks, began_mono_s)
+            began_mono_s = handed_out_mono_s
+
+    def close(self) -> None:
+        self._container.close()
+
+    def _raw(self, packet: av.Packet[VideoStream], ticks: float, began_mono_s: float) -> RawPacket:
+        data = bytes(packet)
+        if self._length_size:
+            try:
+                data = annexb_of(data, self._length_size)
+            except BitstreamError:
+                data = b""  # the decoder and the ring count it as damaged
+        pts = packet.pts if packet.pts is not None else packet.dts
+        return RawPacket(
+            data=data,
+            pts_90k=None if pts is None else round(pts * ticks),
+            dts_90k=None if packet.dts is None else round(packet.dts * ticks),
+            duration_90k=round((packet.duration or 0) * ticks),
+            is_keyframe=packet.is_keyframe,
+            arrived_mono_s=began_mono_s,
+        )
+
+    def _video(self) -> tuple[VideoStream, Opening, int]:
+        shown = self._settings.shown
+        if not self._container.streams.video:
+            raise SourceFault(FaultKind.NOT_VIDEO, f"{shown} has no video in it")
+        stream = self._container.streams.video[0]
+        name = stream.codec_context.name
+        if name not in tuple(Codec):
+            raise SourceFault(FaultKind.UNSUPPORTED_CODEC, f"{shown} sends {name}; H.264 and H.265 can be read")
+        codec = Codec(name)
+        try:
+            units, length_size = extradata_units(codec, stream.codec_context.extradata or b"")
+            sequence_info(codec, units)
+        except BitstreamError as error:
+            raise SourceFault(FaultKind.NOT_VIDEO, f"{shown} does not say what its video is: {error}") from None
+        return stream, Opening(codec, tuple(units), reorders=bool(stream.codec_context.has_b_frames)), length_size
+
+
+def _opened(address: str, settings: SourceSettings) -> InputContainer:
+    options = {"format_whitelist": _FILE_FORMATS}
+    timeouts = None
+    if settings.is_network:
+        options = {
+            "rtsp_transport": settings.transport,
+            "allowed_media_types": "video",
+            "fpsprobesize": "0",  # waiting for twenty pictures only to guess the frame rate delays the start by seconds
+        }
+        # Longer than the reader's own watchdog, so that only one of the two speaks.
+        timeouts = (settings.open_timeout_s, settings.silence_timeout_s + 1.0)
+    failed: av.error.FFmpegError
+    try:
+        return av.open(address, options=options, timeout=timeouts, metadata_errors="replace")
+    except av.error.FFmpegError as error:
+        failed = error
+    raise _opening_fault(failed, settings)
+
+
+def _opening_fault(error: av.error.FFmpegError, settings: SourceSettings) -> SourceFault:
+    shown = settings.shown
+    if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
+        return SourceFault(FaultKind.UNAUTHORIZED, f"{shown} refused the log-in: check user and password")
+    if isinstance(error, av.error.HTTPNotFoundError | av.error.FileNotFoundError):
+        return SourceFault(FaultKind.NOT_FOUND, f"{shown} does not exist: check the path")
+    if isinstance(error, av.error.InvalidDataError):
+        return SourceFault(FaultKind.NOT_VIDEO, f"{shown} answered with something that is not video")
+    if isinstance(error, av.error.ExitError):
+        return SourceFault(FaultKind.UNREACHABLE, f"{shown} did not open within {settings.open_timeout_s:g} s")
+    return SourceFault(FaultKind.UNREACHABLE, f"{shown} could not be opened: {error.strerror}")
+
+
+def _reading_fault(error: av.error.FFmpegError, settings: SourceSettings) -> SourceFault:
+    if isinstance(error, av.error.ExitError):
+        return silent_fault(settings)
+    return SourceFault(FaultKind.ENDED, f"{settings.shown} broke off: {error.strerror}")
+
+
+def silent_fault(settings: SourceSettings) -> SourceFault:
+    """The camera keeps its connection and sends nothing."""
+    return SourceFault(FaultKind.SILENT, f"{settings.shown} has sent no picture for {settings.silence_timeout_s:g} s")

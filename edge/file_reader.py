@@ -1,0 +1,80 @@
+"""Playing a video file, or a folder of segments, in place of a camera."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from contract.clock import Clock
+from edge.demux import Demuxer, FaultKind, RawPacket, SourceFault, SourceSettings
+from edge.packets import TICKS_PER_S
+
+_SUFFIXES = {".mp4", ".mkv", ".mov", ".ts", ".avi", ".h264", ".h265", ".hevc", ".264", ".265"}
+
+
+class FileReader:
+    """Plays a file, or every video file of a folder in the order of their names, as one stream from zero.
+
+    Every segment must have the codec of the first; its parameter sets may be others, if they stand in band.
+    """
+
+    def __init__(self, settings: SourceSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._files = _files_of(settings)
+        self._demuxer = self._opened(self._files[0])
+        self.opening = self._demuxer.opening
+
+    def packets(self, stop: threading.Event) -> Iterator[RawPacket]:
+        """Packets until `stop` is set, paced by their timestamps if the settings say so.
+
+        Raises SourceFault (ENDED) after the last.
+        """
+        started_mono_s = self._clock.mono_s()
+        ends_90k = 0
+        for index, path in enumerate(self._files):
+            if index:
+                self._demuxer.close()
+                self._demuxer = self._opened(path)
+            for packet in _moved_to(self._demuxer.packets(), ends_90k):
+                due_90k = ends_90k if packet.dts_90k is None else packet.dts_90k
+                if self._settings.realtime:
+                    stop.wait(max(0.0, started_mono_s + due_90k / TICKS_PER_S - self._clock.mono_s()))
+                if stop.is_set():
+                    return
+                yield packet
+                shown_90k = ends_90k if packet.pts_90k is None else packet.pts_90k
+                ends_90k = max(ends_90k, shown_90k + packet.duration_90k)
+        raise SourceFault(FaultKind.ENDED, f"{self._settings.shown} was played to its end")
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        self._demuxer.close()
+
+    def _opened(self, path: Path) -> Demuxer:
+        return Demuxer(f"file:{path}", self._settings, self._clock)
+
+
+def _files_of(settings: SourceSettings) -> list[Path]:
+    path = Path(settings.url)
+    if not path.is_dir():
+        return [path]
+    files = sorted(one for one in path.iterdir() if one.suffix.lower() in _SUFFIXES)
+    if not files:
+        raise SourceFault(FaultKind.NOT_VIDEO, f"the folder {settings.shown} has no video file in it")
+    return files
+
+
+def _moved_to(packets: Iterator[RawPacket], starts_90k: int) -> Iterator[RawPacket]:
+    """The packets of one file with their timestamps moved so that the first picture stands at `starts_90k`."""
+    shift_90k: int | None = None
+    for packet in packets:
+        if packet.pts_90k is None:
+            yield packet
+            continue
+        if shift_90k is None:
+            shift_90k = starts_90k - packet.pts_90k
+        dts_90k = None if packet.dts_90k is None else packet.dts_90k + shift_90k
+        yield replace(packet, pts_90k=packet.pts_90k + shift_90k, dts_90k=dts_90k)

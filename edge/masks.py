@@ -1,0 +1,94 @@
+"""Privacy masks: parts of a camera's picture that nobody may ever see, burnt black before anything else looks.
+
+A mask is opaque. It never blurs, because blur can be undone and a black block cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.frame import Frame, Plane
+
+Polygon = Sequence[tuple[float, float]]
+
+_BLACK_LIMITED = 16
+_BLACK_FULL = 0
+_NO_COLOUR = 128
+_SHIFT = 8  # fractional bits of OpenCV's fixed-point polygon corners
+
+
+class PrivacyMask:
+    """The parts of one camera's picture that are blackened.
+
+    polygons: each at least three (x, y) corners in parts of the picture's width and height, origin top left. The
+        mask is rounded outwards to whole 2 x 2 chroma blocks and one block further, so that no pixel that a polygon
+        touches, nor any colour that the halved chroma would smear across its edge, is left.
+    """
+
+    def __init__(self, polygons: Sequence[Polygon]) -> None:
+        if not polygons:
+            raise ValueError("a privacy mask needs at least one polygon, got none")
+        self._polygons = [_corners(polygon) for polygon in polygons]
+        self._raster: tuple[tuple[int, int], npt.NDArray[np.bool_]] | None = None
+
+    def burnt_into(self, frame: Frame) -> Frame:
+        """A copy of the frame with the masked parts black.
+
+        It copies the planes: the decoder predicts the next pictures from the ones it gave out, so writing into those
+        would spoil what follows.
+        """
+        chroma = self._chroma_blocks(frame.width, frame.height)
+        luma = chroma.repeat(2, axis=0).repeat(2, axis=1)[: frame.height, : frame.width]
+        black = _BLACK_FULL if frame.full_range else _BLACK_LIMITED
+        return replace(
+            frame,
+            y=_filled(frame.y, luma, black),
+            u=_filled(frame.u, chroma, _NO_COLOUR),
+            v=_filled(frame.v, chroma, _NO_COLOUR),
+        )
+
+    def covers(self, width: int, height: int) -> npt.NDArray[np.bool_]:
+        """Which pixels of a picture of this size are black: (height, width) bool."""
+        chroma = self._chroma_blocks(width, height)
+        return chroma.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+
+    def _chroma_blocks(self, width: int, height: int) -> npt.NDArray[np.bool_]:
+        """((height + 1) // 2, (width + 1) // 2) bool; drawn once for each size, as a camera has one."""
+        size = (width, height)
+        if self._raster is None or self._raster[0] != size:
+            self._raster = (size, _rasterised(self._polygons, width, height))
+        return self._raster[1]
+
+
+def _corners(polygon: Polygon) -> npt.NDArray[np.float64]:
+    corners = np.asarray(polygon, dtype=np.float64)
+    if corners.ndim != 2 or corners.shape[0] < 3 or corners.shape[1] != 2:
+        raise ValueError(f"a mask's polygon is at least three (x, y) corners, got {polygon!r}")
+    if not bool(np.all((corners >= 0.0) & (corners <= 1.0))):
+        raise ValueError(f"a mask's corners are parts of the picture, 0..1, got {polygon!r}")
+    return corners
+
+
+def _rasterised(polygons: list[npt.NDArray[np.float64]], width: int, height: int) -> npt.NDArray[np.bool_]:
+    pixels = np.zeros((height, width), dtype=np.uint8)
+    for corners in polygons:
+        # Pixel i covers i..i+1 of the continuous picture, while OpenCV puts its integer coordinates at pixel centres.
+        fixed = np.round((corners * (width, height) - 0.5) * (1 << _SHIFT)).astype(np.int32)
+        cv2.fillPoly(pixels, [fixed], 1, shift=_SHIFT)
+        cv2.polylines(pixels, [fixed], isClosed=True, color=1, thickness=1, shift=_SHIFT)
+    even = np.zeros(((height + 1) // 2 * 2, (width + 1) // 2 * 2), dtype=np.uint8)
+    even[:height, :width] = pixels
+    blocks = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2).max(axis=(1, 3))
+    grown = cv2.dilate(blocks, np.ones((3, 3), dtype=np.uint8))
+    return np.asarray(grown, dtype=np.bool_)
+
+
+def _filled(plane: Plane, where: npt.NDArray[np.bool_], value: int) -> Plane:
+    copy = plane.copy()
+    copy[where] = value
+    return copy

@@ -1,0 +1,193 @@
+"""Judging a camera's timestamps, and telling when a picture was taken. See docs/design/time.md.
+
+A camera counts ticks of a clock of its own. `TimestampJudge` decides whether a packet's ticks can be believed;
+`CaptureClock` turns believed ticks into moments on the box's clocks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from contract.clock import Clock, Instant
+
+JITTER_MAX_S = 0.5
+"""A picture at most this far behind the newest is repaired: set just after it."""
+LATE_MAX_S = 3.0
+"""A picture at most this far behind is dropped; further behind, the camera's clock was set back."""
+LATE_RUN_MAX = 10
+"""So many late pictures in a row are no stragglers: the camera's clock was set back a little."""
+REORDER_MAX_S = 1.0
+"""Where the stream has B-frames a picture may stand this far behind the newest and be right."""
+FORWARD_JUMP_MAX_S = 5.0
+"""Ticks may run ahead of the box's own clock by this much from one packet to the next (a burst after a stall)."""
+DEFAULT_INTERVAL_S = 0.04
+
+SLEW_DOWN_MAX = 0.01
+"""A shorter delay than was believed is proven by one packet: approach it by 1 % of the time that passes."""
+SLEW_UP_MAX = 0.0002
+"""A longer delay may only mean drift, and quartz drifts by less than 200 ppm."""
+WINDOW_S = 60.0
+"""The shortest delay of this long a past counts."""
+BUCKET_S = 5.0
+UNSEEN_DELAY_S = 0.5
+"""Between light and the first byte on the wire a camera takes 0.1 to 0.5 s that no arrival can show."""
+CLOCK_STEP_MIN_S = 0.5
+"""The wall clock parting from the monotonic one by more than this was stepped, not slewed."""
+CLOCK_DOUBT_S = 60.0
+"""For so long after a step both readings of the wall clock are kept inside the stated uncertainty."""
+
+
+class Grade(StrEnum):
+    """What to do with a packet."""
+
+    ACCEPT = "accept"
+    REPAIR = "repair"
+    DROP = "drop"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The grade, the ticks in seconds to go by (meaningless for DROP and END), and the reason unless accepted."""
+
+    grade: Grade
+    pts_s: float
+    reason: str = ""
+
+
+class TimestampJudge:
+    """Grades the timestamps of one session, in decoding order.
+
+    reorders: whether the stream has B-frames, so that a picture may rightly stand behind an earlier one.
+    tick_s: the length of one tick; a repaired picture is set that much after the newest.
+    """
+
+    def __init__(self, *, tick_s: float, reorders: bool) -> None:
+        if not 0.0 < tick_s <= 1.0:
+            raise ValueError(f"a tick lasts more than 0 and at most 1 s, got {tick_s}")
+        self._tick_s = tick_s
+        self._reorders = reorders
+        self._newest_s: float | None = None
+        self._recent_s: deque[float] = deque(maxlen=32)
+        self._arrived_mono_s = 0.0
+        self._late_run = 0
+
+    def judge(self, pts_s: float | None, arrived_mono_s: float | None, duration_s: float = 0.0) -> Verdict:
+        """Grade the next packet.
+
+        pts_s: its presentation time on the camera's clock, None where the source gave none.
+        arrived_mono_s: when it came, on the box's monotonic clock; None in a file, where every pause is as recorded.
+        duration_s: how long the source says that it lasts, 0.0 where it does not say.
+        """
+        if self._newest_s is None:
+            return self._accepted(pts_s or 0.0, arrived_mono_s)
+        if pts_s is None:
+            guessed = self._newest_s + (duration_s or DEFAULT_INTERVAL_S)
+            return self._accepted(guessed, arrived_mono_s, "the packet has no timestamp")
+        ahead_s = pts_s - self._newest_s
+        if ahead_s > 0.0:
+            waited_s = ahead_s if arrived_mono_s is None else max(0.0, arrived_mono_s - self._arrived_mono_s)
+            if ahead_s - waited_s > FORWARD_JUMP_MAX_S:
+                reason = f"the camera's clock jumped ahead by {ahead_s:.1f} s while {waited_s:.1f} s passed"
+                return Verdict(Grade.END, pts_s, reason)
+            return self._accepted(pts_s, arrived_mono_s)
+        return self._behind(pts_s, -ahead_s, arrived_mono_s)
+
+    def _behind(self, pts_s: float, behind_s: float, arrived_mono_s: float | None) -> Verdict:
+        assert self._newest_s is not None  # noqa: S101 - only called once there is a newest picture
+        known = any(abs(pts_s - other_s) < self._tick_s / 2 for other_s in self._recent_s)
+        if self._reorders and behind_s <= REORDER_MAX_S and not known:
+            return self._accepted(pts_s, arrived_mono_s)
+        if behind_s <= JITTER_MAX_S:
+            reason = "two packets have one timestamp" if known else f"the timestamp stands {behind_s:.3f} s back"
+            return self._accepted(self._newest_s + self._tick_s, arrived_mono_s, reason)
+        self._late_run += 1
+        if behind_s > LATE_MAX_S or self._late_run > LATE_RUN_MAX:
+            return Verdict(Grade.END, pts_s, f"the camera's clock jumped back by {behind_s:.1f} s")
+        return Verdict(Grade.DROP, pts_s, f"the packet is {behind_s:.1f} s late")
+
+    def _accepted(self, pts_s: float, arrived_mono_s: float | None, repaired: str = "") -> Verdict:
+        self._newest_s = pts_s if self._newest_s is None else max(self._newest_s, pts_s)
+        self._recent_s.append(pts_s)
+        self._late_run = 0
+        if arrived_mono_s is not None:
+            self._arrived_mono_s = arrived_mono_s
+        return Verdict(Grade.REPAIR if repaired else Grade.ACCEPT, pts_s, repaired)
+
+
+class CaptureClock:
+    """Maps one live session's ticks to the box's clocks.
+
+    The network only ever delays. So the shortest delay between ticks and arrivals within the last minute is the best
+    witness of how the two clocks stand to each other (the lower envelope). The mapping starts on the shortest delay
+    seen while warming up (`observe` before the first `instant`), then follows slowly, and never lets a later
+    picture stand before an earlier one.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._buckets: deque[tuple[float, float]] = deque()
+        self._offset_s: float | None = None
+        self._newest_s: float | None = None
+        self._wall = _WallClock(clock)
+
+    def observe(self, pts_s: float, arrived_mono_s: float) -> None:
+        """Learn from a packet that arrived. In order of arrival."""
+        delay_s = arrived_mono_s - pts_s
+        if self._buckets and arrived_mono_s - self._buckets[-1][0] < BUCKET_S:
+            started_s, shortest_s = self._buckets[-1]
+            self._buckets[-1] = (started_s, min(shortest_s, delay_s))
+        else:
+            self._buckets.append((arrived_mono_s, delay_s))
+        while arrived_mono_s - self._buckets[0][0] > WINDOW_S:
+            self._buckets.popleft()
+
+    def instant(self, pts_s: float) -> Instant:
+        """When the picture with these ticks was taken. Raises RuntimeError before anything was observed."""
+        if not self._buckets:
+            raise RuntimeError("a capture time was asked for before any packet was observed")
+        target_s = min(delay_s for _, delay_s in self._buckets)
+        if self._offset_s is None:
+            self._offset_s = target_s
+        elif self._newest_s is not None and pts_s > self._newest_s:
+            passed_s = pts_s - self._newest_s
+            wanted_s = target_s - self._offset_s
+            self._offset_s += min(max(wanted_s, -SLEW_DOWN_MAX * passed_s), SLEW_UP_MAX * passed_s)
+        self._newest_s = pts_s if self._newest_s is None else max(self._newest_s, pts_s)
+        mono_s = pts_s + self._offset_s
+        utc, doubt_s = self._wall.at(mono_s)
+        return Instant(mono_s, utc, UNSEEN_DELAY_S + abs(target_s - self._offset_s) + doubt_s)
+
+
+class _WallClock:
+    """Carries the wall clock forward on the monotonic one, and notices when it is stepped.
+
+    After a step the new reading is taken (a box without a battery is set right once the network is up, and that is the
+    common case), but for a while the uncertainty covers the old one too.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._anchor_mono_s = clock.mono_s()
+        self._anchor_utc = clock.utc()
+        self._doubt_s = 0.0
+        self._doubt_ends_mono_s = 0.0
+
+    def at(self, mono_s: float) -> tuple[datetime, float]:
+        """The wall clock at a moment of the monotonic one, and the seconds by which steps make it doubtful."""
+        now_mono_s = self._clock.mono_s()
+        parted_s = (self._clock.utc() - self._carried(now_mono_s)).total_seconds()
+        if abs(parted_s) >= CLOCK_STEP_MIN_S:
+            lasting_s = self._doubt_s if now_mono_s < self._doubt_ends_mono_s else 0.0
+            self._doubt_s = lasting_s + abs(parted_s)
+            self._doubt_ends_mono_s = now_mono_s + CLOCK_DOUBT_S
+            self._anchor_utc += timedelta(seconds=parted_s)
+            parted_s = 0.0
+        doubt_s = self._doubt_s if now_mono_s < self._doubt_ends_mono_s else 0.0
+        return self._carried(mono_s), doubt_s + abs(parted_s)
+
+    def _carried(self, mono_s: float) -> datetime:
+        return self._anchor_utc + timedelta(seconds=mono_s - self._anchor_mono_s)

@@ -1,0 +1,1 @@
+"""Kentongan's tests. A package only so that `tests.support` can be imported."""

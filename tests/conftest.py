@@ -1,0 +1,18 @@
+"""Fixtures for every test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+_SHARED = Path(__file__).resolve().parents[1] / "../shared"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of third-party footage for tests; the test is skipped where it does not exist."""
+    folder = (_SHARED / "data").resolve()
+    if not folder.is_dir():
+        pytest.skip(f"needs the shared footage in {folder}")
+    return folder

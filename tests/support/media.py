@@ -1,0 +1,136 @@
+"""Real H.264 and H.265 for tests: encoded by PyAV, every picture telling its own number.
+
+`make_video` writes a file, `join_videos` makes one file whose resolution or codec settings change in the middle,
+`people_pictures` takes real people out of the shared footage in place of the synthetic ones, and `picture_number`
+reads back from a decoded picture which one of the made pictures it is.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+Picture = npt.NDArray[np.uint8]
+
+_NUMBER_BITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """What to make. `gop` is the distance of keyframes in pictures, `b_frames` how many stand between others."""
+
+    codec: str = "h264"
+    width: int = 320
+    height: int = 192
+    fps: int = 10
+    seconds: float = 3.0
+    gop: int = 10
+    b_frames: int = 0
+    kbps: int = 400
+    pixel_format: str = "yuv420p"
+
+    @property
+    def count(self) -> int:
+        """How many pictures the film has."""
+        return round(self.seconds * self.fps)
+
+
+def moving_pictures(film: Film, first: int = 0) -> Iterator[Picture]:
+    """Pictures as (height, width, 3) uint8 RGB: a bright block walks over a textured ground.
+
+    Along the top stand `_NUMBER_BITS` black or white cells that spell the picture's number from `first` on.
+    """
+    rows, columns = np.mgrid[0 : film.height, 0 : film.width]
+    texture = (96 + 40 * np.sin(columns / 9.0) + 40 * np.cos(rows / 7.0)).astype(np.uint8)
+    ground = np.stack([texture, np.roll(texture, 5, axis=0), np.roll(texture, 9, axis=1)], axis=2)
+    cell = film.width // _NUMBER_BITS
+    for number in range(first, first + film.count):
+        picture = ground.copy()
+        left = (number * 3) % (film.width - film.width // 8)
+        picture[film.height // 2 : film.height * 7 // 8, left : left + film.width // 10] = (230, 200, 60)
+        for bit in range(_NUMBER_BITS):
+            picture[: film.height // 8, bit * cell : (bit + 1) * cell] = 235 if number >> bit & 1 else 16
+        yield picture
+
+
+def picture_number(luma: Picture) -> int:
+    """Which picture of `moving_pictures` this is, read from its brightness (height, width) at any size."""
+    height, width = luma.shape
+    cell = width / _NUMBER_BITS
+    row = luma[height // 16]
+    return sum(int(row[int((bit + 0.5) * cell)] > 125) << bit for bit in range(_NUMBER_BITS))
+
+
+def people_pictures(shared_data: Path, film: Film) -> Iterator[Picture]:
+    """Pictures of people walking past a fixed camera (PETS2009, as OpenCV's vtest.avi), scaled to the film."""
+    with av.open(str(shared_data / "mot" / "PETS09-S2L1-vtest.mp4")) as container:
+        for number, picture in enumerate(container.decode(container.streams.video[0])):
+            if number == film.count:
+                return
+            yield np.asarray(picture.to_ndarray(width=film.width, height=film.height, format="rgb24"), dtype=np.uint8)
+
+
+def make_video(path: Path, film: Film | None = None, pictures: Iterable[Picture] | None = None, first: int = 0) -> Path:
+    """Encode a film to `path`; its suffix decides the container (.mp4, .mkv, .ts, .h264, .h265). Returns the path."""
+    film = film or Film()
+    with av.open(str(path), "w") as container:
+        stream = _encoder(container, film)
+        for number, picture in enumerate(moving_pictures(film, first) if pictures is None else pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=film.pixel_format)
+            frame.pts, frame.time_base = number, Fraction(1, film.fps)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def join_videos(path: Path, parts: list[Path], fps: int) -> Path:
+    """One .mp4 of several films in a row, parameter sets in band, as a camera that is set anew in mid-stream sends.
+
+    All parts must have the same codec, the same `fps`, and no B-frames.
+    """
+    units: list[tuple[bytes, bool]] = []
+    for part in parts:
+        with av.open(str(part)) as container:
+            stream = container.streams.video[0]
+            name = stream.codec_context.name
+            to_annexb = av.BitStreamFilterContext(f"{name}_mp4toannexb", stream)
+            for packet in container.demux(stream):
+                if packet.size:
+                    is_keyframe = packet.is_keyframe
+                    units += [(bytes(made), is_keyframe) for made in to_annexb.filter(packet)]
+    # The muxer turns Annex B into length-prefixed units only if its stream was described in Annex B too.
+    with av.open(io.BytesIO(units[0][0]), format=name) as template, av.open(str(path), "w") as joined:
+        out = joined.add_stream_from_template(template.streams.video[0], opaque=True)
+        for number, (data, is_keyframe) in enumerate(units):
+            made = av.Packet(data)
+            made.stream, made.time_base = out, Fraction(1, fps)
+            made.pts = made.dts = number
+            made.duration, made.is_keyframe = 1, is_keyframe
+            joined.mux(made)
+    return path
+
+
+def _encoder(container: OutputContainer, film: Film) -> VideoStream:
+    encoder = {"h264": "libx264", "hevc": "libx265"}[film.codec]
+    settings = f"keyint={film.gop}:min-keyint={film.gop}:scenecut=0:bframes={film.b_frames}:b-adapt=0"
+    if film.codec == "hevc":
+        options = {
+            "preset": "ultrafast",
+            "x265-params": f"{settings}:open-gop=0:log-level=none:pools=1:frame-threads=1",
+        }
+    else:
+        options = {"preset": "veryfast", "x264-params": f"{settings}:threads=1"}
+    stream = container.add_stream(encoder, rate=film.fps, options=options)
+    assert isinstance(stream, VideoStream)
+    stream.width, stream.height, stream.pix_fmt = film.width, film.height, film.pixel_format
+    stream.bit_rate = film.kbps * 1000
+    return stream
