@@ -30,7 +30,7 @@ SCHEMAS: Mapping[str, tuple[str, type[BaseModel]]] = MappingProxyType(
 
 
 def schema_text(name: str) -> str:
-    """The schema `name` of SCHEMAS as it stands in its file. It describes what is accepted, so defaults are optional."""
+    """The schema `name` of SCHEMAS as it stands in its file: what is accepted, so fields with defaults are optional."""
     identifier, model = SCHEMAS[name]
     schema = {"$schema": DIALECT, "$id": identifier} | model.model_json_schema(mode="validation")
     return json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"

@@ -44,17 +44,18 @@ def last_sequence(connection: sqlite3.Connection) -> int:
 
 
 def insert_event(connection: sqlite3.Connection, event: Event, at_s: float) -> None:
-    """Add the event, count it, and bring its signal's row up to date."""
+    """Add the event and count it."""
     data, body = event.data, event.to_json()
     connection.execute(
         "INSERT INTO events (sequence, event_id, severity, committed_at, body) VALUES (?, ?, ?, ?, ?)",
         (data.device_sequence, str(event.id), SEVERITY_RANK[data.severity], at_s, body),
     )
     connection.execute("UPDATE meta SET value = ? WHERE name = 'last_sequence'", (data.device_sequence,))
-    _update_signal(connection, data, body)
 
 
-def _update_signal(connection: sqlite3.Connection, data: EventData, body: bytes) -> None:
+def update_signal(connection: sqlite3.Connection, event: Event) -> None:
+    """Bring the signal's row up to date, and drop it once there is nothing more to say."""
+    data, body = event.data, event.to_json()
     key = str(data.signal_id)
     earlier = connection.execute("SELECT ended, clip_settled, body FROM signals WHERE signal_id = ?", (key,)).fetchone()
     ended = data.phase is Phase.ENDED
@@ -225,21 +226,18 @@ def _record_deletion(connection: sqlite3.Connection, row: tuple[float, str, str,
         connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'deleted_unsent'")
 
 
-def clip_fault_of(
-    connection: sqlite3.Connection, gone: DeletedAttachment, reason: DeletionReason
-) -> Callable[[int], EventData]:
+def clip_fault_of(gone: DeletedAttachment, reason: DeletionReason) -> Callable[[int], EventData]:
     """What builds the event that takes back the promise of a clip: its event again, the reference replaced by a fault.
 
-    It continues a signal that is still open and otherwise repeats its end, so that the end stays the last word.
+    It says nothing else: it is a `continues` without reasons even when the signal has ended, so that neither its end
+    nor its last reasons change.
     """
     data = Event.model_validate_json(gone.body).data
-    open_row = connection.execute("SELECT ended FROM signals WHERE signal_id = ?", (str(data.signal_id),)).fetchone()
-    phase = Phase.CONTINUES if open_row is not None and not open_row[0] else Phase.ENDED
 
     def build(sequence: int) -> EventData:
         fault = f"deleted on the device before it was sent: {reason.value}"
-        changed = {"device_sequence": sequence, "phase": phase, "clip": None, "clip_fault": fault}
-        return EventData.model_validate(data.model_dump() | changed)
+        changed = {"phase": Phase.CONTINUES, "reasons": (), "clip": None, "clip_fault": fault}
+        return EventData.model_validate(data.model_dump() | changed | {"device_sequence": sequence})
 
     return build
 

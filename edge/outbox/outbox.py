@@ -108,6 +108,7 @@ class Outbox:
             self._make_room(sum(attachment.size_bytes for attachment in attachments))
             with self._transaction():
                 event = self._append(build)
+                ledger.update_signal(self._connection, event)
                 for attachment, relative in zip(attachments, files, strict=True):
                     ledger.insert_attachment(self._connection, event, attachment, relative)
         self.work.set()
@@ -258,9 +259,12 @@ class Outbox:
         return self._keep_free_bytes - shutil.disk_usage(self._root).free
 
     def _compact(self) -> None:
-        """Give the disk back what the database and its log no longer need."""
-        self._connection.execute("PRAGMA incremental_vacuum").fetchall()
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        """Give the disk back what the database and its log no longer need, as far as a full disk lets that happen."""
+        try:
+            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.OperationalError as error:
+            _log.warning("outbox_compaction_failed", error=str(error))
 
     def _delete_attachments(self, attachment_ids: Sequence[int], reason: DeletionReason) -> list[Path]:
         """Delete the rows, and commit a fault event for each clip that the server was promised and will not get."""
@@ -271,8 +275,7 @@ class Outbox:
                 continue
             paths.append(self._root / gone.path)
             if gone.kind is AttachmentKind.CLIP and not gone.sent:
-                fault = ledger.clip_fault_of(self._connection, gone, reason)
-                self._append(fault)
+                self._append(ledger.clip_fault_of(gone, reason))
         return paths
 
     def _settled_path(self, attachment: Attachment) -> str:
