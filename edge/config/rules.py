@@ -57,7 +57,7 @@ class LoiteringConfig(RuleConfig):
     )
     night: Hours = Field(default=Hours.model_validate({"from": "22:00", "to": "05:00"}))
     hours: tuple[ThresholdHours, ...] = Field(default=(), max_length=32)
-    min_score: float = Field(default=0.5, ge=0.0, le=1.0, description="confinement below which dwell alone is no alert")
+    min_score: float = Field(default=0.3, ge=0.0, le=1.0, description="staying score below which dwell is no alert")
     min_sway: float = Field(default=0.008, ge=0.0, le=0.1, description="body heights; what sways less is an object")
     resident_after_s: float = Field(default=1800.0, ge=60.0, le=86_400.0, description="alert closed as resident-like")
 

@@ -14,7 +14,7 @@ from edge.config.zones import ExpectedDwellArea, ZoneConfig
 from edge.geometry import Polygon
 from edge.presence.episodes import Episode
 from edge.rules.base import Findings, Reporter, ZoneMoment, within
-from edge.rules.confinement import Confinement, measure
+from edge.rules.confinement import measure, radius_of, staying_score
 from edge.rules.signal import Signal
 
 JUDGE_EVERY_S = 1.0
@@ -95,15 +95,28 @@ class LoiteringRule:
         if any(spot.covers(episode) for spot in self._spots):
             stay.resident = True
             return []
-        confinement = measure(*episode.path.in_units())
-        score = score_of(confinement)
+        times_s, positions = episode.path.in_units()
+        score = staying_score(measure(times_s, positions))
         if score < self._config.min_score or self._is_static(episode):
             return []
-        reasons = (_stayed(episode), _within(confinement, metric=moment.metric), _over(threshold_s))
+        reasons = (
+            _stayed(episode),
+            _within(radius_of(positions), metric=moment.metric),
+            _over(threshold_s),
+            *self._circumstances(moment),
+        )
         findings = Findings(episode.entered, score, reasons, 1, tuple(episode.track_ids))
         signal = self._reporter.begin(moment.at, findings)
         stay.key = signal.key
         return [signal]
+
+    def _circumstances(self, moment: ZoneMoment) -> list[Reason]:
+        reasons = []
+        if self._config.night.contain(moment.local, self._calendar):
+            reasons.append(Reason(code="by_night"))
+        if any(within(area.hours, moment.local, self._calendar) for area, _ in self._areas):
+            reasons.append(Reason(code="outside_usual_places"))
+        return reasons
 
     def _grow_resident(self, episode: Episode, stay: _Stay, at: Instant) -> list[Signal]:
         if stay.key is None or episode.dwell_s < self._config.resident_after_s:
@@ -147,11 +160,6 @@ def threshold_s(config: LoiteringConfig, moment: ZoneMoment, calendar: CalendarC
     return config.night_s if config.night.contain(moment.local, calendar) else config.day_s
 
 
-def score_of(confinement: Confinement) -> float:
-    """0..1: how much the path looks like staying rather than like passing through."""
-    return confinement.share
-
-
 def _stayed(episode: Episode) -> Reason:
     return Reason(code="stayed", params={"dwell_s": episode.dwell_s})
 
@@ -160,8 +168,8 @@ def _over(limit_s: float) -> Reason:
     return Reason(code="stayed_over_threshold", params={"threshold_s": limit_s})
 
 
-def _within(confinement: Confinement, *, metric: bool) -> Reason:
-    radius = max(0.1, confinement.radius)
+def _within(radius: float, *, metric: bool) -> Reason:
+    shown = max(0.1, radius)
     if metric:
-        return Reason(code="within_metres", params={"radius_m": radius})
-    return Reason(code="within_body_heights", params={"radius": radius})
+        return Reason(code="within_metres", params={"radius_m": shown})
+    return Reason(code="within_body_heights", params={"radius": shown})

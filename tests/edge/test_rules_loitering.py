@@ -38,7 +38,7 @@ def test_a_person_who_stays_over_the_threshold_alerts_once_and_the_signal_ends_w
     assert began.captured.mono_s == pytest.approx(130, abs=1.5)
     assert began.people_count == 1
     assert began.track_ids == (1,)
-    assert began.score > 0.9
+    assert began.score > 0.5
     assert ended.captured.mono_s == pytest.approx(410, abs=1)
     assert sentence(ended.reasons, "en") == "Stayed in the zone for 6 min 30 s, left the zone"
 
