@@ -1,0 +1,15 @@
+/** The names of the API's shapes that the console uses, generated from the server's OpenAPI description. */
+
+export type {
+  AlertDetail,
+  AlertPage,
+  AlertSummary,
+  AuditItem,
+  AuditPage,
+  CameraStatus,
+  ClipStatus,
+  KampungStatus,
+  Me,
+  Problem,
+  TrackPath,
+} from './schema';

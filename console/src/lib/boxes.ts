@@ -1,0 +1,57 @@
+/** Where a tracked person was at any moment of the clip, between the moments that the event tells. */
+
+export type BoxXyxyn = readonly [number, number, number, number];
+export type TimedBox = { readonly offset_s: number; readonly box: readonly number[] };
+
+/** Longest silence of a track that a straight line may bridge; beyond it nobody knows where the person was. */
+export const MAX_BRIDGE_S = 1.5;
+
+/** How long a box stays drawn before the track's first and after its last sighting: one analysed frame or so. */
+export const EDGE_S = 0.25;
+
+/** The box as a tuple, or null where the wire carried something that is no box. */
+export function asBox(box: readonly number[]): BoxXyxyn | null {
+  const [x1, y1, x2, y2] = box;
+  if (x1 === undefined || y1 === undefined || x2 === undefined || y2 === undefined) return null;
+  return [x1, y1, x2, y2];
+}
+
+/**
+ * The box of one track `offset_s` seconds from the trigger, linearly interpolated.
+ *
+ * `boxes` are sorted by `offset_s`. Returns null where the track says nothing about that moment.
+ */
+export function boxAt(boxes: readonly TimedBox[], offset_s: number): BoxXyxyn | null {
+  const next = firstAtOrAfter(boxes, offset_s);
+  const after = boxes[next];
+  const before = boxes[next - 1];
+  if (after === undefined) {
+    return before !== undefined && offset_s - before.offset_s <= EDGE_S ? asBox(before.box) : null;
+  }
+  if (after.offset_s === offset_s) return asBox(after.box);
+  if (before === undefined) return after.offset_s - offset_s <= EDGE_S ? asBox(after.box) : null;
+
+  const span_s = after.offset_s - before.offset_s;
+  if (span_s > MAX_BRIDGE_S) {
+    if (offset_s - before.offset_s <= EDGE_S) return asBox(before.box);
+    if (after.offset_s - offset_s <= EDGE_S) return asBox(after.box);
+    return null;
+  }
+  const from = asBox(before.box);
+  const to = asBox(after.box);
+  if (from === null || to === null) return null;
+  const share = (offset_s - before.offset_s) / span_s;
+  const mix = (a: number, b: number) => a + (b - a) * share;
+  return [mix(from[0], to[0]), mix(from[1], to[1]), mix(from[2], to[2]), mix(from[3], to[3])];
+}
+
+function firstAtOrAfter(boxes: readonly TimedBox[], offset_s: number): number {
+  let low = 0;
+  let high = boxes.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((boxes[middle]?.offset_s ?? Infinity) < offset_s) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import type { AlertDetail } from '../api/types';
+import { clipState, framesPerSecond, frameStep } from './clipstate';
+import { alertNumber } from './fixtures';
+
+const clip: NonNullable<AlertDetail['clip']> = {
+  clip_id: '01980000-0000-7000-8000-000000000001',
+  sha256: 'a'.repeat(64),
+  size_bytes: 1000,
+  media_type: 'video/mp4',
+  codec: 'avc1.64001f',
+  starts_at: '2026-11-24T05:00:00Z',
+  duration_s: 20,
+  trigger_offset_s: 10,
+  frame_count: 450,
+  gaps: [{ starts_s: 4, ends_s: 6 }],
+  redacted: false,
+  uploaded: true,
+  verified: true,
+};
+
+function detail(more: Partial<AlertDetail>): AlertDetail {
+  return { ...alertNumber(1), events: [], tracks: [], zone_polygon: [], clip: null, clip_fault: null, history: [], notes: [], neighbours: [], ...more };
+}
+
+const plays = () => true;
+
+describe('a clip', () => {
+  it('is recorded, sent, and then ready', () => {
+    expect(clipState(detail({}), plays)).toBe('recording');
+    expect(clipState(detail({ clip: { ...clip, uploaded: false } }), plays)).toBe('uploading');
+    expect(clipState(detail({ clip, has_clip: true, clip_expected: false }), plays)).toBe('ready');
+  });
+
+  it('in a codec that the browser refuses is asked for by its name and not played', () => {
+    const asked: string[] = [];
+    const refuses = (type: string) => asked.push(type) < 0;
+    const h265 = detail({ clip: { ...clip, codec: 'hvc1.1.6.L93.B0' }, has_clip: true });
+    expect(clipState(h265, refuses)).toBe('unplayable');
+    expect(asked).toEqual(['video/mp4; codecs="hvc1.1.6.L93.B0"']);
+  });
+
+  it('that will never come says so', () => {
+    expect(clipState(detail({ clip_fault: 'disk full', clip_expected: false }), plays)).toBe('failed');
+    expect(clipState(detail({ clip_expected: false }), plays)).toBe('none');
+  });
+
+  it('that is there but hidden from this reader is forbidden', () => {
+    expect(clipState(detail({ clip, has_clip: false, clip_expected: false }), plays)).toBe('forbidden');
+  });
+
+  it('counts its pictures over the time that has any', () => {
+    expect(framesPerSecond(clip)).toBe(25);
+  });
+});
+
+describe('stepping by pictures', () => {
+  it('lands in the middle of the next one, so that rounding cannot show the same again', () => {
+    expect(frameStep(1, 1, 25, 20)).toBeCloseTo(1.06);
+    expect(frameStep(1.06, 1, 25, 20)).toBeCloseTo(1.1);
+    expect(frameStep(1.06, -1, 25, 20)).toBeCloseTo(1.02);
+  });
+
+  it('stays inside the clip', () => {
+    expect(frameStep(0, -1, 25, 20)).toBe(0);
+    expect(frameStep(20, 1, 25, 20)).toBe(20);
+  });
+});

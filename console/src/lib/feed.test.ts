@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import * as feed from './feed';
+import { OPEN } from './filters';
+import { alertNumber } from './fixtures';
+
+const page = (...numbers: number[]) => ({ items: numbers.map((n) => alertNumber(n)), next_cursor: 'c' });
+const numbers = (items: readonly { id: string }[]) => items.map((one) => Number(one.id.slice(-12)));
+const created = (n: number, more = {}) => ({ kind: 'created' as const, alert: alertNumber(n, more) });
+
+describe('a new alert', () => {
+  it('goes to the top while nobody is reading', () => {
+    const now = feed.receive(feed.firstPage(page(2, 1)), created(3), OPEN, false);
+    expect(numbers(now.items)).toEqual([3, 2, 1]);
+    expect(now.fresh.has(alertNumber(3).id)).toBe(true);
+  });
+
+  it('waits while the list is held, and comes in when it is asked for', () => {
+    let now = feed.firstPage(page(2, 1));
+    now = feed.receive(now, created(3), OPEN, true);
+    now = feed.receive(now, created(4), OPEN, true);
+    expect(numbers(now.items)).toEqual([2, 1]);
+    expect(numbers(now.waiting)).toEqual([4, 3]);
+    now = feed.takeIn(now);
+    expect(numbers(now.items)).toEqual([4, 3, 2, 1]);
+    expect(now.waiting).toEqual([]);
+  });
+
+  it('that was captured earlier, on a slow line, takes its own place', () => {
+    const now = feed.receive(feed.firstPage(page(5, 1)), created(3), OPEN, false);
+    expect(numbers(now.items)).toEqual([5, 3, 1]);
+  });
+
+  it('outside the filters never appears', () => {
+    const now = feed.receive(feed.EMPTY, created(3), { ...OPEN, kampung: 'kampung-dua' }, false);
+    expect(now).toBe(feed.EMPTY);
+  });
+
+  it('told twice is shown once', () => {
+    const once = feed.receive(feed.EMPTY, created(3), OPEN, false);
+    expect(numbers(feed.receive(once, created(3), OPEN, false).items)).toEqual([3]);
+  });
+});
+
+describe('an update', () => {
+  it('changes the row in its place, even when the row no longer matches the filters', () => {
+    const before = feed.firstPage(page(2, 1));
+    const alert = alertNumber(1, { state: 'resolved', version: 2 });
+    const now = feed.receive(before, { kind: 'updated', alert }, OPEN, false);
+    expect(now.items.map((one) => one.state)).toEqual(['new', 'resolved']);
+  });
+
+  it('older than what is shown changes nothing', () => {
+    const before = feed.firstPage({ items: [alertNumber(1, { version: 3, state: 'acknowledged' })] });
+    expect(feed.receive(before, { kind: 'updated', alert: alertNumber(1) }, OPEN, false)).toBe(before);
+  });
+
+  it('of an alert that is not in the list adds no row', () => {
+    const before = feed.firstPage(page(2));
+    expect(feed.receive(before, { kind: 'updated', alert: alertNumber(1) }, OPEN, false)).toBe(before);
+  });
+
+  it('reaches an alert that is still waiting', () => {
+    let now = feed.receive(feed.EMPTY, created(3), OPEN, true);
+    now = feed.receive(now, { kind: 'updated', alert: alertNumber(3, { version: 2, state: 'acknowledged' }) }, OPEN, true);
+    expect(now.waiting[0]?.state).toBe('acknowledged');
+  });
+});
+
+describe('pages', () => {
+  it('are put at the end, each alert once', () => {
+    const now = feed.nextPage(feed.firstPage(page(4, 3)), { items: page(3, 2).items, next_cursor: null });
+    expect(numbers(now.items)).toEqual([4, 3, 2]);
+    expect(now.cursor).toBeNull();
+  });
+
+  it('fetched again after a dropped line bring what was missed, and hold it back from a reader', () => {
+    const now = feed.catchUp(feed.firstPage(page(2, 1)), page(4, 3, 2), OPEN, true);
+    expect(numbers(now.waiting)).toEqual([4, 3]);
+    expect(numbers(now.items)).toEqual([2, 1]);
+  });
+});
+
+describe('walking', () => {
+  it('goes to the next and the previous alert of the list and stops at its ends', () => {
+    const now = feed.firstPage(page(3, 2, 1));
+    expect(numbers([feed.neighbour(now, alertNumber(2).id, 1)!])).toEqual([1]);
+    expect(numbers([feed.neighbour(now, alertNumber(2).id, -1)!])).toEqual([3]);
+    expect(feed.neighbour(now, alertNumber(3).id, -1)).toBeUndefined();
+    expect(feed.neighbour(now, 'somewhere else', 1)).toBeUndefined();
+  });
+
+  it('marks what was opened as seen', () => {
+    const now = feed.receive(feed.EMPTY, created(3), OPEN, false);
+    expect(feed.seen(now, alertNumber(3).id).fresh.size).toBe(0);
+    expect(feed.seen(feed.EMPTY, 'x')).toBe(feed.EMPTY);
+  });
+});

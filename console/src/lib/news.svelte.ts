@@ -1,0 +1,51 @@
+/** What the live feed says, handed on to everything that shows it. */
+
+import type { CameraStatus } from '../api/types';
+import type { FeedMessage } from './feed';
+import { feedList } from './feedlist.svelte';
+import type { Listener } from './live.svelte';
+import { places } from './places.svelte';
+import { sound } from './sound.svelte';
+import { tongue } from './tongue.svelte';
+import { behaviour } from './words';
+
+class News implements Listener {
+  /** The last new alert as a sentence, for screen readers. */
+  spoken = $state('');
+  /** The last message about an alert; the alert's own page watches it. */
+  latest = $state.raw<FeedMessage | null>(null);
+  /** Counts openings of the stream: pages fetch again what they may have missed. */
+  openings = $state(0);
+
+  alert(message: FeedMessage): void {
+    feedList.receive(message);
+    this.latest = message;
+    places.refreshSoon();
+    if (message.kind !== 'created') return;
+    const { alert } = message;
+    sound.alarm(alert);
+    const { words, language } = tongue;
+    this.spoken = words.feed.announce(
+      words.severity[alert.severity],
+      behaviour(alert, words, language),
+      `${alert.zone_name}, ${alert.kampung_name}`,
+    );
+  }
+
+  cameras(cameras: readonly CameraStatus[]): void {
+    places.update(cameras);
+  }
+
+  opened(): void {
+    this.openings++;
+    places.refreshSoon();
+    void feedList.catchUp();
+  }
+
+  forget(): void {
+    this.spoken = '';
+    this.latest = null;
+  }
+}
+
+export const news = new News();

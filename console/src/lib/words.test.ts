@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { WORDS } from '../i18n';
+import { RULES } from './filters';
+import { alertNumber } from './fixtures';
+import { actorName, behaviour } from './words';
+
+const reason = (code: string, params: Record<string, number>) => ({ code, params, text_id: '', text_en: '' });
+
+describe('a behaviour in words', () => {
+  it('says how long', () => {
+    const alert = alertNumber(1, { reasons: [reason('stayed', { dwell_s: 160 })] });
+    expect(behaviour(alert, WORDS.id, 'id')).toBe('Berkeliaran 2 mnt 40 dtk');
+    expect(behaviour(alert, WORDS.en, 'en')).toBe('Loitering 2 min 40 s');
+  });
+
+  it('says how many', () => {
+    const alert = alertNumber(1, { rule: 'occupancy', people_count: 9, reasons: [reason('people_over_capacity', { count: 7, capacity: 5 })] });
+    expect(behaviour(alert, WORDS.id, 'id')).toBe('Terlalu ramai, 7 orang');
+  });
+
+  it('does without its measure when there is none', () => {
+    expect(behaviour(alertNumber(1), WORDS.id, 'id')).toBe('Berkeliaran');
+    expect(behaviour(alertNumber(1, { rule: 'gathering', people_count: 1200 }), WORDS.id, 'id')).toBe('Orang berkumpul, 1.200 orang');
+  });
+
+  it('has a name in both languages for every rule', () => {
+    for (const rule of RULES) expect([WORDS.id.rule[rule], WORDS.en.rule[rule]].every(Boolean), rule).toBe(true);
+    expect(Object.keys(WORDS.id.rule).sort()).toEqual([...RULES].sort());
+  });
+});
+
+it('a person is called by the log-in name, a device by its kind and id', () => {
+  expect(actorName('user:sari')).toBe('sari');
+  expect(actorName('device:kotak-1')).toBe('device kotak-1');
+});
