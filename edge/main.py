@@ -1,0 +1,184 @@
+"""The command `kentongan-edge`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import contract
+from contract.clock import SystemClock
+from contract.errors import KentonganError
+from contract.reasons import sentence
+from edge.config import CameraConfig, ConfigError, DeviceConfig, load_device_config
+from edge.logs import configure_logs
+
+app = typer.Typer(
+    help="The edge worker of Kentongan: cameras in, events and clips out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The device's configuration, a YAML file.")]
+
+
+@app.command()
+def run(
+    config: ConfigOption,
+    json_log: Annotated[bool, typer.Option("--json-log", help="Log JSON lines.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log details too.")] = False,
+) -> None:
+    """Read the cameras, watch for behaviours and send events until stopped by Ctrl-C or SIGTERM."""
+    from edge.worker import Worker
+
+    configure_logs(as_json=json_log, verbose=verbose)
+    device = _load(config)
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    try:
+        with Worker(device, SystemClock()) as worker:
+            worker.run(stop)
+    except (KentonganError, OSError) as error:
+        _fail(f"the worker cannot start: {error}")
+
+
+@app.command("check-config")
+def check_config(config: ConfigOption) -> None:
+    """Check a configuration and show what is in effect, without log-ins."""
+    device = _load(config)
+    table = Table("camera", "kampung", "stream", "zone", "rules")
+    for camera in device.cameras:
+        for index, zone in enumerate(camera.zones):
+            rules = ", ".join(name for name, rule in zone.rules if rule is not None)
+            head = (camera.id, camera.kampung_id, _shown_url(camera)) if index == 0 else ("", "", "")
+            table.add_row(*head, zone.id, rules)
+    console = _console()
+    console.print(table)
+    console.print(f"device {device.device_id}, configuration {device.config_sha256[:12]}: valid", highlight=False)
+
+
+@app.command()
+def replay(
+    video: Annotated[Path, typer.Argument(help="A video file, or a folder of segments.")],
+    config: ConfigOption,
+    camera: Annotated[str | None, typer.Option(help="Which camera's zones; by default the first one's.")] = None,
+    starts_at: Annotated[
+        str | None, typer.Option(help="Local time of the first picture, for example 2026-11-24T22:00:00; now.")
+    ] = None,
+    annotated: Annotated[Path | None, typer.Option(help="Write a video with boxes, zones and alerts drawn in.")] = None,
+    language: Annotated[str, typer.Option(help="Reasons in Indonesian (id) or English (en).")] = "id",
+) -> None:
+    """Show what would alert on a video file. Stores nothing and sends nothing."""
+    from edge.annotate import Annotator
+    from edge.replay import replay as run_replay
+    from edge.source import SourceFault
+
+    configure_logs()
+    if language not in ("id", "en"):
+        _fail(f"--language is id or en, got {language}")
+    device = _load(config)
+    chosen = _camera(device, camera)
+    start = _local_time(starts_at, device)
+    annotator = None if annotated is None else Annotator(annotated, chosen.zones, fps=chosen.analysis_fps)
+    try:
+        report = run_replay(video, device, chosen, starts_at=start, watch=None if annotator is None else annotator.draw)
+    except (SourceFault, KentonganError, OSError) as error:
+        _fail(str(error))
+    finally:
+        if annotator is not None:
+            annotator.close()
+    table = Table("at", "rule", "zone", "severity", "score", "people", "lasted", "reasons")
+    for began in report.began:
+        ended = report.ended(began)
+        lasted = "" if ended is None else f"{ended.captured.mono_s - began.began.mono_s:.0f} s"
+        table.add_row(
+            f"{began.captured.mono_s:.1f} s",
+            began.rule.value,
+            began.zone_id,
+            began.severity.value,
+            f"{began.score:.2f}",
+            str(began.people_count),
+            lasted,
+            sentence(began.reasons, "en" if language == "en" else "id"),
+        )
+    console = _console()
+    console.print(table)
+    console.print(
+        f"{len(report.began)} alerts in {report.duration_s:.0f} s, {report.frames} frames analysed, "
+        f"at most {report.people_most} people at once",
+        highlight=False,
+    )
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(contract.__version__)
+
+
+def _load(path: Path) -> DeviceConfig:
+    try:
+        return load_device_config(path)
+    except ConfigError as error:
+        _fail(str(error))
+
+
+def _camera(device: DeviceConfig, camera_id: str | None) -> CameraConfig:
+    if camera_id is None:
+        return device.cameras[0]
+    chosen = next((camera for camera in device.cameras if camera.id == camera_id), None)
+    if chosen is None:
+        _fail(f"no camera {camera_id} in the configuration; there are {', '.join(one.id for one in device.cameras)}")
+    return chosen
+
+
+def _local_time(text: str | None, device: DeviceConfig) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        _fail(f"--starts-at is a time such as 2026-11-24T22:00:00, got {text}")
+    return at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(device.calendar.timezone))
+
+
+def _shown_url(camera: CameraConfig) -> str:
+    from edge.redact import redact_url
+
+    return redact_url(camera.main_url.get_secret_value())
+
+
+def _console() -> Console:
+    # In a pipe there is no width to keep to, and a table is read by grep.
+    return Console(width=None if sys.stdout.isatty() else 200)
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            # The second time is meant: die as the signal asks.
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+
+
+def _fail(sentence_of_error: str) -> NoReturn:
+    sys.stderr.write(f"kentongan-edge: {sentence_of_error}\n")
+    raise typer.Exit(2)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,262 @@
+"""The worker: every camera's stream, one inference thread, the clip desk and the sender, put together and kept going.
+
+The thread that calls `Worker.run` is the inference thread: it owns every camera's analysis and recorder, so that none
+of them needs a lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import structlog
+from pydantic import SecretStr
+
+import contract
+from contract.clock import Clock
+from contract.event import EventData, Phase
+from contract.ids import UuidV7Factory
+from contract.reasons import Reason
+from edge.analysis import CameraAnalysis
+from edge.clipdesk import ClipDesk
+from edge.clips import PacketRing
+from edge.config import CameraConfig, DeviceConfig
+from edge.decoder import AnalysisDecoder
+from edge.detector import Detector
+from edge.drafts import Draft, DraftQueue
+from edge.health import DeviceHealth, MetricsServer, device_registry
+from edge.history import TrackHistory
+from edge.masks import PrivacyMask
+from edge.outbox import OpenSignal, Outbox
+from edge.packets import Packet
+from edge.pipeline import AnalysisFeed, StreamKeeper
+from edge.recorder import ClipPlan, Provenance, SignalRecorder
+from edge.rules.camera import CameraBehaviours
+from edge.scheduler import FrameScheduler
+from edge.sender import IngestClient, Sender
+from edge.source import SourceSettings
+from edge.tracker import Tracker, TrackerSettings
+from models.manifest import load_manifest
+
+TAKE_TIMEOUT_S = 0.2
+HOUSEKEEPING_S = 1.0
+STOP_TIMEOUT_S = 8.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Camera:
+    config: CameraConfig
+    analysis: CameraAnalysis
+    recorder: SignalRecorder
+
+
+class Worker:
+    """One device at work. A context manager: leaving it stops every thread and closes the outbox."""
+
+    def __init__(self, config: DeviceConfig, clock: Clock) -> None:
+        """Load the model, open the outbox, wire up the cameras. Raises KentonganError or OSError when it cannot."""
+        self._clock = clock
+        self._new_id: Callable[[], UUID] = UuidV7Factory(clock)
+        spec = load_manifest(config.detector.manifest).get(config.detector.model)
+        self._detector = Detector(spec, threads=config.detector.threads)
+        self._clip_folder = config.data_dir / "clips"
+        self._clip_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._outbox = Outbox(
+            config.data_dir / "outbox.sqlite3",
+            quota_bytes=config.outbox.quota_bytes,
+            keep_sent_s=config.outbox.keep_sent_s,
+            keep_free_bytes=config.outbox.keep_free_bytes,
+            clock=clock,
+            new_id=self._new_id,
+        )
+        self._drafts = DraftQueue(self._outbox)
+        camera_ids = [camera.id for camera in config.cameras]
+        self.health = DeviceHealth(config.device_id, camera_ids, contract.__version__, clock)
+        self._scheduler = FrameScheduler(camera_ids)
+        self._rings = {camera_id: PacketRing(config.clip.ring_s, config.clip.ring_bytes) for camera_id in camera_ids}
+        self._masks = {camera.id: PrivacyMask(camera.masks) if camera.masks else None for camera in config.cameras}
+        self._clip_desk = ClipDesk(self._rings, self._masks, clock)
+        self._cameras = {camera.id: self._wire(config, camera) for camera in config.cameras}
+        self.sender = Sender(
+            self._outbox,
+            IngestClient(config.server),
+            lambda: self.health.heartbeat(self._outbox.stats()),
+            clock=clock,
+            heartbeat_s=config.heartbeat_s,
+        )
+        self._metrics = self._serve_metrics(config)
+        self._stop_streams = threading.Event()
+        self._stop_clips = threading.Event()
+        self._stop_sender = threading.Event()
+        self._next_housekeeping_s = clock.mono_s()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._metrics is not None:
+            self._metrics.close()
+        self._outbox.close()
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set, then end what is open and seal the clips that are under way."""
+        self._close_what_a_crash_left_open()
+        streams = [self._thread(f"camera {name}", run, self._stop_streams) for name, run in self._keepers()]
+        clip_desk = self._thread("clip desk", self._clip_desk.run, self._stop_clips)
+        sender = self._thread("sender", self.sender.run, self._stop_sender)
+        _log.info("worker started", cameras=len(self._cameras), version=contract.__version__)
+        try:
+            while not stop.is_set():
+                self._work_once()
+        finally:
+            self._stop_streams.set()
+            self._scheduler.close()
+            for thread in streams:
+                thread.join(STOP_TIMEOUT_S)
+            self._end_open_signals()
+            self._stop_clips.set()
+            clip_desk.join(STOP_TIMEOUT_S)
+            self._settle_clips()
+            self._stop_sender.set()
+            self.sender.wake()
+            sender.join(STOP_TIMEOUT_S)
+            _log.info("worker stopped", pending=self._outbox.stats().pending_events)
+
+    # ---- the inference thread --------------------------------------------------------------------------------------
+
+    def _work_once(self) -> None:
+        item = self._scheduler.take(TAKE_TIMEOUT_S)
+        if item is not None:
+            camera_id, frame = item
+            analysis = self._cameras[camera_id].analysis
+            try:
+                analysis.analyse(frame)
+            except Exception:  # noqa: BLE001 - one camera's defect must not stop the others; it is logged whole
+                _log.exception("analysis failed", camera=camera_id)
+            self.health.frame_analysed(camera_id, analysis.people_count)
+        self._settle_clips()
+        now_mono_s = self._clock.mono_s()
+        if now_mono_s >= self._next_housekeeping_s:
+            self._next_housekeeping_s = now_mono_s + HOUSEKEEPING_S
+            self._drafts.flush()
+            for camera in self._cameras.values():
+                camera.analysis.close_if_unseen(now_mono_s)
+
+    def _settle_clips(self) -> None:
+        for outcome in self._clip_desk.outcomes():
+            self._cameras[outcome.order.camera_id].recorder.settle(outcome)
+
+    def _end_open_signals(self) -> None:
+        for camera in self._cameras.values():
+            camera.analysis.close(Reason(code="worker_restarted"))
+
+    def _close_what_a_crash_left_open(self) -> None:
+        """Say the last word about signals of an earlier run: nobody watches them any more, and their ring is gone."""
+        for left in self._outbox.open_signals():
+            self._drafts.submit(Draft(self._last_word_builder(left)))
+        removed = self._outbox.sweep_orphans(self._clip_folder)
+        if removed:
+            _log.info("files without an event removed", count=removed)
+
+    def _last_word_builder(self, left: OpenSignal) -> Callable[[int], EventData]:
+        data = left.latest.data
+        now = self._clock.utc()
+        changes = {
+            "phase": Phase.ENDED,
+            "reasons": (Reason(code="worker_restarted"),),
+            "captured_at": now,
+            # It ended at some time since its last event: nobody can say when.
+            "time_uncertainty_s": min(86_400.0, max(0.0, (now - data.captured_at).total_seconds())),
+            "tracks": (),
+            "clip_fault": data.clip_fault if left.clip_settled else "the worker stopped before the clip was sealed",
+        }
+        return lambda sequence: EventData.model_validate(data.model_dump() | changes | {"device_sequence": sequence})
+
+    # ---- putting together ------------------------------------------------------------------------------------------
+
+    def _wire(self, config: DeviceConfig, camera: CameraConfig) -> _Camera:
+        provenance = Provenance(
+            device_id=config.device_id,
+            kampung_id=camera.kampung_id,
+            camera_id=camera.id,
+            zone_polygons={zone.id: zone.polygon for zone in camera.zones},
+            model_sha256=self._detector.model_sha256,
+            config_sha256=config.config_sha256,
+            software_version=contract.__version__,
+        )
+        history = TrackHistory(config.clip.before_s + 2 * config.clip.after_s)
+        recorder = SignalRecorder(
+            provenance,
+            ClipPlan(config.clip.before_s, config.clip.after_s, self._clip_folder),
+            history=history,
+            drafts=self._drafts,
+            clip_desk=self._clip_desk,
+            new_id=self._new_id,
+        )
+        analysis = CameraAnalysis(
+            self._detector,
+            Tracker(TrackerSettings(strong_score=self._detector.spec.output.strong_score)),
+            CameraBehaviours(camera.zones, calendar=config.calendar),
+            history=history,
+            sink=recorder,
+        )
+        return _Camera(camera, analysis, recorder)
+
+    def _keepers(self) -> list[tuple[str, Callable[[threading.Event], None]]]:
+        """The name and `run` of every stream that has to be kept open."""
+        found: list[tuple[str, Callable[[threading.Event], None]]] = []
+        for camera_id, camera in self._cameras.items():
+            config = camera.config
+            feed = AnalysisFeed(
+                camera_id,
+                AnalysisDecoder(config.analysis_fps, self._masks[camera_id]),
+                self._scheduler,
+                on_dropped=self.health.frames_dropped,
+            )
+            ring = self._rings[camera_id]
+            main, analysed = (_source_settings(url, config) for url in (config.main_url, config.analysis_url))
+            if main == analysed:
+                both = StreamKeeper(camera_id, main, _in_turn(ring.append, feed), health=self.health, clock=self._clock)
+                found.append((camera_id, both.run))
+            else:
+                looks = StreamKeeper(camera_id, analysed, feed, health=self.health, clock=self._clock)
+                records = StreamKeeper(camera_id, main, ring.append, health=None, clock=self._clock)
+                found += [(camera_id, looks.run), (f"{camera_id} main", records.run)]
+        return found
+
+    def _serve_metrics(self, config: DeviceConfig) -> MetricsServer | None:
+        if config.metrics is None:
+            return None
+        registry = device_registry(self.health, self._outbox.stats, self.sender.status, self._clock)
+        return MetricsServer(registry, config.metrics)
+
+    @staticmethod
+    def _thread(name: str, run: Callable[[threading.Event], None], stop: threading.Event) -> threading.Thread:
+        thread = threading.Thread(target=run, args=(stop,), name=name, daemon=True)
+        thread.start()
+        return thread
+
+
+def _source_settings(url: SecretStr, camera: CameraConfig) -> SourceSettings:
+    text = url.get_secret_value()
+    scheme, _, _ = text.partition("://")
+    # A file's path may be anything that a URL has to escape.
+    location = unquote(urlsplit(text).path) if scheme == "file" else text
+    return SourceSettings(url=location, transport=camera.transport.value)
+
+
+def _in_turn(first: Callable[[Packet], None], then: Callable[[Packet], None]) -> Callable[[Packet], None]:
+    def both(packet: Packet) -> None:
+        first(packet)
+        then(packet)
+
+    return both
