@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute, APIRouter
 from prometheus_fastapi_instrumentator import Instrumentator
 from prometheus_fastapi_instrumentator.metrics import default
 from starlette.routing import BaseRoute
+from starlette.types import Lifespan
 
 from contract.errors import Problem
 from contract.event import Event
@@ -61,7 +62,7 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
-def _routes_only(lifespan: Any = None) -> FastAPI:
+def _routes_only(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     app = FastAPI(
         title="Kentongan",
         version="1",
@@ -109,8 +110,9 @@ def guard_of(route: BaseRoute) -> Guard:
 
 def _guards(dependant: Dependant) -> Iterator[Guard]:
     for dependency in dependant.dependencies:
-        if isinstance(dependency.call, Guard):
-            yield dependency.call
+        call: object = dependency.call
+        if isinstance(call, Guard):
+            yield call
         yield from _guards(dependency)
 
 

@@ -27,14 +27,13 @@ def decode_position(cursor: str) -> Position:
     """
     try:
         packed = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True)
-        if len(packed) != 24:
-            raise ValueError("wrong length")
+        position_id = UUID(bytes=packed[8:])  # raises ValueError for any other length
         microseconds = int.from_bytes(packed[:8], signed=True)
         seconds, rest = divmod(microseconds, _MICROSECONDS_PER_S)
         captured_at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
     except (ValueError, OverflowError, OSError, binascii.Error):
         raise KentonganError(ErrorKind.BAD_INPUT, "cursor must be the next_cursor of an earlier page") from None
-    return Position(captured_at, UUID(bytes=packed[8:]))
+    return Position(captured_at, position_id)
 
 
 def decode_sequence(cursor: str) -> int:

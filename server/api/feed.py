@@ -39,8 +39,8 @@ async def live_feed(
 ) -> EventSourceResponse:
     """Alerts that are created or updated and cameras whose state changes, from now on or after Last-Event-ID.
 
-    `alert` events carry FeedAlert, `cameras` events FeedCameras; the event id is the feed sequence. The stream ends when
-    the session does; a client that does not keep up is cut off and resumes with Last-Event-ID.
+    `alert` events carry FeedAlert, `cameras` events FeedCameras; the event id is the feed sequence. The stream ends
+    when the session does; a client that does not keep up is cut off and resumes with Last-Event-ID.
     """
     live = services.settings.live
     services.feed.admit()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contract.clock import Clock
@@ -11,6 +13,7 @@ from server.store import audit, devices
 from server.store.audit import AuditEntry
 from server.store.database import Database
 from server.store.devices import EnrolledDevice
+from server.store.tables import Device
 
 
 class DeviceDesk:
@@ -34,6 +37,11 @@ class DeviceDesk:
         if found is None:
             raise KentonganError(ErrorKind.UNAUTHENTICATED, "the device token is unknown or was revoked")
         return found
+
+    async def everyone(self) -> Sequence[Device]:
+        """Every enrolled device."""
+        async with self._database.read() as reading:
+            return await devices.everyone(reading)
 
     async def issue(self, device_id: str, actor: str) -> str:
         """A new token for the device; the one before is void from now on.

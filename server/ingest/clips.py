@@ -18,7 +18,7 @@ from contract.clock import Clock
 from contract.errors import ErrorKind, KentonganError
 from server.clips.files import MediaFiles
 from server.store import alerts, audit, feed, media
-from server.store.audit import AuditEntry
+from server.store.audit import AuditEntry, Detail
 from server.store.database import Database
 from server.store.devices import EnrolledDevice
 from server.store.feed import FeedEntry
@@ -87,8 +87,8 @@ class ClipUploads:
         What arrived before a failure stays and counts.
 
         Raises:
-            KentonganError: `not-found`, `conflict` (`OffsetConflictError`), `too-large` (more bytes than announced; none
-                is kept), `digest-mismatch` (everything is dropped), `storage-full`.
+            KentonganError: `not-found`, `conflict` (`OffsetConflictError`), `too-large` (more bytes than announced;
+                none is kept), `digest-mismatch` (everything is dropped), `storage-full`.
         """
         lock = self._locks.setdefault(clip_id, asyncio.Lock())
         async with lock:
@@ -145,7 +145,7 @@ class ClipUploads:
             if alert.clip_id == clip.id:
                 alert.clip_stored = True
             alert.updated_at = now
-            detail = {"clip_id": str(clip.id), "sha256": clip.sha256, "size_bytes": clip.size_bytes}
+            detail: Detail = {"clip_id": str(clip.id), "sha256": clip.sha256, "size_bytes": clip.size_bytes}
             stored = AuditEntry(f"device:{clip.device_id}", "clip.stored", clip.kampung_id, f"alert:{alert.id}", detail)
             await audit.append(writing.session, now, [stored])
             await feed.append(writing.session, now, [FeedEntry("updated", alert.kampung_id, alert_id=alert.id)])

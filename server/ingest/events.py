@@ -87,9 +87,9 @@ class EventIngest:
         """Store `event` and say which alert it belongs to, once it is durable.
 
         Raises:
-            KentonganError: `unknown-camera`, `forbidden` (another device's name), `conflict` (the id is known with other
-                content, or its clip or signal contradicts what is known), `too-large` (clip), `storage-full`,
-                `unavailable`.
+            KentonganError: `unknown-camera`, `forbidden` (another device's name), `conflict` (the id is known with
+                other content, or its clip or signal contradicts what is known), `bad-input` (times), `too-large`
+                (clip), `storage-full`, `unavailable`.
         """
         self._check(device, event)
         job = _Job(device.id, event, content_sha256, asyncio.get_running_loop().create_future())

@@ -33,8 +33,8 @@ class ThumbnailIngest:
         """Store `body` as the event's thumbnail; False when it was here already.
 
         Raises:
-            KentonganError: `not-found` unless this device's event announced one, `digest-mismatch`, `bad-input` when the
-                bytes are no JPEG, `storage-full`.
+            KentonganError: `not-found` unless this device's event announced one, `digest-mismatch`, `bad-input` when
+                the bytes are no JPEG, `storage-full`.
         """
         async with self._database.read() as reading:
             row = await events.one(reading, event_id)

@@ -49,7 +49,7 @@ class Position:
     id: UUID
 
 
-def _named() -> Select[tuple[Alert, str, str, str | None]]:
+def _named() -> Select[Alert, str, str, str]:
     return (
         select(Alert, Kampung.name, Camera.name, Zone.name)
         .join(Kampung, Kampung.id == Alert.kampung_id)
@@ -58,8 +58,9 @@ def _named() -> Select[tuple[Alert, str, str, str | None]]:
     )
 
 
-async def _fetch(session: AsyncSession, query: Select[tuple[Alert, str, str, str | None]]) -> list[NamedAlert]:
-    rows = (await session.execute(query)).tuples()
+async def _fetch(session: AsyncSession, query: Select[Alert, str, str, str]) -> list[NamedAlert]:
+    # A zone that the site file does not know (yet) has no name: its id stands in.
+    rows = await session.execute(query)
     return [NamedAlert(alert, kampung, camera, zone or alert.zone_id) for alert, kampung, camera, zone in rows]
 
 
@@ -148,6 +149,6 @@ async def open_counts(session: AsyncSession, scope: Scope) -> dict[str, dict[str
     if not scope.everywhere:
         query = query.where(Alert.kampung_id.in_(scope.kampung_ids))
     counts: dict[str, dict[str, int]] = {}
-    for kampung_id, severity, count in (await session.execute(query)).tuples():
+    for kampung_id, severity, count in await session.execute(query):
         counts.setdefault(kampung_id, {})[severity] = count
     return counts

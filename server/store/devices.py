@@ -26,7 +26,7 @@ async def by_token(session: AsyncSession, token_hash: str) -> EnrolledDevice | N
     if device_id is None:
         return None
     cameras = await session.execute(select(Camera.id, Camera.kampung_id).where(Camera.device_id == device_id))
-    return EnrolledDevice(device_id, dict(cameras.tuples().all()))
+    return EnrolledDevice(device_id, dict(cameras.all()))
 
 
 async def by_id(session: AsyncSession, device_id: str) -> Device | None:

@@ -32,7 +32,7 @@ async def kampung_names(session: AsyncSession, scope: Scope) -> Sequence[tuple[s
     query = select(Kampung.id, Kampung.name).order_by(Kampung.name, Kampung.id)
     if not scope.everywhere:
         query = query.where(Kampung.id.in_(scope.kampung_ids))
-    return (await session.execute(query)).tuples().all()
+    return (await session.execute(query)).all()
 
 
 async def cameras(session: AsyncSession, scope: Scope) -> list[CameraRecord]:
@@ -44,7 +44,7 @@ async def cameras(session: AsyncSession, scope: Scope) -> list[CameraRecord]:
     )
     if not scope.everywhere:
         query = query.where(Camera.kampung_id.in_(scope.kampung_ids))
-    rows = (await session.execute(query)).tuples()
+    rows = await session.execute(query)
     return [CameraRecord(camera.id, camera.name, camera.kampung_id, health) for camera, health in rows]
 
 
@@ -54,11 +54,11 @@ async def cameras_by_id(session: AsyncSession, camera_ids: Sequence[str]) -> dic
         .outerjoin(CameraHealthRow, CameraHealthRow.camera_id == Camera.id)
         .where(Camera.id.in_(camera_ids))
     )
-    rows = (await session.execute(query)).tuples()
+    rows = await session.execute(query)
     return {camera.id: CameraRecord(camera.id, camera.name, camera.kampung_id, health) for camera, health in rows}
 
 
 async def health_rows(session: AsyncSession) -> Sequence[tuple[CameraHealthRow, str]]:
     """Every camera's newest report, with the camera's kampung."""
     query = select(CameraHealthRow, Camera.kampung_id).join(Camera, Camera.id == CameraHealthRow.camera_id)
-    return (await session.execute(query)).tuples().all()
+    return (await session.execute(query)).all()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_MS = 10_000
 """How long a statement waits for another process (the command line beside the server) to finish its transaction."""
@@ -29,7 +30,7 @@ def prepare(engine: AsyncEngine, *, writer: bool) -> None:
     """
 
     @event.listens_for(engine.sync_engine, "connect")
-    def _pragmas(connection: Any, record: Any) -> None:
+    def _pragmas(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         del record
         # The driver must not begin transactions by itself; the listener below does.
         connection.isolation_level = None

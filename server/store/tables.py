@@ -6,7 +6,19 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint, Uuid
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    Uuid,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -48,13 +60,14 @@ class Device(Base):
     __tablename__ = "device"
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
     token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     token_issued_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
     software_version: Mapped[str | None] = mapped_column(String(64))
-    outbox_pending: Mapped[int | None]
-    last_sequence: Mapped[int | None]
+    outbox_pending: Mapped[int | None] = mapped_column(BigInteger)
+    last_sequence: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Camera(Base):
@@ -85,8 +98,8 @@ class CameraHealthRow(Base):
     last_frame_at: Mapped[datetime | None]
     coverage: Mapped[float]
     analysed_fps: Mapped[float]
-    dropped_frames: Mapped[int]
-    people_count: Mapped[int]
+    dropped_frames: Mapped[int] = mapped_column(BigInteger)
+    people_count: Mapped[int] = mapped_column(BigInteger)
     fault: Mapped[str | None] = mapped_column(String(300))
     reported_at: Mapped[datetime]
 
@@ -158,8 +171,8 @@ class Alert(Base):
     updated_at: Mapped[datetime]
     opening_event_id: Mapped[UUID]
     trigger_event_id: Mapped[UUID]
-    first_sequence: Mapped[int]
-    last_sequence: Mapped[int]
+    first_sequence: Mapped[int] = mapped_column(BigInteger)
+    last_sequence: Mapped[int] = mapped_column(BigInteger)
     clip_id: Mapped[UUID | None]
     clip_fault: Mapped[str | None] = mapped_column(String(200))
     clip_stored: Mapped[bool]
@@ -179,7 +192,7 @@ class EventRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     alert_id: Mapped[UUID] = mapped_column(ForeignKey("alert.id"), index=True)
     device_id: Mapped[str] = mapped_column(ForeignKey("device.id"))
-    device_sequence: Mapped[int]
+    device_sequence: Mapped[int] = mapped_column(BigInteger)
     phase: Mapped[str] = mapped_column(String(16))
     captured_at: Mapped[datetime]
     received_at: Mapped[datetime]
@@ -201,7 +214,7 @@ class AlertHistory(Base):
     to_state: Mapped[str | None] = mapped_column(String(16))
     verdict: Mapped[str | None] = mapped_column(String(32))
     note: Mapped[str | None] = mapped_column(Text)
-    audit_sequence: Mapped[int] = mapped_column(ForeignKey("audit.sequence"), unique=True)
+    audit_sequence: Mapped[int] = mapped_column(BigInteger, ForeignKey("audit.sequence"), unique=True)
 
 
 class Clip(Base):
@@ -214,7 +227,7 @@ class Clip(Base):
     device_id: Mapped[str] = mapped_column(ForeignKey("device.id"))
     kampung_id: Mapped[str] = mapped_column(ForeignKey("kampung.id"))
     sha256: Mapped[str] = mapped_column(String(64))
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
     reference: Mapped[dict[str, Any]] = mapped_column(JSON)
     path: Mapped[str] = mapped_column(String(200), unique=True)
     announced_at: Mapped[datetime]
@@ -227,7 +240,7 @@ class Thumbnail(Base):
     event_id: Mapped[UUID] = mapped_column(ForeignKey("event.id"), primary_key=True)
     alert_id: Mapped[UUID] = mapped_column(ForeignKey("alert.id"), index=True)
     sha256: Mapped[str] = mapped_column(String(64))
-    size_bytes: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
     path: Mapped[str] = mapped_column(String(200), unique=True)
     stored_at: Mapped[datetime]
 
@@ -248,7 +261,7 @@ class AuditRow(Base):
     __tablename__ = "audit"
     __table_args__ = (Index("ix_audit_kampung", "kampung_id", "sequence"),)
 
-    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(index=True)
     actor: Mapped[str] = mapped_column(String(80), index=True)
     action: Mapped[str] = mapped_column(String(40), index=True)
@@ -264,7 +277,7 @@ class FeedRow(Base):
 
     __tablename__ = "feed"
 
-    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     at: Mapped[datetime]
     kind: Mapped[str] = mapped_column(String(16))
     kampung_id: Mapped[str] = mapped_column(ForeignKey("kampung.id"))
@@ -278,5 +291,5 @@ class Head(Base):
     __tablename__ = "head"
 
     name: Mapped[str] = mapped_column(String(16), primary_key=True)
-    sequence: Mapped[int]
+    sequence: Mapped[int] = mapped_column(BigInteger)
     hash: Mapped[str] = mapped_column(String(64))

@@ -39,7 +39,7 @@ async def everybody(session: AsyncSession) -> Sequence[User]:
 
 async def grants_of(session: AsyncSession, user_id: UUID) -> tuple[Grant, ...]:
     query = select(UserGrant.role, UserGrant.kampung_id).where(UserGrant.user_id == user_id).order_by(UserGrant.id)
-    return tuple(Grant(Role(role), kampung_id) for role, kampung_id in (await session.execute(query)).tuples())
+    return tuple(Grant(Role(role), kampung_id) for role, kampung_id in (await session.execute(query)))
 
 
 async def replace_grants(session: AsyncSession, user_id: UUID, grants: Sequence[Grant]) -> None:
@@ -52,7 +52,7 @@ async def session_by_token(session: AsyncSession, token_hash: str) -> SessionRec
     query = (
         select(UserSession, User).join(User, User.id == UserSession.user_id).where(UserSession.token_hash == token_hash)
     )
-    found = (await session.execute(query)).tuples().one_or_none()
+    found = (await session.execute(query)).one_or_none()
     if found is None:
         return None
     record, user = found

@@ -1,0 +1,74 @@
+"""Queries that look for what must not be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.store.tables import Alert, AlertHistory, AuditRow, Clip, EventRow, Head, Thumbnail
+
+DECISIONS = ("alert.acknowledged", "alert.resolved", "alert.dismissed", "alert.noted")
+
+
+async def alerts_without_opening_event(session: AsyncSession) -> Sequence[UUID]:
+    """Alerts whose opening event is missing or belongs to another alert."""
+    query = (
+        select(Alert.id)
+        .outerjoin(EventRow, EventRow.id == Alert.opening_event_id)
+        .where(EventRow.id.is_(None) | (EventRow.alert_id != Alert.id))
+    )
+    return (await session.execute(query)).scalars().all()
+
+
+async def opening_entries_off(session: AsyncSession) -> int:
+    """How many more (or fewer) alerts there are than audit entries that say one was opened."""
+    alerts = (await session.execute(select(func.count()).select_from(Alert))).scalar_one()
+    opened = select(func.count()).select_from(AuditRow).where(AuditRow.action == "alert.opened")
+    return alerts - (await session.execute(opened)).scalar_one()
+
+
+async def events_off(session: AsyncSession) -> int:
+    """How many more (or fewer) events there are than audit entries that say one was accepted."""
+    events = (await session.execute(select(func.count()).select_from(EventRow))).scalar_one()
+    query = select(func.count()).select_from(AuditRow).where(AuditRow.action.in_(("alert.opened", "event.accepted")))
+    return events - (await session.execute(query)).scalar_one()
+
+
+async def history_without_entry(session: AsyncSession) -> Sequence[UUID]:
+    """Decisions whose audit entry is missing or speaks of another alert."""
+    query = (
+        select(AlertHistory.id, AlertHistory.alert_id, AuditRow.subject)
+        .outerjoin(AuditRow, AuditRow.sequence == AlertHistory.audit_sequence)
+        .order_by(AlertHistory.id)
+    )
+    rows = await session.execute(query)
+    return [history_id for history_id, alert_id, subject in rows if subject != f"alert:{alert_id}"]
+
+
+async def entries_without_history(session: AsyncSession) -> Sequence[int]:
+    """Audit entries of decisions that no alert's history knows."""
+    query = (
+        select(AuditRow.sequence)
+        .outerjoin(AlertHistory, AlertHistory.audit_sequence == AuditRow.sequence)
+        .where(AuditRow.action.in_(DECISIONS), AlertHistory.id.is_(None))
+    )
+    return (await session.execute(query)).scalars().all()
+
+
+async def stored_clips(session: AsyncSession) -> Sequence[Clip]:
+    return (await session.execute(select(Clip).where(Clip.stored_at.is_not(None)))).scalars().all()
+
+
+async def awaited_clip_paths(session: AsyncSession) -> set[str]:
+    return set((await session.execute(select(Clip.path).where(Clip.stored_at.is_(None)))).scalars())
+
+
+async def thumbnails(session: AsyncSession) -> Sequence[Thumbnail]:
+    return (await session.execute(select(Thumbnail))).scalars().all()
+
+
+async def head(session: AsyncSession, name: str) -> Head | None:
+    return await session.get(Head, name)

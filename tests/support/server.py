@@ -1,0 +1,219 @@
+"""A real server: uvicorn on a free port in a thread, real SQLite, two kampung and people of every role.
+
+Fixtures for a folder's conftest: `from tests.support.server import live_server, server_template`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import pytest
+from argon2 import PasswordHasher
+
+from contract.clock import Clock, SystemClock
+from contract.event import Event, EventData
+from server.auth.accounts import AccountDesk
+from server.auth.devices import DeviceDesk
+from server.auth.passwords import Passwords
+from server.permissions import Grant, Role
+from server.provision import Site, apply_site
+from server.serve import KentonganServer, build_server, prepare_folders
+from server.services import Services, build_services
+from server.settings import Settings
+from server.store import migrate
+from server.store.database import Database
+from tests.support.events import new_id
+
+API = "/api/v1"
+PASSWORD = "correct horse battery"
+CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""The real parameters take 64 MiB and tens of milliseconds a hash: too much for a suite that logs in all the time."""
+
+SITE = Site.model_validate(
+    {
+        "kampung": [{"id": "bahari", "name": "Kampung Bahari"}, {"id": "kenanga", "name": "Kampung Kenanga"}],
+        "cameras": [
+            {
+                "id": "gate",
+                "name": "Gerbang",
+                "kampung_id": "bahari",
+                "zones": [{"id": "ronda", "name": "Pos ronda"}],
+            },
+            {"id": "alley", "name": "Gang 3", "kampung_id": "bahari", "zones": [{"id": "ronda", "name": "Gang"}]},
+            {"id": "market", "name": "Pasar", "kampung_id": "kenanga", "zones": [{"id": "ronda", "name": "Lapak"}]},
+        ],
+        "devices": [
+            {"id": "box-1", "name": "Kotak Bahari", "cameras": ["gate", "alley"]},
+            {"id": "box-2", "name": "Kotak Kenanga", "cameras": ["market"]},
+        ],
+    }
+)
+ACCOUNTS: dict[str, Grant] = {
+    "operator-bahari": Grant(Role.OPERATOR, "bahari"),
+    "operator-kenanga": Grant(Role.OPERATOR, "kenanga"),
+    "auditor-bahari": Grant(Role.AUDITOR, "bahari"),
+    "auditor-kenanga": Grant(Role.AUDITOR, "kenanga"),
+    "auditor": Grant(Role.AUDITOR, None),
+    "administrator-bahari": Grant(Role.ADMINISTRATOR, "bahari"),
+    "administrator-kenanga": Grant(Role.ADMINISTRATOR, "kenanga"),
+    "administrator": Grant(Role.ADMINISTRATOR, None),
+}
+CAMERA_OF = {"bahari": "gate", "kenanga": "market"}
+DEVICE_OF = {"bahari": "box-1", "kenanga": "box-2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A data folder with a provisioned database, and the devices' tokens."""
+
+    folder: Path
+    tokens: dict[str, str]
+
+
+@dataclass(slots=True)
+class LiveServer:
+    """A running server. Use as a context manager; `services` must only be touched through `run`."""
+
+    settings: Settings
+    tokens: dict[str, str]
+    clock: Clock = field(default_factory=SystemClock)
+    services: Services = field(init=False)
+    base_url: str = field(init=False)
+    _server: KentonganServer = field(init=False)
+    _thread: threading.Thread = field(init=False)
+    _clients: list[httpx.Client] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        prepare_folders(self.settings)
+        self.services = build_services(self.settings, self.clock, CHEAP_HASHER)
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._server = build_server(self.services)
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="live server")
+        self._thread.start()
+        deadline_s = time.monotonic() + 10.0
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline_s:
+                raise RuntimeError("the server did not start; its log says why")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        for client in self._clients:
+            client.close()
+        self._server.should_exit = True
+        self._thread.join(timeout=15.0)
+        assert not self._thread.is_alive(), "the server did not stop within 15 s"
+
+    def client(self, **headers: str) -> httpx.Client:
+        """An HTTP client without any identity."""
+        client = httpx.Client(base_url=self.base_url, headers=headers, timeout=20.0, trust_env=False)
+        self._clients.append(client)
+        return client
+
+    def device(self, device_id: str = "box-1") -> httpx.Client:
+        """A client that sends the device's token."""
+        return self.client(Authorization=f"Bearer {self.tokens[device_id]}")
+
+    def log_in(self, name: str, password: str = PASSWORD) -> httpx.Client:
+        """A client with a session of the account, which also sends its CSRF token."""
+        client = self.client()
+        answer = client.post(f"{API}/session", json={"username": name, "password": password})
+        assert answer.status_code == 200, answer.text
+        client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
+        return client
+
+    def new_alert(self, sequence: int = 1, kampung_id: str = "bahari", **changes: object) -> str:
+        """The id of an alert that the kampung's device has just opened."""
+        answer = send(self.device(DEVICE_OF[kampung_id]), event_of(sequence, kampung_id, **changes))
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["alert_id"])
+
+
+def event_of(sequence: int = 1, kampung_id: str = "bahari", **changes: object) -> Event:
+    """A valid event of the kampung's camera and device."""
+    from tests.support.events import event_data
+
+    place = {"kampung_id": kampung_id, "camera_id": CAMERA_OF[kampung_id], "device_id": DEVICE_OF[kampung_id]}
+    return Event.wrap(new_id(), event_data(sequence, **{**place, **changes}))
+
+
+def following(event: Event, sequence: int, **changes: object) -> Event:
+    """A later event of the same signal."""
+    fields = {**dict(event.data), "device_sequence": sequence, **changes}
+    return Event.wrap(new_id(), EventData.model_validate(fields))
+
+
+def send(client: httpx.Client, event: Event) -> httpx.Response:
+    return client.post(
+        f"{API}/ingest/events", content=event.to_json(), headers={"Content-Type": "application/cloudevents+json"}
+    )
+
+
+def problem(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
+    """The problem details of an answer, which must be of the given status and kind."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
+    body: dict[str, Any] = answer.json()
+    assert body["type"] == f"urn:kentongan:problem:{kind}", body
+    assert body["status"] == status
+    assert body["instance"].startswith("urn:kentongan:request:")
+    return body
+
+
+async def _fill(url: str) -> dict[str, str]:
+    database, clock = Database(url), SystemClock()
+    try:
+        await apply_site(database, clock, SITE, "shell:test")
+        accounts = AccountDesk(database, clock, Passwords(CHEAP_HASHER), "shell:test")
+        for name, grant in ACCOUNTS.items():
+            await accounts.add(name, name.title(), PASSWORD, [grant])
+        devices = DeviceDesk(database, clock)
+        return {device.id: await devices.issue(device.id, "shell:test") for device in SITE.devices}
+    finally:
+        await database.close()
+
+
+@pytest.fixture(scope="session")
+def server_template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """A provisioned data folder, made once and copied for each server."""
+    folder = tmp_path_factory.mktemp("server-template")
+    settings = Settings(data_dir=folder)
+    prepare_folders(settings)
+    migrate.upgrade(settings.database)
+    return Template(folder, asyncio.run(_fill(settings.database)))
+
+
+@pytest.fixture
+def make_server(server_template: Template, tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
+    """Starts servers with settings of the test's own; they stop when the test ends."""
+    running: list[LiveServer] = []
+
+    def make(clock: Clock | None = None, **settings: object) -> LiveServer:
+        data_dir = tmp_path / f"server-{len(running)}"
+        shutil.copytree(server_template.folder, data_dir)
+        chosen = Settings.model_validate({"data_dir": data_dir, "log": {"level": "warning"}, **settings})
+        server = LiveServer(chosen, server_template.tokens, clock or SystemClock())
+        running.append(server)
+        return server.__enter__()
+
+    yield make
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture
+def live_server(make_server: Callable[..., LiveServer]) -> LiveServer:
+    """A running server with two kampung, a device and camera in each, and people of every role."""
+    return make_server()
