@@ -85,10 +85,13 @@ class FileDelivery:
             return Step.IDLE, None
         if attachment.kind is AttachmentKind.THUMBNAIL:
             return self._send_thumbnail(attachment)
-        if self._clip is None or self._clip.attachment_id in waiting or not self._clip.path.exists():
+        under_way = self._clip
+        if under_way is None or under_way.attachment_id in waiting or not under_way.path.exists():
+            under_way = attachment
+        if under_way != self._clip:
             # A clip once begun is finished first, even if a more worthy one comes: half a clip helps nobody.
-            self._clip, self._offset = attachment, None
-        return self._send_clip(self._clip)
+            self._clip, self._offset = under_way, None
+        return self._send_clip(under_way)
 
     def _send_thumbnail(self, thumbnail: PendingAttachment) -> tuple[Step, Reply | None]:
         content = _content(thumbnail.path, 0, thumbnail.size_bytes)

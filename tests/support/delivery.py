@@ -1,0 +1,64 @@
+"""A sender between an outbox and a server, on a clock that a test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from contract.clock import Clock, ManualClock
+from edge.config import ServerConfig
+from edge.health import DeviceHealth
+from edge.outbox import Outbox
+from edge.sender import IngestClient, Sender
+from tests.support.events import NOON
+from tests.support.ingest import TOKEN
+from tests.support.outboxes import open_outbox
+
+REPLY_TIMEOUT_S = 0.3
+
+
+@dataclass
+class Delivery:
+    """What a test needs of a device that delivers."""
+
+    outbox: Outbox
+    sender: Sender
+    clock: ManualClock
+    folder: Path
+
+    def run(self, for_s: float = 0.0) -> None:
+        """Take steps, letting waits pass on the clock, until nothing can be done and `for_s` seconds have passed."""
+        until_s = self.clock.mono_s() + for_s
+        for _ in range(20_000):
+            wait_s = self.sender.run_once()
+            if wait_s > 0.0:
+                left_s = until_s - self.clock.mono_s()
+                if left_s <= 0.0:
+                    return
+                self.clock.advance(min(wait_s, left_s))
+        raise AssertionError(f"the sender is still busy after 20,000 steps: {self.sender.status()}")
+
+
+def server_config(url: str, token: str = TOKEN) -> ServerConfig:
+    """A server whose replies are waited for only shortly."""
+    config = ServerConfig.model_construct(url=url, token_file=SecretStr(token))
+    return config.model_copy(update={"reply_timeout_s": REPLY_TIMEOUT_S, "connect_timeout_s": REPLY_TIMEOUT_S})
+
+
+@contextmanager
+def delivering(folder: Path, url: str, token: str = TOKEN, clock: ManualClock | None = None) -> Iterator[Delivery]:
+    """An outbox in `folder` with a sender to `url`."""
+    clock = clock or ManualClock(NOON)
+    with open_outbox(folder, clock) as outbox, IngestClient(server_config(url, token)) as client:
+        sender = sender_of(outbox, client, clock)
+        yield Delivery(outbox, sender, clock, folder)
+
+
+def sender_of(outbox: Outbox, client: IngestClient, clock: Clock) -> Sender:
+    """A sender whose heartbeats tell of one camera that has not been seen yet."""
+    health = DeviceHealth("box-1", ["gate"], "0.1.0", clock)
+    return Sender(outbox, client, lambda: health.heartbeat(outbox.stats()), clock=clock)
