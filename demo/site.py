@@ -17,6 +17,8 @@ DEVICE_ID = "kotak-demo"
 OWN_CAMERA_ID = "kamera-sendiri"
 OWN_CAMERA_VARIABLE = "KENTONGAN_CAMERA_URL"
 LOITERING_S = 15.0
+COOLDOWN_S = 60.0
+"""The footage repeats itself every minute or two: without it the same people would alert in every round."""
 
 Settings = dict[str, object]
 Polygon = tuple[tuple[float, float], ...]
@@ -45,7 +47,7 @@ class Zone:
     def settings(self) -> Settings:
         rules: Settings = {}
         if self.loitering:
-            rules["loitering"] = {"threshold_s": LOITERING_S}
+            rules["loitering"] = {"threshold_s": LOITERING_S, "cooldown_s": COOLDOWN_S}
         if self.capacity is not None:
             rules["occupancy"] = {"capacity": self.capacity, "on_delay_s": 3.0, "off_delay_s": 10.0}
         return {"id": self.id, "name": self.name, "polygon": [list(point) for point in self.polygon], "rules": rules}
@@ -72,14 +74,14 @@ SIMULATED = (
         CEMPAKA,
         (
             Zone("tiang-lampu", "Dekat tiang lampu", _rectangle(0.38, 0.36, 0.68, 0.60)),
-            Zone("jalan", "Jalan kampung", _rectangle(0.02, 0.30, 0.98, 0.98), capacity=4, loitering=False),
+            Zone("jalan", "Jalan kampung", _rectangle(0.02, 0.30, 0.98, 0.98), capacity=5, loitering=False),
         ),
     ),
     Camera(
         "balai-warga",
         "Balai warga",
         CEMPAKA,
-        (Zone("halaman", "Halaman balai", _rectangle(0.05, 0.45, 0.95, 1.0), capacity=3),),
+        (Zone("halaman", "Halaman balai", _rectangle(0.36, 0.66, 0.70, 0.98), capacity=3),),
     ),
     Camera(
         "gerbang-utara",
@@ -91,7 +93,7 @@ SIMULATED = (
         "pertigaan",
         "Pertigaan",
         KENANGA,
-        (Zone("sudut", "Sudut pertigaan", _rectangle(0.30, 0.45, 0.98, 1.0), capacity=2),),
+        (Zone("sudut", "Sudut pertigaan", _rectangle(0.30, 0.45, 0.98, 1.0)),),
     ),
 )
 

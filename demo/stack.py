@@ -164,7 +164,8 @@ class Stack:
             known = new_accounts()
             for account in known:
                 scope = [] if account.kampung_id is None else ["--kampung", account.kampung_id]
-                self._cli("user", "add", account.username, "--role", account.role, *scope, said=account.password)
+                words = ["user", "add", account.username, "--role", account.role, "--display-name", account.title]
+                self._cli(*words, *scope, said=account.password)
             save_accounts(file, known)
         self.accounts = known
 

@@ -51,7 +51,7 @@ def _ensure_uv() -> None:
         shutil.rmtree(VENV)
     if attempt([sys.executable, "-c", "import ensurepip; ensurepip.version()"]) is None:
         run([sys.executable, "-m", "venv", str(VENV)], otherwise=f"python3 -m venv could not make {VENV}.")
-        _install_uv([str(PYTHON), "-m", "pip"], dict(os.environ))
+        _install([UV_WANTED], dict(os.environ))
         return
     no_venv = f"{sys.executable} lacks the module venv; install it (Debian: apt-get install python3-venv)."
     run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], otherwise=no_venv)
@@ -63,17 +63,18 @@ def _ensure_uv() -> None:
             raise MissingPrerequisiteError(
                 "Python lacks ensurepip, and Debian's python3-pip-whl holds no pip; install python3-venv."
             )
-        _install_uv([str(PYTHON), "-m", "pip"], {**os.environ, "PYTHONPATH": str(wheels[-1])})
+        _install(["pip", UV_WANTED], {**os.environ, "PYTHONPATH": str(wheels[-1])})
 
 
-def _install_uv(pip: list[str], env: dict[str, str]) -> None:
+def _install(packages: list[str], env: dict[str, str]) -> None:
     step("installing uv, which installs the rest")
-    command = [*pip, "install", "--quiet", "--disable-pip-version-check", UV_WANTED]
+    command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
     run(command, env=env, otherwise=f"pip could not install {UV_WANTED}; is the network up?")
 
 
 def _sync(options: list[str]) -> None:
     env = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(VENV), "UV_PYTHON_DOWNLOADS": "never", "UV_NATIVE_TLS": "true"}
+    env.setdefault("UV_COMPILE_BYTECODE", "true")
     env.pop("VIRTUAL_ENV", None)
     if SYSTEM_CERTIFICATES.is_file():
         env.setdefault("SSL_CERT_FILE", str(SYSTEM_CERTIFICATES))
@@ -87,7 +88,5 @@ def _sync(options: list[str]) -> None:
         pins = Path(scratch) / "requirements.txt"
         export = [str(UV), "export", "--frozen", "--no-emit-project", "--output-file", str(pins), *options]
         run(export, cwd=ROOT, env=env, otherwise="uv could not read uv.lock.")
-        if attempt([str(PYTHON), "-m", "pip", "--version"]) is not None:
-            raise MissingPrerequisiteError(f"The Python packages could not be installed; is the network up?\n{fault}")
         install = [str(PYTHON), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(pins)]
         run(install, otherwise=f"The Python packages could not be installed; is the network up?\n{fault}")
