@@ -30,6 +30,7 @@ class PacketRing:
         self._keyframes: deque[Packet] = deque()
         self._bytes = 0
         self._overflows = 0
+        self._newest_mono_s: float | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -43,6 +44,12 @@ class PacketRing:
         with self._lock:
             return self._overflows
 
+    @property
+    def newest_mono_s(self) -> float | None:
+        """When the newest picture taken in was captured; None before the first."""
+        with self._lock:
+            return self._newest_mono_s
+
     def append(self, packet: Packet) -> None:
         """Take in the next packet in decoding order. Packets before the first keyframe are not kept."""
         with self._lock:
@@ -52,6 +59,7 @@ class PacketRing:
                 return
             self._packets.append(packet)
             self._bytes += packet.size_bytes
+            self._newest_mono_s = max(packet.captured.mono_s, self._newest_mono_s or packet.captured.mono_s)
             while len(self._keyframes) > 1 and self._spares_first_group(packet):
                 self._drop_first_group()
             while self._bytes > self._max_bytes:
