@@ -64,6 +64,7 @@ def build_services(settings: Settings, clock: Clock | None = None, hasher: Passw
     database = Database(settings.database)
     files = MediaFiles(settings.clips)
     feed = LiveFeed(database, settings.live)
+    events = EventIngest(database, clock, feed.wake, settings.limits.clip_bytes)
     return Services(
         settings=settings,
         clock=clock,
@@ -72,12 +73,12 @@ def build_services(settings: Settings, clock: Clock | None = None, hasher: Passw
         devices=DeviceDesk(database, clock),
         alerts=AlertDesk(database, clock, feed.wake),
         media=MediaDesk(database, clock, files),
-        events=EventIngest(database, clock, feed.wake, settings.limits.clip_bytes),
+        events=events,
         uploads=ClipUploads(database, clock, files, feed.wake),
         thumbnails=ThumbnailIngest(database, clock, files, feed.wake),
         heartbeats=HeartbeatIngest(database, clock, feed.wake),
         feed=feed,
         cameras=CameraWatch(database, clock, settings.cameras, feed.wake),
         readiness=Readiness(database, files),
-        metrics=Metrics(),
+        metrics=Metrics(feed_clients=lambda: feed.clients, events_waiting=lambda: events.waiting),
     )

@@ -31,24 +31,35 @@ def _binary(media_type: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-@router.post("/events", status_code=201, openapi_extra=_body("Event", "application/cloudevents+json"))
+@router.post(
+    "/events",
+    status_code=201,
+    responses={200: {"model": IngestReceipt, "description": "the event was known already"}},
+    openapi_extra=_body("Event", "application/cloudevents+json"),
+)
 async def accept_event(request: Request, response: Response, device: DeviceDep, services: ServicesDep) -> IngestReceipt:
     """Store an event once. 201 for a new one, 200 for one that is known, 409 if its id is known with other content."""
     body = await request.body()
     try:
         event = Event.model_validate_json(body)
     except ValidationError as error:
+        services.metrics.events.labels("malformed").inc()
         raise InvalidBodyError(error) from None
     # The hash is of what the event says, not of how its JSON is spaced.
     content_sha256 = hashlib.sha256(event.to_json()).hexdigest()
     receipt = await services.events.accept(device, event, content_sha256)
+    services.metrics.events.labels("duplicate" if receipt.duplicate else "accepted").inc()
     if receipt.duplicate:
         response.status_code = 200
     return IngestReceipt(event_id=receipt.event_id, alert_id=receipt.alert_id, duplicate=receipt.duplicate)
 
 
 @router.put(
-    "/events/{event_id}/thumbnail", status_code=201, response_class=Response, openapi_extra=_binary("image/jpeg")
+    "/events/{event_id}/thumbnail",
+    status_code=201,
+    response_class=Response,
+    responses={200: {"description": "the thumbnail was here already"}},
+    openapi_extra=_binary("image/jpeg"),
 )
 async def put_thumbnail(event_id: UUID, request: Request, device: DeviceDep, services: ServicesDep) -> Response:
     """Store the thumbnail that an accepted event announced. 201 when it is new, 200 when it is here already."""

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 from contract.event import BoxXyxyn, ClipReference, Phase, Rule, Severity
 from contract.ids import Slug
 from contract.reasons import Language
 from server.permissions import Permission, Role
 
+
+def _plausible(moment: datetime) -> datetime:
+    """Times near the ends of the calendar overflow when they are brought to UTC."""
+    if not 1970 <= moment.year < 2200:
+        raise ValueError(f"expected a time between 1970 and 2200, got {moment.isoformat()}")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
 AlertState = Literal["new", "acknowledged", "resolved", "dismissed"]
 Verdict = Literal["useful", "normal_activity", "detector_error", "camera_fault"]
 CameraStateName = Literal["live", "late", "lost", "unknown"]
@@ -141,8 +151,8 @@ class AlertQuery(_Taken):
     rule: Rule | None = None
     state: tuple[AlertState, ...] = Field(default=(), description="any of these; repeat the parameter")
     severity: tuple[Severity, ...] = Field(default=(), description="any of these; repeat the parameter")
-    since: AwareDatetime | None = Field(default=None, description="captured at or after")
-    until: AwareDatetime | None = Field(default=None, description="captured before")
+    since: Moment | None = Field(default=None, description="captured at or after")
+    until: Moment | None = Field(default=None, description="captured before")
     cursor: CursorText | None = Field(default=None, description="next_cursor of the page before")
     limit: int = Field(default=50, ge=1, le=200)
 
@@ -224,8 +234,8 @@ class AuditQuery(_Taken):
     kampung: Slug | None = Field(default=None, description="only this kampung")
     actor: str | None = Field(default=None, max_length=80, description="for example user:budi")
     action: str | None = Field(default=None, max_length=40, description="for example clip.viewed")
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     cursor: CursorText | None = Field(default=None, description="next_cursor of the page before")
     limit: int = Field(default=100, ge=1, le=500)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from contract.clock import Clock
@@ -28,6 +28,10 @@ from server.store.tables import Alert, Clip, EventRow
 MAX_BATCH = 128
 MAX_WAITING = 2000
 """Events that may wait for the writer; more are turned away with 503, and the device tries again."""
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+"""A clock that is this wrong says nothing, and arithmetic near the ends of the calendar overflows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,11 @@ class EventIngest:
         self._waiting: asyncio.Queue[_Job] = asyncio.Queue(MAX_WAITING)
         self._writer: asyncio.Task[None] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Events that wait for the writer."""
+        return self._waiting.qsize()
+
     def start(self) -> None:
         self._writer = asyncio.create_task(self._run(), name="event writer")
 
@@ -109,6 +118,9 @@ class EventIngest:
                 ErrorKind.UNKNOWN_CAMERA,
                 f"this device has no camera {data.camera_id!r} in kampung {data.kampung_id!r}",
             )
+        moments = [event.time, data.began_at, *([data.clip.starts_at] if data.clip else [])]
+        if not all(EARLIEST <= moment < LATEST for moment in moments):
+            raise KentonganError(ErrorKind.BAD_INPUT, f"times lie between {EARLIEST:%Y} and {LATEST:%Y}")
         if data.clip is not None and data.clip.size_bytes > self._max_clip_bytes:
             raise KentonganError(
                 ErrorKind.TOO_LARGE, f"a clip may have {self._max_clip_bytes} bytes, {data.clip.size_bytes} announced"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.server import API, LiveServer, event_of, problem, send
+from tests.support.server import API, LiveServer, event_of, send
 
 
 def test_an_event_opens_an_alert_that_its_operator_sees(live_server: LiveServer) -> None:

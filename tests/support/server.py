@@ -6,21 +6,25 @@ Fixtures for a folder's conftest: `from tests.support.server import live_server,
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
+from uuid import UUID
 
 import httpx
 import pytest
 from argon2 import PasswordHasher
 
 from contract.clock import Clock, SystemClock
-from contract.event import Event, EventData
+from contract.event import ClipReference, Event, EventData, ThumbnailReference
+from contract.heartbeat import CameraHealth, CameraState, Heartbeat
 from server.auth.accounts import AccountDesk
 from server.auth.devices import DeviceDesk
 from server.auth.passwords import Passwords
@@ -31,7 +35,7 @@ from server.services import Services, build_services
 from server.settings import Settings
 from server.store import migrate
 from server.store.database import Database
-from tests.support.events import new_id
+from tests.support.events import NOON, event_data, new_id
 
 API = "/api/v1"
 PASSWORD = "correct horse battery"
@@ -144,8 +148,6 @@ class LiveServer:
 
 def event_of(sequence: int = 1, kampung_id: str = "bahari", **changes: object) -> Event:
     """A valid event of the kampung's camera and device."""
-    from tests.support.events import event_data
-
     place = {"kampung_id": kampung_id, "camera_id": CAMERA_OF[kampung_id], "device_id": DEVICE_OF[kampung_id]}
     return Event.wrap(new_id(), event_data(sequence, **{**place, **changes}))
 
@@ -172,6 +174,56 @@ def problem(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
     return body
 
 
+def with_thumbnail(event: Event, content: bytes) -> Event:
+    """`event`, announcing `content` as its thumbnail."""
+    reference = ThumbnailReference(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+    return Event.wrap(event.id, event.data.model_copy(update={"thumbnail": reference}))
+
+
+def with_clip(event: Event, content: bytes) -> Event:
+    """`event`, announcing `content` as its sealed clip."""
+    reference = ClipReference(
+        clip_id=event.data.clip_id or new_id(),
+        sha256=hashlib.sha256(content).hexdigest(),
+        size_bytes=len(content),
+        codec="avc1.64001f",
+        starts_at=NOON - timedelta(seconds=10),
+        duration_s=20.0,
+        trigger_offset_s=10.0,
+        frame_count=500,
+    )
+    return Event.wrap(event.id, event.data.model_copy(update={"clip": reference, "clip_id": reference.clip_id}))
+
+
+def upload_clip(client: httpx.Client, clip_id: UUID, content: bytes, offset: int = 0) -> httpx.Response:
+    """Send `content` as the bytes of a clip from `offset` on."""
+    headers = {"Content-Type": "application/partial-upload", "Upload-Offset": str(offset)}
+    return client.patch(f"{API}/ingest/clips/{clip_id}", content=content, headers=headers)
+
+
+def heartbeat_of(device_id: str, camera_id: str, state: CameraState = CameraState.LIVE) -> Heartbeat:
+    """A heartbeat of a device that reports on one camera."""
+    health = CameraHealth(
+        camera_id=camera_id,
+        state=state,
+        last_frame_at=NOON,
+        coverage=0.99,
+        analysed_fps=5.0,
+        dropped_frames=0,
+        people_count=2,
+    )
+    return Heartbeat(
+        device_id=device_id,
+        sent_at=NOON,
+        uptime_s=60.0,
+        software_version="0.1.0",
+        outbox_pending=0,
+        outbox_bytes=0,
+        last_sequence=1,
+        cameras=(health,),
+    )
+
+
 async def _fill(url: str) -> dict[str, str]:
     database, clock = Database(url), SystemClock()
     try:
@@ -195,18 +247,23 @@ def server_template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return Template(folder, asyncio.run(_fill(settings.database)))
 
 
+def copied_server(template: Template, data_dir: Path, clock: Clock | None = None, **settings: object) -> LiveServer:
+    """A server on a copy of the template, not yet started: enter it to start it."""
+    shutil.copytree(template.folder, data_dir)
+    chosen = Settings.model_validate({"data_dir": data_dir, "log": {"level": "warning"}, **settings})
+    return LiveServer(chosen, template.tokens, clock or SystemClock())
+
+
 @pytest.fixture
 def make_server(server_template: Template, tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
     """Starts servers with settings of the test's own; they stop when the test ends."""
     running: list[LiveServer] = []
 
     def make(clock: Clock | None = None, **settings: object) -> LiveServer:
-        data_dir = tmp_path / f"server-{len(running)}"
-        shutil.copytree(server_template.folder, data_dir)
-        chosen = Settings.model_validate({"data_dir": data_dir, "log": {"level": "warning"}, **settings})
-        server = LiveServer(chosen, server_template.tokens, clock or SystemClock())
+        server = copied_server(server_template, tmp_path / f"server-{len(running)}", clock, **settings)
+        server.__enter__()
         running.append(server)
-        return server.__enter__()
+        return server
 
     yield make
     for server in running:
