@@ -77,6 +77,7 @@ export const en: Words = {
   },
   people: (n) => `${n} people`,
   behaviour: 'Behaviour observed',
+  actor: { device: 'device', server: 'server' },
 
   camera: { live: 'seen', late: 'late', lost: 'lost', unknown: 'no report yet' },
   rail: {
@@ -126,8 +127,9 @@ export const en: Words = {
   },
 
   alert: {
-    back: 'Back to the feed',
-    backAudit: 'Back to the list',
+    back: 'Feed',
+    backAudit: 'List',
+    walk: 'Other alerts',
     next: 'Next',
     previous: 'Previous',
     captured: 'Time of capture',

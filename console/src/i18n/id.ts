@@ -75,6 +75,7 @@ export const id = {
   },
   people: (n: string) => `${n} orang`,
   behaviour: 'Perilaku teramati',
+  actor: { device: 'perangkat', server: 'peladen' },
 
   camera: { live: 'terlihat', late: 'terlambat', lost: 'hilang', unknown: 'belum ada kabar' },
   rail: {
@@ -124,8 +125,9 @@ export const id = {
   },
 
   alert: {
-    back: 'Kembali ke umpan',
-    backAudit: 'Kembali ke daftar',
+    back: 'Umpan',
+    backAudit: 'Daftar',
+    walk: 'Peringatan lain',
     next: 'Berikutnya',
     previous: 'Sebelumnya',
     captured: 'Waktu kejadian',

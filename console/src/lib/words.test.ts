@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { WORDS } from '../i18n';
 import { RULES } from './filters';
 import { alertNumber } from './fixtures';
-import { actorName, behaviour } from './words';
+import { actorName, behaviour, otherReasons } from './words';
 
 const reason = (code: string, params: Record<string, number>) => ({ code, params, text_id: '', text_en: '' });
 
@@ -29,7 +29,18 @@ describe('a behaviour in words', () => {
   });
 });
 
-it('a person is called by the log-in name, a device by its kind and id', () => {
-  expect(actorName('user:sari')).toBe('sari');
-  expect(actorName('device:kotak-1')).toBe('device kotak-1');
+it('the other reasons make a sentence that does not repeat the stay', () => {
+  const texts = { text_id: 'lebih lama dari batas 1 mnt', text_en: 'longer than the limit of 1 min' };
+  const over = { ...reason('stayed_over_threshold', { threshold_s: 60 }), ...texts };
+  const alert = alertNumber(1, { reasons: [reason('stayed', { dwell_s: 160 }), over] });
+  expect(otherReasons(alert, 'id')).toBe('Lebih lama dari batas 1 mnt');
+  expect(otherReasons(alert, 'en')).toBe('Longer than the limit of 1 min');
+  expect(otherReasons(alertNumber(1), 'id')).toBe('');
+});
+
+it('an actor is called by the log-in name, or by its kind', () => {
+  expect(actorName('user:sari', WORDS.id)).toBe('sari');
+  expect(actorName('device:kotak-1', WORDS.id)).toBe('perangkat kotak-1');
+  expect(actorName('server', WORDS.id)).toBe('peladen');
+  expect(actorName('shell:root', WORDS.id)).toBe('shell:root');
 });

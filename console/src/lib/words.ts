@@ -16,14 +16,21 @@ export function behaviour(alert: AlertSummary, words: Words, language: Language)
   return dwell_s === undefined ? name : `${name} ${duration(dwell_s, language)}`;
 }
 
-/** The reasons as one sentence in the reader's language. */
-export function sentence(alert: AlertSummary, language: Language): string {
-  return language === 'id' ? alert.sentence_id : alert.sentence_en;
+/** The reasons as one sentence in the reader's language, without the stay that the behaviour's name already tells. */
+export function otherReasons(alert: AlertSummary, language: Language): string {
+  const told = alert.reasons
+    .filter((reason) => reason.code !== 'stayed')
+    .map((reason) => (language === 'id' ? reason.text_id : reason.text_en))
+    .join(', ');
+  return told.charAt(0).toUpperCase() + told.slice(1);
 }
 
-/** `user:sari` as `sari`; devices and the server keep their kind. */
-export function actorName(actor: string): string {
-  return actor.startsWith('user:') ? actor.slice(5) : actor.replace(':', ' ');
+/** `user:sari` as `sari`, `device:kotak-1` as `perangkat kotak-1`; what has no words yet is shown as it is. */
+export function actorName(actor: string, words: Words): string {
+  const [kind, name, ...more] = actor.split(':');
+  if (name === undefined || more.length > 0) return actor === 'server' ? words.actor.server : actor;
+  if (kind === 'user') return name;
+  return kind === 'device' ? `${words.actor.device} ${name}` : actor;
 }
 
 /** What an audit entry says was done; an action that has no words yet is shown as it is. */
