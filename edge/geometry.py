@@ -65,6 +65,8 @@ class Polygon:
     def contains(self, points_xyn: npt.ArrayLike) -> BoolArray:
         """(N,) bool for (N, 2) points: inside by the even-odd rule. A point on an edge may count either way."""
         points = np.asarray(points_xyn, dtype=np.float64).reshape(-1, 2)
+        if len(points) == 0:
+            return np.zeros(0, dtype=np.bool_)
         x, y = points[:, 0, None], points[:, 1, None]
         x1, y1 = self.vertices[:, 0], self.vertices[:, 1]
         x2, y2 = np.roll(x1, -1), np.roll(y1, -1)

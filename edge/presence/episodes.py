@@ -133,9 +133,7 @@ class ZonePresence:
         self._merge(stitched)
         feet = people.foot_points_xyn
         inside = self._polygon.contains(feet)
-        edge_distance = self._polygon.distance_to_edge(feet, aspect) if len(people) else np.empty(0)
         for index, person_id in enumerate(stitched.person_ids):
-            height = float(people.boxes_xyxyn[index, 3] - people.boxes_xyxyn[index, 1])
             episode = self._open.get(person_id) or self._arriving.get(person_id)
             if inside[index]:
                 if episode is None:
@@ -145,8 +143,9 @@ class ZonePresence:
                     self._open[person_id] = self._arriving.pop(person_id)
                     entered.append(episode)
             elif person_id in self._open and episode is not None:
-                beyond = float(edge_distance[index]) > LEAVE_MARGIN * height
-                if _see_outside(episode, at, beyond=beyond):
+                height = float(people.boxes_xyxyn[index, 3] - people.boxes_xyxyn[index, 1])
+                beyond = self._polygon.distance_to_edge(feet[index], aspect)[0] > LEAVE_MARGIN * height
+                if _see_outside(episode, at, beyond=bool(beyond)):
                     left.append(self._open.pop(person_id))
             else:
                 self._arriving.pop(person_id, None)

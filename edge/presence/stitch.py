@@ -32,8 +32,14 @@ TURN_ROUND_S = 5.0
 """Gaps shorter than this are too short to turn round unseen and be back at walking speed."""
 PICTURE_EDGE = 0.015
 """A box so close to the picture's edge, in parts of the picture, is cut by it."""
-VELOCITY_MEMORY_S = 2.0
-"""How long a lost person is expected to keep the velocity; people turn, so it fades."""
+PLACE_SIGMA, PLACE_SIGMA_PER_S = 0.35, 0.12
+"""Units by which a place may differ from what the motion before and after the gap explains (1 sigma)."""
+SIZE_SIGMA = 0.15
+"""Of the logarithm of the ratio of heights."""
+VEER_SIGMA = 2.0
+"""Units per second by which the velocity may have changed."""
+MAX_COST, ENTERING_COST = 2.5, 1.0
+"""Sigmas beyond which a new track is a new person; fewer where it began at the picture's edge."""
 
 
 @dataclass(slots=True)
@@ -201,19 +207,62 @@ def _join_cost(old: _Person, new: _Person) -> float | None:
         return None
     unit = (old.unit + new.born_unit) / 2
     last = old.recent[-1]
-    across, along = (new.born.x - last.x) / unit, (new.born.y - last.y) / unit
-    reach = NEAR + REACH_PER_S * gap_s
-    if math.hypot(across, along) > reach:
+    moved = (new.born.x - last.x) / unit, (new.born.y - last.y) / unit
+    if math.hypot(*moved) > NEAR + REACH_PER_S * gap_s:
         return None
-    (old_vx, old_vy), (new_vx, new_vy) = old.velocity(), new.velocity()
-    speeds = math.hypot(old_vx, old_vy), math.hypot(new_vx, new_vy)
-    both_walk = min(speeds) > WALKING and gap_s < TURN_ROUND_S
-    if both_walk and (old_vx * new_vx + old_vy * new_vy) / (speeds[0] * speeds[1]) < OPPOSITE:
+    before, after = old.velocity(), new.velocity()
+    both_walk = min(math.hypot(*before), math.hypot(*after)) > WALKING and gap_s < TURN_ROUND_S
+    if both_walk and _cosine(before, after) < OPPOSITE:
         return None
-    coasting_s = VELOCITY_MEMORY_S * (1.0 - math.exp(-gap_s / VELOCITY_MEMORY_S))
-    off = math.hypot(across - old_vx * coasting_s, along - old_vy * coasting_s)
-    veer = math.hypot(new_vx - old_vx, new_vy - old_vy)
-    return off / reach + 0.3 * min(veer, 3.0)
+    unexplained = _distance_to_triangle(moved, _times(before, gap_s), _times(after, gap_s))
+    place = unexplained / (PLACE_SIGMA + PLACE_SIGMA_PER_S * gap_s)
+    size = math.log(max(new_height, 1e-6) / max(old_height, 1e-6)) / SIZE_SIGMA
+    veer = math.hypot(after[0] - before[0], after[1] - before[1]) / VEER_SIGMA
+    cost = math.hypot(place, size, veer)
+    return cost if cost <= (ENTERING_COST if _is_entering(new) else MAX_COST) else None
+
+
+def _is_entering(one: _Person) -> bool:
+    """Whether a track began at the picture's edge, where strangers come from."""
+    left, _, right, bottom = one.born_box
+    return left <= PICTURE_EDGE or right >= 1.0 - PICTURE_EDGE or bottom >= 1.0 - PICTURE_EDGE
+
+
+_Vector = tuple[float, float]
+
+
+def _times(vector: _Vector, factor: float) -> _Vector:
+    return vector[0] * factor, vector[1] * factor
+
+
+def _cosine(a: _Vector, b: _Vector) -> float:
+    return (a[0] * b[0] + a[1] * b[1]) / (math.hypot(*a) * math.hypot(*b))
+
+
+def _distance_to_triangle(point: _Vector, a: _Vector, b: _Vector) -> float:
+    """How far a displacement is from every one that going on as before, standing and going as afterwards can make.
+
+    Those displacements fill the triangle of the origin, `a` (only as before) and `b` (only as afterwards).
+    """
+    corners = ((0.0, 0.0), a, b)
+    turns = [
+        (end[0] - start[0]) * (point[1] - start[1]) - (end[1] - start[1]) * (point[0] - start[0])
+        for start, end in zip(corners, (a, b, (0.0, 0.0)), strict=True)
+    ]
+    flat = abs(a[0] * b[1] - a[1] * b[0]) < 1e-12
+    if not flat and (min(turns) >= 0 or max(turns) <= 0):
+        return 0.0
+    return min(_distance_to_segment(point, *edge) for edge in (((0.0, 0.0), a), (a, b), (b, (0.0, 0.0))))
+
+
+def _distance_to_segment(point: _Vector, start: _Vector, end: _Vector) -> float:
+    along = end[0] - start[0], end[1] - start[1]
+    length2 = along[0] ** 2 + along[1] ** 2
+    part = 0.0
+    if length2 > 0:
+        part = ((point[0] - start[0]) * along[0] + (point[1] - start[1]) * along[1]) / length2
+    part = min(1.0, max(0.0, part))
+    return math.hypot(point[0] - start[0] - part * along[0], point[1] - start[1] - part * along[1])
 
 
 def _left_picture(one: _Person, gap_s: float) -> bool:

@@ -1,0 +1,1 @@
+"""One module for each behaviour that `bench.eval_behaviours` scores."""
