@@ -21,7 +21,9 @@ from edge.redact import redact_url
 URL_SCHEMES = ("rtsp", "rtsps", "file")
 MIN_TOKEN_CHARS = 16
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# Capitals only: an error names the variable that is missing, and a password in its place must not read like a name.
+_NAME_PATTERN = "[A-Z_][A-Z0-9_]*"
+_VARIABLE = re.compile(rf"\$\{{({_NAME_PATTERN})\}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ def expand(template: str, environ: Mapping[str, str]) -> str:
             raise ValueError(f"the environment variable {name} is not set")
         return quote(environ[name], safe="") if match.end() <= login_end else environ[name]
 
+    if "${" in _VARIABLE.sub("", template):
+        raise ValueError("a variable is written as ${NAME}, in capitals, digits and underscores")
     return _VARIABLE.sub(value_of, template)
 
 
@@ -80,6 +84,8 @@ def _checked_url(url: str) -> SecretStr:
 
 
 def _variable(name: str, info: ValidationInfo) -> str:
+    if not re.fullmatch(_NAME_PATTERN, name):
+        raise ValueError("expected the name of an environment variable: capitals, digits and underscores")
     value = surroundings_of(info).environ.get(name, "").strip()
     if not value:
         raise ValueError(f"the environment variable {name} is not set")
@@ -92,14 +98,15 @@ def _token_from_variable(name: SecretStr, info: ValidationInfo) -> SecretStr:
 
 
 def _token_from_file(name: SecretStr, info: ValidationInfo) -> SecretStr:
-    path = surroundings_of(info).folder / name.get_secret_value()
+    folder = surroundings_of(info).folder
     try:
-        text = path.read_text(encoding="utf-8")
+        text = (folder / name.get_secret_value()).read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise ValueError(f"the token file {path} is not text") from None
+        raise ValueError("the token file is not text") from None
     except OSError as error:
-        raise ValueError(f"cannot read the token file {path}: {error.strerror}") from None
-    return _checked_token(text.strip(), f"the token file {path}")
+        # The name is not repeated: people write the token itself where its file belongs.
+        raise ValueError(f"cannot read the token file: {error.strerror}; relative names start at {folder}") from None
+    return _checked_token(text.strip(), "the token file")
 
 
 def _checked_token(token: str, origin: str) -> SecretStr:
