@@ -75,14 +75,17 @@ def _corners(polygon: Polygon) -> npt.NDArray[np.float64]:
 
 
 def _rasterised(polygons: list[npt.NDArray[np.float64]], width: int, height: int) -> npt.NDArray[np.bool_]:
-    pixels = np.zeros((height, width), dtype=np.uint8)
-    for corners in polygons:
-        # Pixel i covers i..i+1 of the continuous picture, while OpenCV puts its integer coordinates at pixel centres.
-        fixed = np.round((corners * (width, height) - 0.5) * (1 << _SHIFT)).astype(np.int32)
-        cv2.fillPoly(pixels, [fixed], 1, shift=_SHIFT)
-        cv2.polylines(pixels, [fixed], isClosed=True, color=1, thickness=1, shift=_SHIFT)
     even = np.zeros(((height + 1) // 2 * 2, (width + 1) // 2 * 2), dtype=np.uint8)
-    even[:height, :width] = pixels
+    for corners in polygons:
+        outline = np.zeros((height + 2, width + 2), dtype=np.uint8)  # with a border, from which the outside is reached
+        # Pixel i covers i..i+1 of the continuous picture, while OpenCV puts its integer coordinates at pixel centres.
+        fixed = np.round((corners * (width, height) - 0.5 + 1.0) * (1 << _SHIFT)).astype(np.int32)
+        cv2.fillPoly(outline, [fixed], 1, shift=_SHIFT)
+        cv2.polylines(outline, [fixed], isClosed=True, color=1, thickness=1, shift=_SHIFT)
+        outline[0, :] = outline[-1, :] = outline[:, 0] = outline[:, -1] = 0
+        # Whatever the outline encloses is masked, holes too, even where it crosses itself.
+        cv2.floodFill(outline, None, (0, 0), 2)
+        even[:height, :width] |= outline[1:-1, 1:-1] != 2
     blocks = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2).max(axis=(1, 3))
     grown = cv2.dilate(blocks, np.ones((3, 3), dtype=np.uint8))
     return np.asarray(grown, dtype=np.bool_)
