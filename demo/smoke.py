@@ -219,6 +219,8 @@ def main() -> int:
                 _require(not killed, "every part to stop when asked", f"{', '.join(killed)} had to be killed")
                 left = [pid for pid in pids if psutil.pid_exists(pid)]
                 _require(not left, "no process left", str(left))
+                stack.prove_invariants()
+                result["invariants_hold"] = True
         except (SmokeError, MissingPrerequisiteError, ChildDiedError) as error:
             fault = str(error)
         except KeyboardInterrupt:

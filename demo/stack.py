@@ -122,6 +122,10 @@ class Stack:
         children, self._children = self._children[::-1], []
         return processes.stop(children, STOP_WITHIN_S)
 
+    def prove_invariants(self) -> None:
+        """Let the server's checker read everything that was stored. Raises MissingPrerequisiteError with what it found."""
+        self._cli("check")
+
     def pids(self) -> list[int]:
         """The process ids of the children."""
         return [child.process.pid for child in self._children]
