@@ -15,6 +15,7 @@ import numpy.typing as npt
 from edge.frame import Frame, Plane
 
 Polygon = Sequence[tuple[float, float]]
+Pixels = npt.NDArray[np.bool_]
 
 _BLACK_LIMITED = 16
 _BLACK_FULL = 0
@@ -34,7 +35,7 @@ class PrivacyMask:
         if not polygons:
             raise ValueError("a privacy mask needs at least one polygon, got none")
         self._polygons = [_corners(polygon) for polygon in polygons]
-        self._raster: tuple[tuple[int, int], npt.NDArray[np.bool_]] | None = None
+        self._raster: tuple[tuple[int, int], Pixels, Pixels] | None = None
 
     def burnt_into(self, frame: Frame) -> Frame:
         """A copy of the frame with the masked parts black.
@@ -42,8 +43,7 @@ class PrivacyMask:
         It copies the planes: the decoder predicts the next pictures from the ones it gave out, so writing into those
         would spoil what follows.
         """
-        chroma = self._chroma_blocks(frame.width, frame.height)
-        luma = chroma.repeat(2, axis=0).repeat(2, axis=1)[: frame.height, : frame.width]
+        luma, chroma = self._rastered(frame.width, frame.height)
         black = _BLACK_FULL if frame.full_range else _BLACK_LIMITED
         return replace(
             frame,
@@ -52,17 +52,18 @@ class PrivacyMask:
             v=_filled(frame.v, chroma, _NO_COLOUR),
         )
 
-    def covers(self, width: int, height: int) -> npt.NDArray[np.bool_]:
+    def covers(self, width: int, height: int) -> Pixels:
         """Which pixels of a picture of this size are black: (height, width) bool."""
-        chroma = self._chroma_blocks(width, height)
-        return chroma.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+        return self._rastered(width, height)[0]
 
-    def _chroma_blocks(self, width: int, height: int) -> npt.NDArray[np.bool_]:
-        """((height + 1) // 2, (width + 1) // 2) bool; drawn once for each size, as a camera has one."""
+    def _rastered(self, width: int, height: int) -> tuple[Pixels, Pixels]:
+        """The mask for luma and for chroma; drawn once for each size, as a camera has one."""
         size = (width, height)
         if self._raster is None or self._raster[0] != size:
-            self._raster = (size, _rasterised(self._polygons, width, height))
-        return self._raster[1]
+            chroma = _blocks(self._polygons, width, height)
+            luma = np.ascontiguousarray(chroma.repeat(2, axis=0).repeat(2, axis=1)[:height, :width])
+            self._raster = (size, luma, chroma)
+        return self._raster[1], self._raster[2]
 
 
 def _corners(polygon: Polygon) -> npt.NDArray[np.float64]:
@@ -74,7 +75,8 @@ def _corners(polygon: Polygon) -> npt.NDArray[np.float64]:
     return corners
 
 
-def _rasterised(polygons: list[npt.NDArray[np.float64]], width: int, height: int) -> npt.NDArray[np.bool_]:
+def _blocks(polygons: list[npt.NDArray[np.float64]], width: int, height: int) -> Pixels:
+    """((height + 1) // 2, (width + 1) // 2) bool: the chroma samples that the polygons touch, and their neighbours."""
     even = np.zeros(((height + 1) // 2 * 2, (width + 1) // 2 * 2), dtype=np.uint8)
     for corners in polygons:
         outline = np.zeros((height + 2, width + 2), dtype=np.uint8)  # with a border, from which the outside is reached
@@ -91,7 +93,7 @@ def _rasterised(polygons: list[npt.NDArray[np.float64]], width: int, height: int
     return np.asarray(grown, dtype=np.bool_)
 
 
-def _filled(plane: Plane, where: npt.NDArray[np.bool_], value: int) -> Plane:
+def _filled(plane: Plane, where: Pixels, value: int) -> Plane:
     copy = plane.copy()
-    copy[where] = value
+    np.copyto(copy, np.uint8(value), where=where)
     return copy

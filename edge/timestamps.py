@@ -94,16 +94,16 @@ class TimestampJudge:
                 reason = f"the camera's clock jumped ahead by {ahead_s:.1f} s while {waited_s:.1f} s passed"
                 return Verdict(Grade.END, pts_s, reason)
             return self._accepted(pts_s, arrived_mono_s)
-        return self._behind(pts_s, -ahead_s, arrived_mono_s)
+        return self._behind(pts_s, self._newest_s, arrived_mono_s)
 
-    def _behind(self, pts_s: float, behind_s: float, arrived_mono_s: float | None) -> Verdict:
-        assert self._newest_s is not None  # noqa: S101 - only called once there is a newest picture
+    def _behind(self, pts_s: float, newest_s: float, arrived_mono_s: float | None) -> Verdict:
+        behind_s = newest_s - pts_s
         known = any(abs(pts_s - other_s) < self._tick_s / 2 for other_s in self._recent_s)
         if self._reorders and behind_s <= REORDER_MAX_S and not known:
             return self._accepted(pts_s, arrived_mono_s)
         if behind_s <= JITTER_MAX_S:
             reason = "two packets have one timestamp" if known else f"the timestamp stands {behind_s:.3f} s back"
-            return self._accepted(self._newest_s + self._tick_s, arrived_mono_s, reason)
+            return self._accepted(newest_s + self._tick_s, arrived_mono_s, reason)
         self._late_run += 1
         if behind_s > LATE_MAX_S or self._late_run > LATE_RUN_MAX:
             return Verdict(Grade.END, pts_s, f"the camera's clock jumped back by {behind_s:.1f} s")
