@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from demo.sources import fault_of, own_source
-from demo.stack import USUAL_PORT, ChildDiedError, Stack, free_port
+from demo.stack import USUAL_PORT, Stack, StackError, free_port
 from scripts.say import MissingPrerequisiteError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def main() -> int:
     except _StoppedError:
         print("\nEverything is stopped. The next start goes on with the stored alerts.", flush=True)
         return 0
-    except (MissingPrerequisiteError, ChildDiedError) as error:
+    except (MissingPrerequisiteError, StackError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0
@@ -68,12 +68,13 @@ def _run(stack: Stack, source: OwnSource | None) -> None:
 
 def _greet(stack: Stack, source: OwnSource | None) -> None:
     width = max(len(account.title) for account in stack.accounts)
+    name_width = max(len(account.username) for account in stack.accounts)
     rows = [
         "",
         "Kentongan is running.",
         "",
         f"  {'Console':<{width}}  {stack.address}/",
-        *(f"  {account.title:<{width}}  {account.username}   {account.password}" for account in stack.accounts),
+        *(f"  {one.title:<{width}}  {one.username:<{name_width}}  {one.password}" for one in stack.accounts),
         "",
         *_about_cameras(stack, source, width),
         f"  {'Data and logs':<{width}}  {stack.state} (delete it to begin anew)",

@@ -31,7 +31,7 @@ from demo.clip_checks import check_clip
 from demo.console_client import ConsoleClient
 from demo.leaks import count_leaks
 from demo.site import CEMPAKA
-from demo.stack import ChildDiedError, Stack, free_port
+from demo.stack import Stack, StackError, free_port
 from scripts.say import MissingPrerequisiteError
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def main() -> int:
                 _require(not left, "no process left", str(left))
                 stack.prove_invariants()
                 result["invariants_hold"] = True
-        except (SmokeError, MissingPrerequisiteError, ChildDiedError) as error:
+        except (SmokeError, MissingPrerequisiteError, StackError) as error:
             fault = str(error)
         except KeyboardInterrupt:
             fault = "interrupted"

@@ -35,7 +35,11 @@ STOP_WITHIN_S = 10.0
 KEPT_FROM_CHILDREN = ("SOURCE", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")
 
 
-class ChildDiedError(Exception):
+class StackError(Exception):
+    """A part of the stack does not do what it should; the message says which and shows its last words."""
+
+
+class ChildDiedError(StackError):
     """A child ended although nobody asked it to; the message says which, and its last words."""
 
     def __init__(self, child: Child) -> None:
@@ -89,7 +93,7 @@ class Stack:
     def start_server(self, port: int) -> None:
         """Provision the place and its log-ins where that was not done yet, and start the server on `port`.
 
-        Raises MissingPrerequisiteError or ChildDiedError.
+        Raises StackError.
         """
         self.port = port
         settings = server_settings(self.state / "server", port)
@@ -123,7 +127,7 @@ class Stack:
         return processes.stop(children, STOP_WITHIN_S)
 
     def prove_invariants(self) -> None:
-        """Let the server's checker read everything that was stored. Raises MissingPrerequisiteError with what it found."""
+        """Let the server's checker read everything that was stored. Raises StackError with what it found."""
         self._cli("check")
 
     def pids(self) -> list[int]:
@@ -156,7 +160,7 @@ class Stack:
             except httpx.TransportError:
                 pass
             time.sleep(0.1)
-        raise MissingPrerequisiteError(
+        raise StackError(
             f"The server was not ready within {READY_WITHIN_S:.0f} s; the end of {self.log_of('server')}:\n"
             f"{self._children[-1].last_words()}"
         )
@@ -184,7 +188,7 @@ class Stack:
         done = subprocess.run(command, input=said, capture_output=True, text=True, env=self._env, cwd=ROOT, check=False)
         if done.returncode != 0:
             told = "\n".join(f"  {line}" for line in (done.stdout + done.stderr).rstrip().splitlines()[-15:])
-            raise MissingPrerequisiteError(f"kentongan-server {words[0]} ended with {done.returncode}:\n{told}")
+            raise StackError(f"kentongan-server {words[0]} ended with {done.returncode}:\n{told}")
         return done.stdout
 
 
