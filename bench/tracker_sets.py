@@ -1,0 +1,89 @@
+"""Sequences for measuring trackers: detections with times beside the truth, taken at any lower rate and phase."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.motdata import FloatArray, LabelledSet, Truth
+from bench.simulated_detector import SimulatedDetector
+from bench.simulated_walkers import walkers
+from bench.tracking_scores import TrackedFrame
+from edge.detections import Detections
+from edge.detector import Detector
+
+# CVML annotations of PETS2009 say neither size nor rate: 768 x 576 pixels at 7 frames a second (its own README).
+PETS_SIZE_PX = (768, 576)
+PETS_RATE_HZ = 7.0
+WALKERS_ASPECT = 16 / 9
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSequence:
+    """One fixed camera's detections and truth, frame by frame at `rate_hz`."""
+
+    name: str
+    rate_hz: float
+    aspect: float
+    detections: tuple[Detections, ...]
+    truths: tuple[Truth, ...]
+
+    def indices(self, rate_hz: float, phase: float) -> list[int]:
+        """The frames that a camera analysed at `rate_hz` would take, from `phase` (0..1) of the first interval on."""
+        step = max(1.0, self.rate_hz / rate_hz)
+        ticks = np.arange(phase * step, len(self.truths), step)
+        return sorted({int(tick) for tick in ticks})
+
+    def phases(self, rate_hz: float) -> list[float]:
+        """As many phases as there are frames in an interval, at most four: each frame is used about once."""
+        count = min(4, max(1, int(self.rate_hz / rate_hz)))
+        return [index / count for index in range(count)]
+
+    def tracked(self, index: int, boxes_xyxyn: FloatArray, ids: FloatArray) -> TrackedFrame:
+        """A frame for scoring; what lies on people to be ignored is left out."""
+        truth = self.truths[index]
+        return TrackedFrame(truth.boxes_xyxyn, truth.ids, boxes_xyxyn, ids.astype(np.int64))
+
+
+def detected(labelled: LabelledSet, detector: Detector) -> TrackSequence:
+    """A video with a real detector's boxes."""
+    found = [detector.detect(picture) for _, picture in labelled.pictures()]
+    truths = labelled.truths[: len(found)]
+    return TrackSequence(labelled.name, labelled.frame_rate_hz, labelled.aspect, tuple(found), truths)
+
+
+def simulated(name: str, rate_hz: float, aspect: float, truths: list[Truth], seed: int) -> TrackSequence:
+    """True boxes as a detector with misses, jitter, occlusion and clutter would see them."""
+    detector = SimulatedDetector(aspect, 1 / rate_hz, seed)
+    return TrackSequence(name, rate_hz, aspect, tuple(detector.see(truth) for truth in truths), tuple(truths))
+
+
+def annotated(folder: Path, seed: int) -> Iterator[TrackSequence]:
+    """The PETS2009 crowds that are annotated in CVML (Milan's), with a simulated detector."""
+    for path in sorted(folder.glob("PETS2009-*.xml")):
+        if not path.stem.endswith("cropped"):
+            yield simulated(path.stem, PETS_RATE_HZ, PETS_SIZE_PX[0] / PETS_SIZE_PX[1], _read_cvml(path), seed)
+
+
+def crossings(seeds: range) -> Iterator[TrackSequence]:
+    """Made-up people who walk, stop, turn and cross, at 25 frames a second."""
+    for seed in seeds:
+        yield simulated(f"crossings-{seed}", 25.0, WALKERS_ASPECT, walkers(WALKERS_ASPECT, seed=seed), seed)
+
+
+def _read_cvml(path: Path) -> list[Truth]:
+    truths = []
+    for frame in ET.parse(path).getroot().iter("frame"):  # noqa: S314 - annotations that the caller chose, not a stranger's
+        rows = []
+        for person in frame.iter("object"):
+            box = person.find("box")
+            if box is not None:
+                rows.append([float(person.attrib["id"]), *(float(box.attrib[key]) for key in ("xc", "yc", "w", "h"))])
+        table = np.array(rows, dtype=np.float64).reshape(-1, 5)
+        boxes = np.concatenate((table[:, 1:3] - table[:, 3:5] / 2, table[:, 1:3] + table[:, 3:5] / 2), axis=1)
+        truths.append(Truth(boxes / np.tile(PETS_SIZE_PX, 2), table[:, 0].astype(np.int64), np.empty((0, 4))))
+    return truths
