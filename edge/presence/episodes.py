@@ -10,7 +10,7 @@ import numpy.typing as npt
 from contract.clock import Instant
 from edge.detections import Detections
 from edge.geometry import Located, Polygon
-from edge.presence.stitch import MAX_GAP_S, Stitched
+from edge.presence.stitch import FORGET_AFTER_S, Stitched
 
 ENTER_AFTER_S = 0.5
 """Inside for so long makes an entry: a foot point that flickers over the edge is none."""
@@ -164,9 +164,9 @@ class ZonePresence:
         self._arriving.clear()
 
     def _forget(self, at: Instant) -> list[Episode]:
-        for person_id in [one for one, arriving in self._arriving.items() if _unseen_s(arriving, at) > MAX_GAP_S]:
+        for person_id in [one for one, early in self._arriving.items() if _unseen_s(early, at) > FORGET_AFTER_S]:
             del self._arriving[person_id]
-        over = [one for one, episode in self._open.items() if _unseen_s(episode, at) > MAX_GAP_S]
+        over = [one for one, episode in self._open.items() if _unseen_s(episode, at) > FORGET_AFTER_S]
         return [self._open.pop(one) for one in over]
 
     def _merge(self, stitched: Stitched) -> None:

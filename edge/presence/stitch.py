@@ -21,6 +21,8 @@ SIZE_RATIO = (0.7, 1.4)
 JUDGE_AFTER_S = 0.6
 """A new track is judged once its motion is known; until then it is a person of its own, who may turn out to be one."""
 JUDGE_BEFORE_S = 2.0
+FORGET_AFTER_S = MAX_GAP_S + JUDGE_BEFORE_S
+"""A track that began just within the gap is judged a little later: until then the lost person is kept."""
 DIED_YOUNG_S = 0.4
 """A track lost before it could be judged is judged by what was seen of it, so that it can link two others."""
 VELOCITY_WINDOW_S = 1.2
@@ -152,7 +154,7 @@ class Stitcher:
         return person
 
     def _forget(self, at_s: float) -> tuple[int, ...]:
-        gone = tuple(one.person_id for one in self._persons.values() if at_s - one.seen_s > MAX_GAP_S)
+        gone = tuple(one.person_id for one in self._persons.values() if at_s - one.seen_s > FORGET_AFTER_S)
         for person_id in gone:
             for track_id in self._persons.pop(person_id).tracks:
                 if self._person_of_track.get(track_id) == person_id:

@@ -22,16 +22,19 @@ RESIDENT_RADIUS = 1.0
 """Units around a resident-like stay in which the next stay is taken for the same one."""
 RESIDENT_MEMORY_S = 600.0
 """How long an empty spot keeps its resident: a vendor who went for water is no news when he comes back."""
+LOST_MEMORY_S = 45.0
+"""How long a spot is kept where an alerted person was lost from sight, not seen leaving: he is no second loiterer."""
 
 
 @dataclass(slots=True)
 class _Spot:
-    """A place that somebody has held for so long that he belongs there."""
+    """A place that somebody holds of whom enough was said."""
 
     x: float
     y: float
     unit: float
     held_s: float
+    memory_s: float
 
     def covers(self, episode: Episode) -> bool:
         away = math.hypot(episode.position[0] - self.x, episode.position[1] - self.y)
@@ -44,7 +47,8 @@ class _Stay:
 
     key: str | None = None
     judged_s: float = -math.inf
-    resident: bool = False
+    static_s: float = -math.inf
+    known: bool = False
 
 
 class LoiteringRule:
@@ -60,7 +64,7 @@ class LoiteringRule:
 
     def observe(self, moment: ZoneMoment) -> list[Signal]:
         signals = [signal for episode in moment.presence.left for signal in self._leave(episode, moment.at)]
-        self._spots = [spot for spot in self._spots if moment.at.mono_s - spot.held_s <= RESIDENT_MEMORY_S]
+        self._spots = [spot for spot in self._spots if moment.at.mono_s - spot.held_s <= spot.memory_s]
         known = {}
         for episode in moment.presence.open:
             stay = known[episode.person_id] = self._stays.get(episode.person_id) or _Stay()
@@ -76,28 +80,36 @@ class LoiteringRule:
         stay = self._stays.pop(episode.person_id, None)
         if stay is None or stay.key is None:
             return []
+        if episode.outside_since is None:
+            self._hold_spot(episode, at.mono_s, LOST_MEMORY_S)
         self._reporter.update(stay.key, people_count=1, track_ids=episode.track_ids)
         return [self._reporter.end(stay.key, at, (_stayed(episode), Reason(code="left_zone")))]
 
     def _judge(self, episode: Episode, stay: _Stay, moment: ZoneMoment) -> list[Signal]:
         now_s = moment.at.mono_s
-        if stay.resident:
-            self._hold_spot(episode, now_s)
+        if stay.known:
+            self._hold_spot(episode, now_s, LOST_MEMORY_S)
             return []
         if stay.key is not None:
             return self._grow_resident(episode, stay, moment.at)
         if now_s - stay.judged_s < JUDGE_EVERY_S:
             return []
         threshold_s = self._threshold_s(episode, moment)
-        if threshold_s is None or episode.dwell_s < threshold_s or not self._reporter.may_begin(moment):
+        since_static_s = episode.last_inside.mono_s - stay.static_s
+        if threshold_s is None or min(episode.dwell_s, since_static_s) < threshold_s:
             return []
         stay.judged_s = now_s
+        if self._is_static(episode):
+            stay.static_s = now_s
+            return []
+        if not self._reporter.may_begin(moment):
+            return []
         if any(spot.covers(episode) for spot in self._spots):
-            stay.resident = True
+            stay.known = True
             return []
         times_s, positions = episode.path.in_units()
         score = staying_score(measure(times_s, positions))
-        if score < self._config.min_score or self._is_static(episode):
+        if score < self._config.min_score:
             return []
         reasons = (
             _stayed(episode),
@@ -123,16 +135,16 @@ class LoiteringRule:
             return []
         self._reporter.update(stay.key, people_count=1, track_ids=episode.track_ids)
         ended = self._reporter.end(stay.key, at, (_stayed(episode), Reason(code="resident_like")))
-        stay.key, stay.resident = None, True
-        self._hold_spot(episode, at.mono_s)
+        stay.key, stay.known = None, True
+        self._hold_spot(episode, at.mono_s, RESIDENT_MEMORY_S)
         return [ended]
 
-    def _hold_spot(self, episode: Episode, now_s: float) -> None:
+    def _hold_spot(self, episode: Episode, now_s: float, memory_s: float) -> None:
         for spot in self._spots:
             if spot.covers(episode):
-                spot.held_s = now_s
+                spot.held_s, spot.memory_s = now_s, max(spot.memory_s, memory_s)
                 return
-        self._spots.append(_Spot(*episode.position, episode.unit, now_s))
+        self._spots.append(_Spot(*episode.position, episode.unit, now_s, memory_s))
 
     def _is_static(self, episode: Episode) -> bool:
         sway = episode.sway.amount()
