@@ -122,9 +122,12 @@ class Stack:
                 raise ChildDiedError(child)
 
     def stop(self) -> list[str]:
-        """End all children, last started first. Names those that had to be killed."""
+        """End the children one after the other, the last started first: the worker says its last words to the server.
+
+        Names those that had to be killed.
+        """
         children, self._children = self._children[::-1], []
-        return processes.stop(children, STOP_WITHIN_S)
+        return [name for child in children for name in processes.stop([child], STOP_WITHIN_S)]
 
     def prove_invariants(self) -> None:
         """Let the server's checker read everything that was stored. Raises StackError with what it found."""
