@@ -78,7 +78,8 @@ def _sync(options: list[str]) -> None:
     env.pop("VIRTUAL_ENV", None)
     if SYSTEM_CERTIFICATES.is_file():
         env.setdefault("SSL_CERT_FILE", str(SYSTEM_CERTIFICATES))
-    command = [str(UV), "sync", "--frozen", "--no-install-project", "--no-progress", *options]
+    # Inexact: the demo must not take away what the tests installed, nor either of them what a developer added.
+    command = [str(UV), "sync", "--frozen", "--inexact", "--no-install-project", "--no-progress", *options]
     fault = attempt(command, cwd=ROOT, env=env)
     if fault is None:
         return
