@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import shutil
 import socket
 import threading
@@ -20,6 +21,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+import structlog
 from argon2 import PasswordHasher
 
 from contract.clock import Clock, SystemClock
@@ -28,6 +30,8 @@ from contract.heartbeat import CameraHealth, CameraState, Heartbeat
 from server.auth.accounts import AccountDesk
 from server.auth.devices import DeviceDesk
 from server.auth.passwords import Passwords
+from server.check.consistency import Consistency, Finding
+from server.clips.files import MediaFiles
 from server.permissions import Grant, Role
 from server.provision import Site, apply_site
 from server.serve import KentonganServer, build_server, prepare_folders
@@ -139,7 +143,7 @@ class LiveServer:
         client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
         return client
 
-    def new_alert(self, sequence: int = 1, kampung_id: str = "bahari", **changes: object) -> str:
+    def new_alert(self, sequence: int = 1, kampung_id: str = "bahari", **changes: Any) -> str:
         """The id of an alert that the kampung's device has just opened."""
         answer = send(self.device(DEVICE_OF[kampung_id]), event_of(sequence, kampung_id, **changes))
         assert answer.status_code == 201, answer.text
@@ -237,9 +241,27 @@ async def _fill(url: str) -> dict[str, str]:
         await database.close()
 
 
+def consistency_findings(settings: Settings) -> list[Finding]:
+    """What `kentongan-server check` finds wrong in a server's data."""
+
+    async def look() -> list[Finding]:
+        database = Database(settings.database)
+        try:
+            return await Consistency(database, MediaFiles(settings.clips)).findings()
+        finally:
+            await database.close()
+
+    return asyncio.run(look())
+
+
 @pytest.fixture(scope="session")
 def server_template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     """A provisioned data folder, made once and copied for each server."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+    )
     folder = tmp_path_factory.mktemp("server-template")
     settings = Settings(data_dir=folder)
     prepare_folders(settings)
