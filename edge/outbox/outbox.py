@@ -51,8 +51,8 @@ class Outbox:
     them. keep_free_bytes: pictures also go when the disk itself has less room than this. `work` is set whenever there
     may be something new to send; the sender clears it. `recovery` says whether the database had to be rebuilt.
 
-    Raises OutboxError for a file that is not this program's and for one that another worker has open, OSError where the
-    folder cannot be written.
+    Raises OutboxError for a file that is not this program's, that another worker has open or that cannot be opened,
+    OSError where the folder cannot be written. Every method raises OutboxError when the disk or the database fails.
     """
 
     def __init__(
@@ -82,6 +82,9 @@ class Outbox:
         self.recovery: Recovery | None
         try:
             self._connection, self.recovery = open_database(self._path, self._sidecar, clock)
+        except sqlite3.Error as error:
+            self._process_lock.release()
+            raise _as_outbox_error(error) from error
         except BaseException:
             self._process_lock.release()
             raise
@@ -173,7 +176,7 @@ class Outbox:
         """
         if not folder.is_dir():
             return 0
-        with self._lock:
+        with self._reading():
             known = ledger.known_paths(self._connection)
         orphans = [path for path in folder.resolve().rglob("*") if path.is_file() and self._relative(path) not in known]
         for path in orphans:
@@ -184,32 +187,32 @@ class Outbox:
 
     def next_event(self) -> PendingEvent | None:
         """The oldest event that the server has not accepted."""
-        with self._lock:
+        with self._reading():
             return ledger.next_event(self._connection)
 
     def next_attachment(self, *, excluding: Collection[int] = ()) -> PendingAttachment | None:
         """The most worthy file of an accepted event: thumbnails before clips, then most severe, then newest."""
-        with self._lock:
+        with self._reading():
             return ledger.next_attachment(self._connection, self._root, excluding)
 
     def open_signals(self) -> list[OpenSignal]:
         """Signals that nobody will end and clips that nobody will seal unless the worker does; for its start."""
-        with self._lock:
+        with self._reading():
             return ledger.open_signals(self._connection)
 
     def stats(self) -> OutboxStats:
         """Counts and bytes, for health and heartbeat."""
-        with self._lock:
+        with self._reading():
             return ledger.stats(self._connection, self._used_bytes(), self._quota_bytes)
 
     def deletions(self, limit: int = 1000) -> list[Deletion]:
         """The newest entries of the record of deletions, newest first."""
-        with self._lock:
+        with self._reading():
             return ledger.deletions(self._connection, limit)
 
     def parked(self, limit: int = 1000) -> list[ParkedItem]:
         """What the server refused, with its reason; oldest first."""
-        with self._lock:
+        with self._reading():
             return ledger.parked(self._connection, limit)
 
     # ---- inside ----------------------------------------------------------------------------------------------------
@@ -309,6 +312,14 @@ class Outbox:
 
     def _now_s(self) -> float:
         return self._clock.utc().timestamp()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise _as_outbox_error(error) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

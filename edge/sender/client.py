@@ -20,6 +20,8 @@ from edge.config import ServerConfig
 MAX_RETRY_AFTER_S = 900.0
 MAX_REPLY_BYTES = 64 << 10
 WRITE_TIMEOUT_S = 30.0
+KEEPALIVE_S = 3.0
+"""Shorter than the 5 s after which servers commonly close, so that no request meets a connection that just closes."""
 
 _RETRIED = {408, 421, 425, 429}
 
@@ -66,7 +68,7 @@ class IngestClient:
             base_url=f"{server.url.rstrip('/')}/api/v1/ingest/",
             headers={"Authorization": f"Bearer {server.token.get_secret_value()}", "Accept": "application/json"},
             timeout=httpx.Timeout(server.reply_timeout_s, connect=server.connect_timeout_s, write=WRITE_TIMEOUT_S),
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_S),
             verify=ssl.create_default_context(cafile=cafile),
             follow_redirects=False,
             trust_env=False,

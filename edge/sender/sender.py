@@ -75,7 +75,11 @@ class Sender:
         self._last_success_at: datetime | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Deliver until `stop` is set (call `wake` then, to be heard at once)."""
+        """Deliver until `stop` is set (call `wake` then, to be heard at once).
+
+        What the server refused for good gets another chance now: a start is when somebody has changed something.
+        """
+        self._retry_parked()
         while not stop.is_set():
             self._outbox.work.clear()  # before looking, so that what is committed while looking is not missed
             try:
@@ -85,6 +89,12 @@ class Sender:
                 wait_s = self._hold_back("internal error, see the log", self._link.after_failure())
             if wait_s > 0.0:
                 self._outbox.work.wait(min(wait_s, IDLE_S))
+
+    def _retry_parked(self) -> None:
+        try:
+            self._outbox.retry_parked()
+        except OutboxError as error:
+            _log.warning("parked_items_left_alone", error=error.detail)
 
     def wake(self) -> None:
         """Let `run` look around now."""

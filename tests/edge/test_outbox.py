@@ -254,6 +254,27 @@ def test_a_second_worker_on_the_same_folder_is_refused(tmp_path: Path, clock: Ma
         assert outbox.commit(building()).data.device_sequence == 1
 
 
+def test_a_path_that_cannot_be_a_database_is_refused_with_a_sentence(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "outbox.db").mkdir()
+    with pytest.raises(OutboxError, match="database refuses: unable to open"):
+        Outbox(tmp_path / "outbox.db", quota_bytes=1 << 20, clock=clock, new_id=new_id)
+    (tmp_path / "outbox.db").rmdir()
+    with open_outbox(tmp_path, clock) as outbox:  # the failed one has let go of the folder
+        assert outbox.next_event() is None
+
+
+def test_a_database_that_fails_later_is_an_outbox_error_for_readers_and_writers(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    with open_outbox(tmp_path, clock) as outbox:
+        outbox._connection.execute("DROP TABLE deletions")
+        outbox._connection.execute("ALTER TABLE events RENAME TO lost")
+        with pytest.raises(OutboxError, match="database refuses: no such table"):
+            outbox.next_event()
+        with pytest.raises(OutboxError, match="database refuses: no such table"):
+            outbox.commit(building())
+
+
 def test_stats_say_how_old_the_oldest_unsent_event_is(tmp_path: Path, clock: ManualClock) -> None:
     with open_outbox(tmp_path, clock) as outbox:
         assert outbox.stats().oldest_pending_at is None

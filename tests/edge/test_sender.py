@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from contract.clock import SystemClock
 from contract.errors import ErrorKind
 from contract.event import Event, Phase
+from contract.heartbeat import Heartbeat
 from edge.outbox import Attachment
 from edge.sender import IngestClient
 from tests.support.delivery import Delivery, delivering, sender_of, server_config
@@ -275,6 +276,50 @@ def test_a_commit_reaches_the_server_within_milliseconds(tmp_path: Path, server:
     assert took_s < 0.3
 
 
+def test_what_was_refused_is_tried_again_when_the_sender_starts(device: Delivery, server: IngestServer) -> None:
+    device.outbox.commit(building())
+    server.faults.append(answering(problem(422, ErrorKind.UNKNOWN_CAMERA)))
+    device.run()
+    assert device.outbox.stats().parked == 1
+    stop = threading.Event()
+    thread = threading.Thread(target=device.sender.run, args=(stop,))
+    thread.start()
+    try:
+        _until(lambda: server.sequences() == [1])
+    finally:
+        stop.set()
+        device.sender.wake()
+        thread.join()
+    assert device.outbox.stats().parked == 0
+
+
+def test_a_bug_in_one_step_does_not_end_all_delivery(
+    device: Delivery, server: IngestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([ZeroDivisionError("a bug")])
+    heartbeat = device.sender._heartbeat
+
+    def heartbeat_with_a_bug() -> Heartbeat:
+        for failure in failures:
+            raise failure
+        return heartbeat()
+
+    monkeypatch.setattr(device.sender, "_heartbeat", heartbeat_with_a_bug)
+    stop = threading.Event()
+    thread = threading.Thread(target=device.sender.run, args=(stop,))
+    thread.start()
+    try:
+        _until(lambda: device.sender.status().fault is not None)
+        device.clock.advance(120.0)
+        device.outbox.commit(building())
+        _until(lambda: server.sequences() == [1] and bool(server.heartbeats))
+    finally:
+        stop.set()
+        device.sender.wake()
+        thread.join()
+    assert device.sender.status().fault is None
+
+
 def test_the_token_is_in_no_fault_and_no_log_line(
     tmp_path: Path, server: IngestServer, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -292,8 +337,7 @@ def test_the_token_is_in_no_fault_and_no_log_line(
     assert TOKEN not in printed.out + printed.err
 
 
-def _until(condition: object, timeout_s: float = 10.0) -> None:
-    assert callable(condition)
+def _until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline_s, "it did not happen in time"
