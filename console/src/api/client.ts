@@ -64,8 +64,15 @@ export async function call<M extends Method, P extends PathOf<M>>(
 }
 
 async function jsonOf(response: Response): Promise<unknown> {
+  const text = await response.text();
   const type = response.headers.get('content-type') ?? '';
-  return type.includes('json') ? ((await response.json()) as unknown) : undefined;
+  if (text === '' || !type.includes('json')) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError) throw new Fault('server', 'the answer was cut short');
+    throw thrown;
+  }
 }
 
 /** A path with its parameters in place; a list in the query repeats its name. */

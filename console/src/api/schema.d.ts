@@ -213,8 +213,8 @@ export interface paths {
          * Live Feed
          * @description Alerts that are created or updated and cameras whose state changes, from now on or after Last-Event-ID.
          *
-         *     `alert` events carry FeedAlert, `cameras` events FeedCameras; the event id is the feed sequence. The stream ends when
-         *     the session does; a client that does not keep up is cut off and resumes with Last-Event-ID.
+         *     `alert` events carry FeedAlert, `cameras` events FeedCameras; the event id is the feed sequence. The stream ends
+         *     when the session does; a client that does not keep up is cut off and resumes with Last-Event-ID.
          */
         get: operations["live_feed"];
         put?: never;
@@ -1914,6 +1914,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description the event was known already */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestReceipt"];
+                };
+            };
             /** @description Successful Response */
             201: {
                 headers: {
@@ -1949,6 +1958,13 @@ export interface operations {
             };
         };
         responses: {
+            /** @description the thumbnail was here already */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description Successful Response */
             201: {
                 headers: {

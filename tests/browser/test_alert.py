@@ -1,0 +1,187 @@
+"""One alert's page: the clip, what is drawn over it, and decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.browser.conftest import until
+from tests.browser.story import TRIGGER_OFFSET_S, Story
+from tests.support.server import API
+
+pytestmark = pytest.mark.browser
+
+Opener = Callable[..., Page]
+
+
+def test_the_clip_plays_with_the_boxes_in_step(log_in: Opener, story: Story) -> None:
+    alert_id = story.with_clip()
+    page = log_in(path=f"/peringatan/{alert_id}")
+    video = page.locator("video")
+    until(page, "document.querySelector('video')?.currentTime > 0.5")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="Putar")).to_be_visible()
+    assert video.evaluate("video => video.paused")
+    page.keyboard.press("t")
+    until(page, f"Math.abs(document.querySelector('video').currentTime - {TRIGGER_OFFSET_S}) < 0.05")
+    # The track of the story moves evenly: at the trigger its left edge is at 0.45 of the picture's width.
+    assert _left_edge(page) == pytest.approx(0.45, abs=0.012)
+    page.keyboard.press(".")
+    until(page, f"document.querySelector('video').currentTime > {TRIGGER_OFFSET_S} + 0.05")
+    page.keyboard.press("ArrowRight")
+    until(page, "document.querySelector('video').currentTime > 7.9")
+    page.keyboard.press("ArrowLeft")
+    until(page, "document.querySelector('video').currentTime < 0.05")
+    assert _left_edge(page) == pytest.approx(0.45 - TRIGGER_OFFSET_S / 20, abs=0.012)
+    expect(page.get_by_role("slider", name="Garis waktu klip")).to_have_attribute(
+        "aria-valuetext", "0 dtk dari 8 dtk, −4 dtk dari pemicu"
+    )
+    expect(page.get_by_text("Rekaman asli kamera, tidak diubah.")).to_be_visible()
+
+
+def _left_edge(page: Page) -> float:
+    edge: float = page.locator("svg[data-boxes] rect.box").evaluate("box => box.x.baseVal.value")
+    return edge
+
+
+def test_the_clip_appears_by_itself_when_it_has_come(log_in: Opener, story: Story) -> None:
+    alert_id, event = story.opens()
+    page = log_in(path=f"/peringatan/{alert_id}")
+    expect(page.get_by_text("Klip masih direkam.")).to_be_visible()
+    expect(page.get_by_role("img", name="Gambar saat pemicu")).to_be_visible()
+    story.seals(event)
+    until(page, "document.querySelector('video')?.currentTime > 0.2")
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ({"codec": "hvc1.1.6.L93.B0"}, "Klip ini H.265 dan peramban ini tidak dapat memutarnya."),
+        ({"redacted": True}, "Dikodekan ulang: sebagian gambar ditutup demi privasi."),
+        ({"gaps": [{"starts_s": 1.0, "ends_s": 7.0}]}, "Kamera tidak mengirim gambar pada saat ini."),
+    ],
+    ids=["h265", "redacted", "gap"],
+)
+def test_what_is_special_about_a_clip_is_said(
+    log_in: Opener, story: Story, fault: dict[str, object], sentence: str
+) -> None:
+    alert_id, event = story.opens()
+    story.seals(event, **fault)
+    page = log_in(path=f"/peringatan/{alert_id}")
+    page.keyboard.press("t")
+    expect(page.get_by_text(sentence)).to_be_visible()
+
+
+def test_the_alert_is_acknowledged_and_judged_by_keyboard_alone(log_in: Opener, story: Story) -> None:
+    alert_id = story.with_clip()
+    page = log_in()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.keyboard.press("a")
+    expect(_state(page)).to_contain_text("Ditangani oleh operator-bahari")
+    page.keyboard.press("2")
+    expect(page.get_by_role("radio", name="Kegiatan biasa")).to_be_focused()
+    expect(page.get_by_text("Peringatan menjadi: Dikesampingkan.")).to_be_visible()
+    page.get_by_label("Catatan (boleh kosong)").fill("Menunggu ojek.")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("Sudah diputuskan: Kegiatan biasa.")).to_be_visible()
+    expect(page.get_by_text("Menunggu ojek.")).to_be_visible()
+    page.keyboard.press("n")
+    page.get_by_label("Catatan", exact=True).fill("Sudah dijemput.")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("Sudah dijemput.")).to_be_visible()
+    page.keyboard.press("Escape")
+    row = page.locator(f'[data-alert="{alert_id}"]')
+    expect(row).to_contain_text("Kegiatan biasa")
+
+
+def _state(page: Page) -> Locator:
+    return page.locator("main header")
+
+
+def test_a_letter_typed_into_a_note_is_no_command(log_in: Opener, story: Story) -> None:
+    alert_id, _ = story.opens()
+    page = log_in(path=f"/peringatan/{alert_id}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.keyboard.press("n")
+    page.keyboard.type("aj1 ?")
+    expect(page.get_by_label("Catatan", exact=True)).to_have_value("aj1 ?")
+    page.keyboard.press("Escape")
+    expect(_state(page)).to_contain_text("Baru")
+
+
+def test_who_comes_second_is_told_who_changed_what(log_in: Opener, story: Story) -> None:
+    alert_id, _ = story.opens()
+    page = log_in(path=f"/peringatan/{alert_id}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+    # The second person's decision is under way while the first one's is already stored.
+    def overtake(route: Route) -> None:
+        _decide_first(story, alert_id)
+        route.continue_()
+
+    page.route("**/transitions", overtake)
+    page.keyboard.press("a")
+    expect(page.get_by_role("alert").filter(has_text="lebih dulu")).to_have_text(
+        "operator-bahari lebih dulu mengubah peringatan ini (Selesai). "
+        "Halaman sudah diperbarui; periksa, lalu putuskan lagi."
+    )
+    expect(_state(page)).to_contain_text("Selesai")
+
+
+def _decide_first(story: Story, alert_id: str) -> None:
+    other = story.server.log_in("operator-bahari")
+    answer = other.post(
+        f"{API}/alerts/{alert_id}/transitions", json={"to": "resolved", "verdict": "useful", "expected_version": 1}
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def test_next_and_previous_walk_through_the_list(log_in: Opener, story: Story) -> None:
+    older, _ = story.opens(people_count=1)
+    newer, _ = story.opens(people_count=2)
+    page = log_in()
+    page.locator(f'[data-alert="{newer}"]').click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.keyboard.press("j")
+    page.wait_for_url(f"**/peringatan/{older}")
+    page.keyboard.press("k")
+    page.wait_for_url(f"**/peringatan/{newer}")
+    page.keyboard.press("Escape")
+    page.wait_for_url(story.server.base_url + "/")
+    expect(page.locator("[data-alert]")).to_have_count(2)
+
+
+def test_an_auditor_reads_and_cannot_decide_and_finds_every_view_in_the_log(log_in: Opener, story: Story) -> None:
+    alert_id = story.with_clip()
+    operator = log_in()
+    operator.goto(f"{story.server.base_url}/peringatan/{alert_id}")
+    until(operator, "document.querySelector('video')?.currentTime > 0.2")
+    operator.keyboard.press("a")
+    expect(_state(operator)).to_contain_text("Ditangani")
+
+    page = log_in("auditor", path="/audit")
+    page.get_by_role("row").filter(has_text="Kampung Bahari").get_by_role("link").click()
+    expect(page.get_by_text("Anda membaca saja")).to_be_visible()
+    assert page.get_by_role("button", name="Tangani").count() == 0
+    page.keyboard.press("1")
+    assert page.get_by_role("dialog").count() == 0
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Catatan audit").click()
+    rows = page.get_by_role("row")
+    expect(rows.filter(has_text="operator-bahari").filter(has_text="Melihat klip")).to_be_visible()
+    expect(rows.filter(has_text="operator-bahari").filter(has_text="Menangani")).to_be_visible()
+    page.get_by_label("Siapa (nama persis)").fill("operator-bahari")
+    page.get_by_label("Tindakan").select_option("Melihat klip")
+    page.get_by_role("button", name="Cari").click()
+    expect(rows).to_have_count(2)
+
+
+def test_an_administrator_is_told_that_pictures_are_not_theirs_to_see(log_in: Opener, story: Story) -> None:
+    alert_id = story.with_clip()
+    page = log_in("administrator", path=f"/peringatan/{alert_id}")
+    expect(page.get_by_text("Anda tidak berwenang melihat gambar peringatan ini.")).to_be_visible()
+    assert page.locator("video").count() == 0

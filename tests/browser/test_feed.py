@@ -1,0 +1,171 @@
+"""The feed: live, calm, filtered, and honest about a dropped line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from contract.heartbeat import CameraHealth, CameraState, Heartbeat
+from tests.browser.story import Relay, Story
+from tests.support.server import API, LiveServer
+
+pytestmark = pytest.mark.browser
+
+Opener = Callable[..., Page]
+
+
+def test_an_alert_arrives_without_a_reload_and_cannot_be_overlooked(log_in: Opener, story: Story) -> None:
+    page = log_in()
+    expect(page.get_by_role("heading", name="Tenang.")).to_be_visible()
+    alert_id, _ = story.opens(severity="critical")
+    row = page.locator(f'[data-alert="{alert_id}"]')
+    expect(row).to_contain_text("Berkeliaran 2 mnt 40 dtk, Pos ronda")
+    expect(row).to_contain_text("Kampung Bahari / Gerbang")
+    expect(row).to_contain_text("Lebih lama dari batas 1 mnt")
+    expect(row.get_by_role("img", name="Kritis")).to_be_visible()
+    expect(row.get_by_text("Baru", exact=True)).to_be_visible()
+    expect(page).to_have_title("(1) Umpan peringatan · Kentongan")
+    expect(page.get_by_role("status").filter(has_text="Peringatan baru, Kritis")).to_be_attached()
+    expect(page.get_by_role("list", name="Peringatan terbuka")).to_contain_text("1")
+
+
+def test_the_thumbnail_shows_the_person_in_a_box(log_in: Opener, story: Story) -> None:
+    alert_id, _ = story.opens()
+    page = log_in()
+    row = page.locator(f'[data-alert="{alert_id}"]')
+    expect(row.locator("rect")).to_have_count(2)
+    expect(row.locator(".picture.shown img")).to_be_visible()
+
+
+def test_another_kampung_is_never_seen_neither_in_the_list_nor_live(log_in: Opener, story: Story) -> None:
+    theirs, _ = story.opens("kenanga")
+    page = log_in("operator-bahari")
+    expect(page.get_by_role("heading", name="Tenang.")).to_be_visible()
+    live_theirs, _ = story.opens("kenanga")
+    ours, _ = story.opens("bahari")
+    expect(page.locator(f'[data-alert="{ours}"]')).to_be_visible()
+    text = page.content()
+    assert "Kenanga" not in text
+    assert theirs not in text
+    assert live_theirs not in text
+    page.goto(f"{story.server.base_url}/peringatan/{theirs}")
+    expect(page.get_by_text("Peringatan ini tidak ada, atau bukan wewenang Anda.")).to_be_visible()
+
+
+def test_new_alerts_wait_while_somebody_reads_and_come_in_when_asked_for(log_in: Opener, story: Story) -> None:
+    for minute in range(12, 0, -1):
+        story.opens(
+            captured_at=datetime.now(UTC) - timedelta(minutes=minute), began_at=datetime(2026, 1, 1, tzinfo=UTC)
+        )
+    page = log_in()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    focused = page.locator("[data-alert]:focus")
+    reading = focused.get_attribute("data-alert")
+    before = focused.bounding_box()
+    newest, _ = story.opens()
+    chip = page.get_by_role("button", name="1 baru")
+    expect(chip).to_be_visible()
+    assert page.locator(f'[data-alert="{newest}"]').count() == 0
+    assert (focused.get_attribute("data-alert"), focused.bounding_box()) == (reading, before)
+    page.keyboard.press("g")
+    expect(page.locator("[data-alert]").first).to_have_attribute("data-alert", newest)
+    expect(chip).to_have_count(0)
+
+
+def test_the_filters_stand_in_the_address_and_survive_a_reload(log_in: Opener, story: Story) -> None:
+    critical, _ = story.opens(severity="critical")
+    notice, _ = story.opens(severity="notice")
+    page = log_in()
+    expect(page.locator("[data-alert]")).to_have_count(2)
+    page.keyboard.press("f")
+    page.get_by_role("button", name="Kritis", exact=True).click()
+    expect(page.locator("[data-alert]")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"\?severity=critical$"))
+    page.reload()
+    expect(page.locator(f'[data-alert="{critical}"]')).to_be_visible()
+    expect(page.locator(f'[data-alert="{notice}"]')).to_have_count(0)
+    page.goto(f"{story.server.base_url}/?state=resolved")
+    expect(page.get_by_text("Tidak ada peringatan yang cocok dengan saringan ini.")).to_be_visible()
+    page.get_by_role("button", name="Hapus saringan").click()
+    expect(page.locator("[data-alert]")).to_have_count(2)
+
+
+def test_a_long_list_is_loaded_page_by_page_and_only_what_is_in_sight_is_in_the_document(
+    log_in: Opener, story: Story
+) -> None:
+    began_at = datetime(2026, 1, 1, tzinfo=UTC)
+    for minute in range(70, 0, -1):
+        story.server.new_alert(
+            1000 - minute, captured_at=datetime.now(UTC) - timedelta(minutes=minute), began_at=began_at
+        )
+    page = log_in()
+    expect(page.get_by_text("50 peringatan dimuat, masih ada lagi")).to_be_visible()
+    assert page.locator("[data-alert]").count() < 30
+    pane = page.get_by_role("region", name="Umpan peringatan")
+    for _ in range(3):
+        pane.evaluate("pane => pane.scrollTo(0, pane.scrollHeight)")
+    expect(page.get_by_text("70 peringatan", exact=True)).to_be_visible()
+    expect(page.get_by_text("Tidak ada yang lebih lama.")).to_be_visible()
+    assert page.locator("[data-alert]").count() < 30
+
+
+def test_a_lost_camera_is_named_as_soon_as_its_box_says_so(log_in: Opener, live_server: LiveServer) -> None:
+    page = log_in()
+    expect(page.get_by_role("button", name="Gerbang")).to_contain_text("belum ada kabar")
+    seen = datetime.now(UTC)
+    for camera_state, words in ((CameraState.LIVE, "terlihat"), (CameraState.LOST, "hilang, terakhir")):
+        heartbeat = Heartbeat(
+            device_id="box-1", sent_at=seen, uptime_s=60.0, software_version="0.1.0", outbox_pending=0,
+            outbox_bytes=0, last_sequence=0,
+            cameras=(
+                CameraHealth(
+                    camera_id="gate", state=camera_state, last_frame_at=seen, coverage=1.0, analysed_fps=5.0,
+                    dropped_frames=0, people_count=0,
+                ),
+            ),
+        )  # fmt: skip
+        answer = live_server.device("box-1").post(
+            f"{API}/ingest/heartbeats",
+            content=heartbeat.model_dump_json(),
+            headers={"Content-Type": "application/json"},
+        )
+        assert answer.status_code == 204, answer.text
+        expect(page.get_by_role("button", name="Gerbang")).to_contain_text(words)
+
+
+def test_a_dropped_line_is_unmistakable_and_what_was_missed_comes_when_it_is_back(
+    log_in: Opener, relay: Relay, story: Story
+) -> None:
+    before, _ = story.opens()
+    page = log_in(base_url=relay.url)
+    expect(page.locator(f'[data-alert="{before}"]')).to_be_visible()
+    relay.cut()
+    warning = page.get_by_role("alert").filter(has_text="Umpan langsung terputus. Kontak terakhir")
+    expect(warning).to_be_visible()
+    expect(page.locator("[data-live=down]")).to_be_visible()
+    missed, _ = story.opens()
+    relay.restore(story.server.base_url)
+    page.get_by_role("button", name="Sambungkan sekarang").click()
+    expect(page.locator(f'[data-alert="{missed}"]')).to_be_visible()
+    expect(page.locator("[data-live=live]")).to_be_visible()
+    expect(warning).to_have_count(0)
+
+
+def test_a_server_that_is_not_there_is_one_sentence_and_a_way_on(open_page: Opener, relay: Relay, story: Story) -> None:
+    page = open_page()
+    page.goto(relay.url)
+    expect(page.get_by_label("Kata sandi")).to_be_visible()
+    relay.cut()
+    page.get_by_label("Nama pengguna").fill("operator-bahari")
+    page.get_by_label("Kata sandi").fill("whatever it is")
+    page.get_by_role("button", name="Masuk").click()
+    expect(page.get_by_role("alert")).to_have_text("Peladen tidak dapat dihubungi. Periksa sambungan, lalu coba lagi.")
+    relay.restore(story.server.base_url)
+    page.get_by_label("Kata sandi").fill("whatever it is")
+    page.get_by_role("button", name="Masuk").click()
+    expect(page.get_by_role("alert")).to_contain_text("kata sandi salah")
