@@ -46,15 +46,12 @@ def ensure_python(*, tests: bool, node_wheel: bool) -> None:
 def _ensure_uv() -> None:
     if attempt([str(UV), "--version"]) is None and attempt([str(PYTHON), "--version"]) is None:
         return
-    step(f"making {VENV.name} with {sys.executable} {'.'.join(map(str, sys.version_info[:3]))}")
-    if VENV.exists():
-        shutil.rmtree(VENV)
-    if attempt([sys.executable, "-c", "import ensurepip; ensurepip.version()"]) is None:
-        run([sys.executable, "-m", "venv", str(VENV)], otherwise=f"python3 -m venv could not make {VENV}.")
+    if attempt([str(PYTHON), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]) is not None:
+        _make_venv()
+    step("installing uv, which installs the rest")
+    if attempt([str(PYTHON), "-m", "pip", "--version"]) is None:
         _install([UV_WANTED], dict(os.environ))
         return
-    no_venv = f"{sys.executable} lacks the module venv; install it (Debian: apt-get install python3-venv)."
-    run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], otherwise=no_venv)
     with tempfile.TemporaryDirectory(prefix="kentongan-pip-") as scratch:
         package = download_package("python3-pip-whl", Path(scratch))
         run(["dpkg-deb", "-x", str(package), scratch], otherwise=f"{package.name} could not be unpacked.")
@@ -66,8 +63,16 @@ def _ensure_uv() -> None:
         _install(["pip", UV_WANTED], {**os.environ, "PYTHONPATH": str(wheels[-1])})
 
 
+def _make_venv() -> None:
+    step(f"making {VENV.name} with {sys.executable} {'.'.join(map(str, sys.version_info[:3]))}")
+    if VENV.exists():
+        shutil.rmtree(VENV)
+    has_pip = attempt([sys.executable, "-c", "import ensurepip; ensurepip.version()"]) is None
+    command = [sys.executable, "-m", "venv", *([] if has_pip else ["--without-pip"]), str(VENV)]
+    run(command, otherwise=f"{sys.executable} could not make {VENV}; on Debian, apt-get install python3-venv helps.")
+
+
 def _install(packages: list[str], env: dict[str, str]) -> None:
-    step("installing uv, which installs the rest")
     command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
     run(command, env=env, otherwise=f"pip could not install {UV_WANTED}; is the network up?")
 
