@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from contract.clock import Clock
-from edge.demux import Demuxer, FaultKind, Opening, RawPacket, SourceFault, SourceSettings, silent_fault
+from edge.demux import Demuxer, FaultKind, Opening, RawPacket, SourceFault, SourceSettings, silent_fault, unopened_fault
 
 QUEUE_MAX_BYTES = 8 * 1024 * 1024
 """So much waits for a slow consumer before the camera is made to wait."""
@@ -71,10 +71,7 @@ class CameraReader:
                     raise self._fault
                 if stop.is_set() or self._clock.mono_s() > deadline_mono_s:
                     self._closed = True
-                    raise SourceFault(
-                        FaultKind.UNREACHABLE,
-                        f"{self._settings.shown} did not open within {self._settings.open_timeout_s:g} s",
-                    )
+                    raise unopened_fault(self._settings)
                 self._changed.wait(_POLL_S / 4)
             return self._opening
 

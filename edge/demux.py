@@ -136,7 +136,7 @@ class Demuxer:
     def __init__(self, address: str, settings: SourceSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._container = _opened(address, settings)
+        self._container = _opened(address, settings, clock)
         try:
             self._stream, self.opening, self._length_size = self._video()
         except SourceFault:
@@ -202,7 +202,7 @@ class Demuxer:
         return stream, Opening(codec, tuple(units), reorders=bool(stream.codec_context.has_b_frames)), length_size
 
 
-def _opened(address: str, settings: SourceSettings) -> InputContainer:
+def _opened(address: str, settings: SourceSettings, clock: Clock) -> InputContainer:
     options = {"format_whitelist": _FILE_FORMATS}
     timeouts = None
     if settings.is_network:
@@ -213,12 +213,21 @@ def _opened(address: str, settings: SourceSettings) -> InputContainer:
         }
         # Longer than the reader's own watchdog, so that only one of the two speaks.
         timeouts = (settings.open_timeout_s, settings.silence_timeout_s + 1.0)
+    began_mono_s = clock.mono_s()
     failed: av.error.FFmpegError
     try:
         return av.open(address, options=options, timeout=timeouts, metadata_errors="replace")
     except av.error.FFmpegError as error:
         failed = error
+    # FFmpeg calls an RTSP answer that it gave up waiting for invalid, as if it had come.
+    if settings.is_network and clock.mono_s() - began_mono_s >= settings.open_timeout_s:
+        raise unopened_fault(settings)
     raise _opening_fault(failed, settings)
+
+
+def unopened_fault(settings: SourceSettings) -> SourceFault:
+    """Nothing useful came from the camera in time."""
+    return SourceFault(FaultKind.UNREACHABLE, f"{settings.shown} did not open within {settings.open_timeout_s:g} s")
 
 
 def _opening_fault(error: av.error.FFmpegError, settings: SourceSettings) -> SourceFault:
@@ -227,10 +236,9 @@ def _opening_fault(error: av.error.FFmpegError, settings: SourceSettings) -> Sou
         return SourceFault(FaultKind.UNAUTHORIZED, f"{shown} refused the log-in: check user and password")
     if isinstance(error, av.error.HTTPNotFoundError | av.error.FileNotFoundError):
         return SourceFault(FaultKind.NOT_FOUND, f"{shown} does not exist: check the path")
-    if isinstance(error, av.error.InvalidDataError):
+    # A whitelist of formats that refuses is an "invalid argument" to FFmpeg, an empty file its end.
+    if isinstance(error, av.error.InvalidDataError | av.error.ArgumentError | av.error.EOFError):
         return SourceFault(FaultKind.NOT_VIDEO, f"{shown} answered with something that is not video")
-    if isinstance(error, av.error.ExitError):
-        return SourceFault(FaultKind.UNREACHABLE, f"{shown} did not open within {settings.open_timeout_s:g} s")
     return SourceFault(FaultKind.UNREACHABLE, f"{shown} could not be opened: {error.strerror}")
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from contract.clock import Clock
+from edge.bitstream import join_units
 from edge.demux import Demuxer, FaultKind, RawPacket, SourceFault, SourceSettings
 from edge.packets import TICKS_PER_S
 
@@ -17,7 +18,7 @@ _SUFFIXES = {".mp4", ".mkv", ".mov", ".ts", ".avi", ".h264", ".h265", ".hevc", "
 class FileReader:
     """Plays a file, or every video file of a folder in the order of their names, as one stream from zero.
 
-    Every segment must have the codec of the first; its parameter sets may be others, if they stand in band.
+    Every segment must have the codec of the first; its picture size may be another.
     """
 
     def __init__(self, settings: SourceSettings, clock: Clock) -> None:
@@ -35,10 +36,7 @@ class FileReader:
         started_mono_s = self._clock.mono_s()
         ends_90k = 0
         for index, path in enumerate(self._files):
-            if index:
-                self._demuxer.close()
-                self._demuxer = self._opened(path)
-            for packet in _moved_to(self._demuxer.packets(), ends_90k):
+            for packet in _moved_to(self._segment(index, path), ends_90k):
                 due_90k = ends_90k if packet.dts_90k is None else packet.dts_90k
                 if self._settings.realtime:
                     stop.wait(max(0.0, started_mono_s + due_90k / TICKS_PER_S - self._clock.mono_s()))
@@ -52,6 +50,22 @@ class FileReader:
     def close(self) -> None:
         """Close the file. Idempotent."""
         self._demuxer.close()
+
+    def _segment(self, index: int, path: Path) -> Iterator[RawPacket]:
+        """The packets of one file, from the second on with what its head says put in band."""
+        if index == 0:
+            yield from self._demuxer.packets()
+            return
+        self._demuxer.close()
+        self._demuxer = self._opened(path)
+        opening = self._demuxer.opening
+        if opening.codec is not self.opening.codec:
+            what = f"{path.name} is {opening.codec} after {self.opening.codec}"
+            raise SourceFault(FaultKind.UNSUPPORTED_CODEC, f"{self._settings.shown} changes its codec: {what}")
+        head = join_units(list(opening.parameter_sets))
+        for packet in self._demuxer.packets():
+            yield replace(packet, data=head + packet.data)
+            head = b""
 
     def _opened(self, path: Path) -> Demuxer:
         return Demuxer(f"file:{path}", self._settings, self._clock)

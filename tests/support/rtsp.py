@@ -88,6 +88,7 @@ class RtspCameras:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._thread.run(self._server.close())
         self._thread.close()
 
     def url(self, name: str, plays: int = 0) -> str:
