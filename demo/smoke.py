@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, NoReturn
 from uuid import UUID
 
 import httpx
-import psutil
 
 from demo.clip_checks import check_clip
 from demo.console_client import ConsoleClient
@@ -217,7 +216,7 @@ def main() -> int:
                 killed = stack.stop()
                 result["stop_s"] = round(time.monotonic() - stopping, 3)
                 _require(not killed, "every part to stop when asked", f"{', '.join(killed)} had to be killed")
-                left = [pid for pid in pids if psutil.pid_exists(pid)]
+                left = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
                 _require(not left, "no process left", str(left))
                 stack.prove_invariants()
                 result["invariants_hold"] = True
