@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -68,30 +69,28 @@ class Worker:
         self._detector = Detector(spec, threads=config.detector.threads)
         self._clip_folder = config.data_dir / "clips"
         self._clip_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._outbox = Outbox(
-            config.data_dir / "outbox.sqlite3",
-            quota_bytes=config.outbox.quota_bytes,
-            keep_sent_s=config.outbox.keep_sent_s,
-            keep_free_bytes=config.outbox.keep_free_bytes,
-            clock=clock,
-            new_id=self._new_id,
-        )
-        self._drafts = DraftQueue(self._outbox)
         camera_ids = [camera.id for camera in config.cameras]
         self.health = DeviceHealth(config.device_id, camera_ids, contract.__version__, clock)
         self._scheduler = FrameScheduler(camera_ids)
         self._rings = {camera_id: PacketRing(config.clip.ring_s, config.clip.ring_bytes) for camera_id in camera_ids}
         self._masks = {camera.id: PrivacyMask(camera.masks) if camera.masks else None for camera in config.cameras}
         self._clip_desk = ClipDesk(self._rings, self._masks, clock)
+        with ExitStack() as opened:
+            self._outbox = opened.enter_context(closing(self._open_outbox(config)))
+            client = opened.enter_context(IngestClient(config.server))
+            self.sender = Sender(
+                self._outbox,
+                client,
+                lambda: self.health.heartbeat(self._outbox.stats()),
+                clock=clock,
+                heartbeat_s=config.heartbeat_s,
+            )
+            if config.metrics is not None:
+                registry = device_registry(self.health, self._outbox.stats, self.sender.status, clock)
+                opened.enter_context(MetricsServer(registry, config.metrics))
+            self._opened = opened.pop_all()
+        self._drafts = DraftQueue(self._outbox)
         self._cameras = {camera.id: self._wire(config, camera) for camera in config.cameras}
-        self.sender = Sender(
-            self._outbox,
-            IngestClient(config.server),
-            lambda: self.health.heartbeat(self._outbox.stats()),
-            clock=clock,
-            heartbeat_s=config.heartbeat_s,
-        )
-        self._metrics = self._serve_metrics(config)
         self._stop_streams = threading.Event()
         self._stop_clips = threading.Event()
         self._stop_sender = threading.Event()
@@ -103,9 +102,7 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._metrics is not None:
-            self._metrics.close()
-        self._outbox.close()
+        self._opened.close()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, then end what is open and seal the clips that are under way."""
@@ -183,6 +180,16 @@ class Worker:
 
     # ---- putting together ------------------------------------------------------------------------------------------
 
+    def _open_outbox(self, config: DeviceConfig) -> Outbox:
+        return Outbox(
+            config.data_dir / "outbox.sqlite3",
+            quota_bytes=config.outbox.quota_bytes,
+            keep_sent_s=config.outbox.keep_sent_s,
+            keep_free_bytes=config.outbox.keep_free_bytes,
+            clock=self._clock,
+            new_id=self._new_id,
+        )
+
     def _wire(self, config: DeviceConfig, camera: CameraConfig) -> _Camera:
         provenance = Provenance(
             device_id=config.device_id,
@@ -232,12 +239,6 @@ class Worker:
                 records = StreamKeeper(camera_id, main, ring.append, health=None, clock=self._clock)
                 found += [(camera_id, looks.run), (f"{camera_id} main", records.run)]
         return found
-
-    def _serve_metrics(self, config: DeviceConfig) -> MetricsServer | None:
-        if config.metrics is None:
-            return None
-        registry = device_registry(self.health, self._outbox.stats, self.sender.status, self._clock)
-        return MetricsServer(registry, config.metrics)
 
     @staticmethod
     def _thread(name: str, run: Callable[[threading.Event], None], stop: threading.Event) -> threading.Thread:
