@@ -148,6 +148,10 @@ def next_attachment(connection: sqlite3.Connection, root: Path, excluding: Colle
     return None
 
 
+def pending_attachment_ids(connection: sqlite3.Connection) -> set[int]:
+    return {int(key) for (key,) in connection.execute("SELECT attachment_id FROM attachments WHERE state = 'pending'")}
+
+
 def open_signals(connection: sqlite3.Connection) -> list[OpenSignal]:
     rows = connection.execute("SELECT body, ended, clip_settled FROM signals ORDER BY sequence").fetchall()
     return [OpenSignal(Event.model_validate_json(body), bool(ended), bool(settled)) for body, ended, settled in rows]

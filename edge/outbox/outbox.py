@@ -69,13 +69,13 @@ class Outbox:
             raise ValueError(f"quota_bytes must be at least 1, got {quota_bytes}")
         self._path = path.absolute()
         self._root = self._path.parent.resolve()
-        self._root.mkdir(parents=True, exist_ok=True)
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)  # what it keeps is about people
         self._quota_bytes = quota_bytes
         self._keep_sent_s = keep_sent_s
         self._keep_free_bytes = keep_free_bytes
         self._clock = clock
         self._new_id = new_id
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a `build` that calls the outbox gets an error, not a deadlock
         self._sidecar = SequenceFile(self._path.with_suffix(".sequence"))
         self.work = threading.Event()
         self._process_lock = ProcessLock(self._path.with_suffix(".lock"))
@@ -194,6 +194,11 @@ class Outbox:
         """The most worthy file of an accepted event: thumbnails before clips, then most severe, then newest."""
         with self._reading():
             return ledger.next_attachment(self._connection, self._root, excluding)
+
+    def pending_attachment_ids(self) -> set[int]:
+        """The ids of all files that the server does not have and has not refused."""
+        with self._reading():
+            return ledger.pending_attachment_ids(self._connection)
 
     def open_signals(self) -> list[OpenSignal]:
         """Signals that nobody will end and clips that nobody will seal unless the worker does; for its start."""

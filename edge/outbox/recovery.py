@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from contract.clock import Clock
 from contract.event import Event
 from edge.outbox.files import sync_folder
-from edge.outbox.schema import TABLES, migrate
+from edge.outbox.schema import TABLES, migrate, version_of
 from edge.outbox.sequence import SequenceFile
 
 SIDE_SUFFIXES = ("-wal", "-shm", "-journal")
@@ -38,7 +38,7 @@ class Recovery:
 
 
 def open_database(path: Path, sidecar: SequenceFile, clock: Clock) -> tuple[sqlite3.Connection, Recovery | None]:
-    """The outbox database at `path`, made, migrated or recovered as needed.
+    """The outbox database at the absolute `path`, made, migrated or recovered as needed.
 
     Raises OutboxError when the file is a healthy database of another program or of a newer version, and OSError or
     sqlite3.OperationalError when the folder cannot be written.
@@ -71,13 +71,19 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _is_sound(path: Path) -> bool:
+    """Whether the database can be read. Looks without writing, since the file may be another program's."""
     try:
-        with closing(connect(path)) as connection:
+        with closing(_read_only(path)) as connection:
+            version_of(connection)
             return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
     except sqlite3.OperationalError:
         raise  # locked, no permission, disk full: nothing is wrong with the content
     except sqlite3.DatabaseError:
         return False
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
 
 
 def _rebuild(path: Path, rebuilt: Path, sidecar: SequenceFile, clock: Clock) -> Recovery:
@@ -111,7 +117,7 @@ def _rebuild(path: Path, rebuilt: Path, sidecar: SequenceFile, clock: Clock) -> 
 def _salvage(corrupt: Path, fresh: sqlite3.Connection) -> int:
     """Copy every row that can still be read, from either end of each table up to the damage."""
     try:
-        with closing(sqlite3.connect(f"file:{corrupt}?mode=ro", uri=True)) as damaged:
+        with closing(_read_only(corrupt)) as damaged:
             fresh.execute("BEGIN IMMEDIATE")
             for table in TABLES:
                 for row in _readable_rows(damaged, table):

@@ -75,8 +75,8 @@ MIGRATIONS: tuple[str, ...] = (
 )
 
 
-def migrate(connection: sqlite3.Connection, last_sequence: int) -> None:
-    """Bring the file up to the newest schema, one transaction per step; an empty one counts on from `last_sequence`.
+def version_of(connection: sqlite3.Connection) -> int:
+    """How many migrations the file has been through; 0 for an empty one.
 
     Raises OutboxError for a file of another program and for one written by a newer version.
     """
@@ -94,8 +94,17 @@ def migrate(connection: sqlite3.Connection, last_sequence: int) -> None:
             ErrorKind.BAD_INPUT,
             f"the outbox was written by a newer version (schema {version}); this one knows schema {len(MIGRATIONS)}",
         )
+    return version
+
+
+def migrate(connection: sqlite3.Connection, last_sequence: int) -> None:
+    """Bring the file up to the newest schema, one transaction per step; an empty one counts on from `last_sequence`.
+
+    Raises as `version_of`.
+    """
+    version = version_of(connection)
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         # One script, so that a crash leaves either the old version or the new one, counter included.
-        start = f"INSERT INTO meta VALUES ('last_sequence', {last_sequence:d});" if number == 1 else ""  # noqa: S608 - an int
+        start = f"INSERT INTO meta VALUES ('last_sequence', {last_sequence:d});" if number == 1 else ""  # noqa: S608
         marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number};"
         connection.executescript(f"BEGIN IMMEDIATE; {script}; {start} {marks} COMMIT;")

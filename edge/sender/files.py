@@ -29,6 +29,10 @@ _WHOLE_LINK = {429, 502, 503, 504}
 _log = structlog.get_logger(__name__)
 
 
+REMEMBERED = 256
+"""With so many failed files remembered, those that are gone are looked for."""
+
+
 class Step(Enum):
     """What a step came to: nothing to do; the server took something; one file is put off; the whole link is."""
 
@@ -59,6 +63,7 @@ class FileDelivery:
         self._client = client
         self._clock = clock
         self._patience: dict[int, _Patience] = {}
+        self._remember_limit = REMEMBERED
         self._clip: PendingAttachment | None = None
         self._offset: int | None = None
         self._chunk_bytes = CHUNK_START_BYTES
@@ -66,6 +71,8 @@ class FileDelivery:
         self._full_until_s = clock.mono_s()
         self.sent = dict.fromkeys(AttachmentKind, 0)
         self.clip_bytes_sent = 0
+        self.failures = 0
+        self.fault: str | None = None
 
     def forget_progress(self) -> None:
         """The link broke: how much the server has of the clip must be asked again."""
@@ -76,12 +83,12 @@ class FileDelivery:
         now_s = self._clock.mono_s()
         if now_s < self._full_until_s:
             return Step.IDLE, None
+        if len(self._patience) > self._remember_limit:
+            self._forget_the_gone()
         waiting = [key for key, patience in self._patience.items() if now_s < patience.not_before_s]
         attachment = self._outbox.next_attachment(excluding=waiting)
         if attachment is None:
             self._clip = None
-            if not waiting:
-                self._patience.clear()  # whatever is left in it was dropped for the quota
             return Step.IDLE, None
         if attachment.kind is AttachmentKind.THUMBNAIL:
             return self._send_thumbnail(attachment)
@@ -142,12 +149,15 @@ class FileDelivery:
     def _done(self, attachment: PendingAttachment, reply: Reply) -> tuple[Step, Reply | None]:
         self._outbox.mark_attachment_sent(attachment.attachment_id)
         self.sent[attachment.kind] += 1
+        self.fault = None
         self._full.reset()
         self._forget(attachment)
         return Step.MOVED, reply
 
     def _not_done(self, attachment: PendingAttachment, reply: Reply) -> tuple[Step, Reply | None]:
         self._offset = None
+        self.failures += 1
+        self.fault = reply.reason
         if reply.verdict is Verdict.UNAUTHORISED or reply.status in _WHOLE_LINK:
             return Step.STOP, reply
         if reply.status == 507:
@@ -196,6 +206,12 @@ class FileDelivery:
 
     def _patience_with(self, attachment: PendingAttachment) -> _Patience:
         return self._patience.setdefault(attachment.attachment_id, _Patience())
+
+    def _forget_the_gone(self) -> None:
+        """Keep no memory of files that the quota took, so that what is remembered is bounded by what is pending."""
+        pending = self._outbox.pending_attachment_ids()
+        self._patience = {key: patience for key, patience in self._patience.items() if key in pending}
+        self._remember_limit = max(REMEMBERED, 2 * len(self._patience))
 
     def _forget(self, attachment: PendingAttachment) -> None:
         self._patience.pop(attachment.attachment_id, None)

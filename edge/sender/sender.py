@@ -29,7 +29,11 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SenderStatus:
-    """What the sender did since its start. `fault` says why nothing moves, or is None; never a credential."""
+    """What the sender did since its start.
+
+    `fault` says why nothing moves, `file_fault` why a thumbnail or clip was not taken the last time; None when all is
+    well. Neither carries a credential.
+    """
 
     events_sent: int
     thumbnails_sent: int
@@ -37,6 +41,7 @@ class SenderStatus:
     clip_bytes_sent: int
     failures: int
     fault: str | None
+    file_fault: str | None
     last_success_at: datetime | None
 
 
@@ -120,8 +125,9 @@ class Sender:
             thumbnails_sent=self._files.sent[AttachmentKind.THUMBNAIL],
             clips_sent=self._files.sent[AttachmentKind.CLIP],
             clip_bytes_sent=self._files.clip_bytes_sent,
-            failures=self._failures,
+            failures=self._failures + self._files.failures,
             fault=self._fault,
+            file_fault=self._files.fault,
             last_success_at=self._last_success_at,
         )
 

@@ -36,6 +36,7 @@ STATUS = SenderStatus(
     clip_bytes_sent=123456,
     failures=9,
     fault="no connection",
+    file_fault=None,
     last_success_at=NOON,
 )
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from contract.clock import ManualClock
-from contract.event import Phase, Severity
+from contract.event import EventData, Phase, Severity
 from edge.outbox import Attachment, AttachmentKind, DeletionReason, Outbox, OutboxError
 from tests.support.events import NOON, building, clip_file, event_data, new_id, thumbnail_file
 from tests.support.outboxes import open_outbox, pending_event, send_everything
@@ -51,6 +51,24 @@ def test_data_with_another_sequence_number_is_refused(tmp_path: Path, clock: Man
         with pytest.raises(ValueError, match="must carry device_sequence 1, got 7"):
             outbox.commit(lambda _: event_data(7))
         assert outbox.stats().last_sequence == 0
+
+
+def test_a_build_that_calls_the_outbox_is_refused_and_nothing_is_kept(tmp_path: Path, clock: ManualClock) -> None:
+    with open_outbox(tmp_path, clock) as outbox:
+
+        def nested(sequence: int) -> EventData:
+            outbox.commit(building())
+            return event_data(sequence)
+
+        with pytest.raises(OutboxError, match="cannot start a transaction within a transaction"):
+            outbox.commit(nested)
+        assert outbox.stats().last_sequence == 0
+        assert outbox.commit(building()).data.device_sequence == 1
+
+
+def test_only_its_owner_may_look_into_a_new_folder(tmp_path: Path, clock: ManualClock) -> None:
+    with open_outbox(tmp_path / "data", clock):
+        assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
 
 def test_events_come_out_in_order_and_as_they_went_in(tmp_path: Path, clock: ManualClock) -> None:
@@ -256,7 +274,7 @@ def test_a_second_worker_on_the_same_folder_is_refused(tmp_path: Path, clock: Ma
 
 def test_a_path_that_cannot_be_a_database_is_refused_with_a_sentence(tmp_path: Path, clock: ManualClock) -> None:
     (tmp_path / "outbox.db").mkdir()
-    with pytest.raises(OutboxError, match="database refuses: unable to open"):
+    with pytest.raises(OutboxError, match="the outbox's database refuses"):
         Outbox(tmp_path / "outbox.db", quota_bytes=1 << 20, clock=clock, new_id=new_id)
     (tmp_path / "outbox.db").rmdir()
     with open_outbox(tmp_path, clock) as outbox:  # the failed one has let go of the folder

@@ -25,6 +25,14 @@ def clock() -> ManualClock:
     return ManualClock(NOON)
 
 
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """A folder whose name would mislead anybody who pastes it into a URI."""
+    folder = tmp_path / "posko #1? 100%"
+    folder.mkdir()
+    return folder
+
+
 def test_every_acknowledged_event_survives_kill_9_and_numbers_have_no_gap(tmp_path: Path) -> None:
     acknowledged: list[str] = []
     for kill in range(KILLS):
@@ -126,10 +134,11 @@ def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Pat
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE contacts (name TEXT)")
         connection.commit()
-    before = path.read_bytes()[100:]
+    before = path.read_bytes()
     with pytest.raises(OutboxError, match="got another program's SQLite database"):
         Outbox(path, quota_bytes=1 << 20, clock=clock, new_id=UuidV7Factory(clock))
-    assert path.read_bytes()[100:] == before
+    assert path.read_bytes() == before
+    assert [found.name for found in tmp_path.glob("outbox.db*")] == ["outbox.db"]
 
 
 def test_an_outbox_of_a_newer_version_is_refused(tmp_path: Path, clock: ManualClock) -> None:

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from contract.errors import ErrorKind
 from contract.event import Event
-from edge.outbox import Attachment
+from edge.outbox import Attachment, DeletionReason
+from edge.sender import files
 from edge.sender.files import CHUNK_MAX_BYTES, CHUNK_MIN_BYTES, CHUNK_START_BYTES, MAX_RESTARTS
 from tests.support.delivery import Delivery, delivering
 from tests.support.events import building, clip_file, thumbnail_file
@@ -164,10 +165,33 @@ def test_a_full_server_holds_back_files_but_no_events(device: Delivery, server: 
     device.run()
     assert server.sequences() == [1, 2]
     assert sum(request.startswith("PATCH") for request in server.requests) < 8
+    assert (device.sender.status().fault, device.sender.status().file_fault) == (
+        None,
+        "status 507 storage-full: refused: storage-full",
+    )
     server.always = _only("nothing", Response())
     device.run(for_s=600.0)
     assert event.data.clip_id is not None
     assert bytes(server.clips[event.data.clip_id]) == CLIP
+    assert device.sender.status().file_fault is None
+
+
+def test_nothing_is_remembered_of_failed_files_that_are_gone(
+    device: Delivery, server: IngestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "REMEMBERED", 3)
+    device.sender._files._remember_limit = 3
+    server.always = _only("HEAD", Response("oops", 500))
+    for _ in range(10):
+        _commit_clip(device, b"small clip")
+    device.run(for_s=2.0)
+    assert len(device.sender._files._patience) == 10
+    for attachment_id in device.outbox.pending_attachment_ids():
+        device.outbox.drop_attachment(attachment_id, DeletionReason.QUOTA)
+    for _ in range(12):
+        _commit_clip(device, b"small clip")
+    device.run(for_s=2.0)
+    assert set(device.sender._files._patience) == device.outbox.pending_attachment_ids()
 
 
 def test_an_event_that_the_server_forgot_is_told_again_before_its_clip(device: Delivery, server: IngestServer) -> None:
