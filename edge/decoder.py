@@ -14,9 +14,9 @@ from edge.frame import Frame
 from edge.masks import PrivacyMask
 from edge.packets import TIME_BASE, Packet, StreamInfo
 
-_DUE_SLACK = 0.25
-"""A picture is due when it comes at most this part of the analysis interval early: a camera's own rate seldom divides
-by the analysis rate, and waiting for the next picture would cost a whole one of its intervals each time."""
+_EARLY_MAX = 0.25
+"""A picture may stand in for one that is due up to this part of the analysis interval later, if no later picture would
+be nearer: a camera's rate seldom divides by the analysis rate."""
 _WAITING_MAX = 64
 """Capture times kept for packets whose picture has not come out of the decoder (B-frames; lost pictures)."""
 
@@ -51,7 +51,10 @@ class AnalysisDecoder:
         self._context: VideoCodecContext | None = None
         self._captured: dict[int, Instant] = {}
         self._due_mono_s = float("-inf")
+        self._newest_mono_s = float("-inf")
         self._needs_keyframe = True
+        # Damaged packets can overwrite a decoder's parameter sets, and not every camera repeats those in band.
+        self._is_hurt = False
         self._quiet = False
         self.counters = DecodeCounters()
 
@@ -63,7 +66,7 @@ class AnalysisDecoder:
     def feed(self, packet: Packet) -> list[Frame]:
         """Take the next packet; the frames that are due. A packet that cannot be decoded is counted, not raised."""
         self.counters.packets += 1
-        if self._stream is None or packet.stream.epoch != self._stream.epoch:
+        if self._stream is None or packet.stream.epoch != self._stream.epoch or (self._is_hurt and packet.is_keyframe):
             self._open(packet.stream)
         if self._quiet and not packet.is_keyframe:
             self.counters.skipped += 1
@@ -104,9 +107,13 @@ class AnalysisDecoder:
         self._context = context
         self._captured.clear()
         self._needs_keyframe = True
+        self._is_hurt = False
 
     def _decoded(self, packet: Packet) -> list[av.VideoFrame]:
         if self._context is None:
+            return []
+        if not packet.data:  # to FFmpeg an empty packet means the end of the stream
+            self._hurt()
             return []
         compressed = av.Packet(packet.data)
         compressed.pts = packet.pts_90k
@@ -115,7 +122,7 @@ class AnalysisDecoder:
         try:
             pictures = self._context.decode(compressed)
         except av.error.FFmpegError:
-            self.counters.errors += 1
+            self._hurt()
             pictures = []
         else:
             self._needs_keyframe = False
@@ -129,11 +136,15 @@ class AnalysisDecoder:
         try:
             pictures = self._context.decode(None)
         except av.error.FFmpegError:
-            self.counters.errors += 1
+            self._hurt()
             pictures = []
         self._context.flush_buffers()
         self._needs_keyframe = True
         return pictures
+
+    def _hurt(self) -> None:
+        self.counters.errors += 1
+        self._is_hurt = True
 
     def _due(self, pictures: list[av.VideoFrame]) -> list[Frame]:
         frames: list[Frame] = []
@@ -141,7 +152,7 @@ class AnalysisDecoder:
         for picture in pictures:
             captured = self._captured.pop(picture.pts if picture.pts is not None else -1, None)
             if picture.is_corrupt:
-                self.counters.errors += 1
+                self._hurt()
             if captured is None or not self._is_due(captured):
                 continue
             frame = Frame.from_av(picture, captured)
@@ -151,7 +162,9 @@ class AnalysisDecoder:
 
     def _is_due(self, captured: Instant) -> bool:
         """Whether a frame is wanted now; if so the next one is wanted an interval later, the mean rate kept."""
-        if captured.mono_s < self._due_mono_s - _DUE_SLACK * self._interval_s:
+        early_s = min(_EARLY_MAX * self._interval_s, abs(captured.mono_s - self._newest_mono_s) / 2)
+        self._newest_mono_s = captured.mono_s
+        if captured.mono_s < self._due_mono_s - early_s:
             return False
         self._due_mono_s += self._interval_s
         if self._due_mono_s <= captured.mono_s:

@@ -128,7 +128,8 @@ class Session:
             raise SourceFault(FaultKind.BAD_TIMESTAMPS, f"{self._settings.shown}: {verdict.reason}")
         if verdict.grade is Grade.DROP or not raw.data:
             return
-        self._sets.update(leading_parameter_sets(self._sets.stream.codec, raw.data))
+        if raw.is_keyframe:  # parameter sets anywhere else are more likely damage than meant
+            self._sets.update(leading_parameter_sets(self._sets.stream.codec, raw.data))
         yield Packet(
             data=raw.data,
             pts_90k=round(verdict.pts_s * TICKS_PER_S),

@@ -1,0 +1,190 @@
+"""Frames come out at the analysis rate, masked, whatever the packets go through."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contract.clock import SystemClock
+from edge.decoder import AnalysisDecoder
+from edge.frame import Frame
+from edge.masks import PrivacyMask
+from edge.packets import Packet
+from edge.ring import PacketRing
+from edge.source import SourceSettings, open_session
+from tests.support.cameras import packets_of
+from tests.support.media import Film, join_videos, make_video, picture_number
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> list[Packet]:
+    """Twelve seconds at 25 pictures a second, a keyframe every second."""
+    path = make_video(tmp_path_factory.mktemp("film") / "street.mp4", Film(fps=25, gop=25, seconds=12.0))
+    return packets_of(path)
+
+
+def decode(decoder: AnalysisDecoder, packets: list[Packet]) -> list[Frame]:
+    return [frame for packet in packets for frame in decoder.feed(packet)]
+
+
+def numbers(frames: list[Frame]) -> list[int]:
+    return [picture_number(frame.y) for frame in frames]
+
+
+@pytest.mark.parametrize(("fps", "analysis_fps"), [(25, 5.0), (12, 5.0), (10, 5.0), (15, 4.0), (30, 7.0), (7, 5.0)])
+def test_the_mean_rate_is_the_analysis_rate_and_frames_are_spread_evenly(
+    tmp_path: Path, fps: int, analysis_fps: float
+) -> None:
+    packets = packets_of(make_video(tmp_path / "a.mp4", Film(fps=fps, seconds=8.0, width=64, height=48)))
+    frames = decode(AnalysisDecoder(analysis_fps), packets)
+    expected = 8.0 * analysis_fps
+    assert expected - 1 <= len(frames) <= expected + 1
+    spaces_s = [after.captured.mono_s - before.captured.mono_s for before, after in pairwise(frames)]
+    assert max(spaces_s) <= 1 / analysis_fps + 1 / fps + 1e-6
+    assert min(spaces_s) >= 1 / analysis_fps - 1 / fps - 1e-6
+
+
+def test_a_camera_slower_than_the_analysis_rate_loses_no_picture(tmp_path: Path) -> None:
+    packets = packets_of(make_video(tmp_path / "slow.mp4", Film(fps=3, seconds=4.0, gop=3)))
+    assert numbers(decode(AnalysisDecoder(5.0), packets)) == list(range(12))
+
+
+def test_every_frame_carries_the_moment_of_its_own_packet(street: list[Packet]) -> None:
+    frames = decode(AnalysisDecoder(5.0), street)
+    for frame in frames:
+        assert frame.captured is street[picture_number(frame.y)].captured
+
+
+def test_pictures_out_of_order_keep_their_moments(tmp_path: Path) -> None:
+    packets = packets_of(make_video(tmp_path / "b.mp4", Film(fps=25, seconds=3.0, b_frames=3)))
+    by_number = sorted(packets, key=lambda packet: packet.pts_90k)
+    frames = decode(AnalysisDecoder(25.0), packets)
+    assert len(frames) > 60
+    for frame in frames:
+        assert frame.captured is by_number[picture_number(frame.y)].captured
+
+
+def test_every_frame_is_masked(street: list[Packet]) -> None:
+    mask = PrivacyMask([[(0.0, 0.5), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0)]])
+    frames = decode(AnalysisDecoder(5.0, mask), street)
+    assert len(frames) == 60
+    assert all(bool((frame.y[frame.height // 2 :] == 16).all()) for frame in frames)
+    plain = decode(AnalysisDecoder(5.0), street)
+    assert any(bool((frame.y[frame.height // 2 :] != 16).any()) for frame in plain)
+
+
+def test_masking_does_not_disturb_the_pictures_that_follow(street: list[Packet]) -> None:
+    """The decoder predicts from the memory that it gave out: had the mask been burnt into that, it would spread."""
+    mask = PrivacyMask([[(0.3, 0.5), (0.6, 0.5), (0.6, 0.9), (0.3, 0.9)]])
+    masked = decode(AnalysisDecoder(25.0, mask), street[:25])
+    plain = decode(AnalysisDecoder(25.0), street[:25])
+    outside = ~mask.covers(320, 192)
+    for one, other in zip(masked, plain, strict=True):
+        assert np.array_equal(one.y[outside], other.y[outside])
+
+
+def test_a_new_resolution_is_decoded_from_its_first_picture(tmp_path: Path) -> None:
+    parts = [
+        make_video(tmp_path / "1.mp4", Film(seconds=1.0)),
+        make_video(tmp_path / "2.mp4", Film(seconds=1.0, width=640, height=384), first=10),
+    ]
+    decoder = AnalysisDecoder(60.0)
+    frames = decode(decoder, packets_of(join_videos(tmp_path / "joined.mp4", parts, fps=10)))
+    assert [frame.width for frame in frames] == [320] * 10 + [640] * 10
+    assert numbers(frames) == list(range(20))
+    assert decoder.counters.errors == 0
+
+
+def test_damaged_packets_are_survived_counted_and_over_by_the_next_keyframe(street: list[Packet]) -> None:
+    random = np.random.default_rng(4)
+    damaged = list(street[:75])
+    for index in range(5, 20):
+        noise = random.integers(0, 256, damaged[index].size_bytes, dtype=np.uint8).tobytes()
+        damaged[index] = replace(damaged[index], data=noise)
+    damaged[30] = replace(damaged[30], data=b"")
+    decoder = AnalysisDecoder(60.0)
+    frames = decode(decoder, damaged)
+    assert decoder.counters.errors >= 15
+    assert numbers(frames)[-25:] == list(range(50, 75))
+
+
+def test_a_stream_that_starts_in_the_middle_waits_for_its_keyframe(street: list[Packet]) -> None:
+    decoder = AnalysisDecoder(60.0)
+    assert numbers(decode(decoder, street[7:40])) == list(range(25, 40))
+    assert decoder.counters.skipped == 18
+    assert decoder.counters.errors == 0
+
+
+def test_a_quiet_camera_costs_its_keyframes_only(street: list[Packet]) -> None:
+    decoder = AnalysisDecoder(5.0)
+    decoder.set_quiet(True)
+    frames = decode(decoder, street[:100])
+    assert numbers(frames) == [0, 25, 50, 75], "each as soon as it came"
+    assert (decoder.counters.decoded, decoder.counters.skipped) == (4, 96)
+    assert decoder.is_quiet
+
+
+def test_a_keyframe_is_given_out_with_its_own_packet_while_quiet(street: list[Packet]) -> None:
+    decoder = AnalysisDecoder(5.0)
+    decoder.set_quiet(True)
+    assert numbers(decoder.feed(street[0])) == [0]
+    assert decoder.feed(street[1]) == []
+    assert numbers(decode(decoder, street[2:26])) == [25]
+
+
+@pytest.mark.parametrize("asleep_until", [26, 40, 49])
+def test_waking_decodes_the_group_of_pictures_back_so_that_nothing_is_missed(
+    street: list[Packet], asleep_until: int
+) -> None:
+    ring = PacketRing()
+    decoder = AnalysisDecoder(5.0)
+    decoder.set_quiet(True)
+    quiet: list[Frame] = []
+    for packet in street[:asleep_until]:
+        ring.append(packet)
+        quiet += decoder.feed(packet)
+    woken = decoder.wake(ring.newest_group())
+    assert not decoder.is_quiet
+    after = decode(decoder, street[asleep_until:100])
+    seen = numbers(quiet + woken + after)
+    assert seen == [0, *range(25, 100, 5)], (
+        "the keyframe is not given out twice, and the analysis rate holds from it on"
+    )
+    assert decoder.counters.errors == 0
+
+
+def test_awake_again_without_a_ring_it_goes_on_at_the_next_keyframe(street: list[Packet]) -> None:
+    decoder = AnalysisDecoder(5.0)
+    decoder.set_quiet(True)
+    decode(decoder, street[:30])
+    decoder.set_quiet(False)
+    assert numbers(decode(decoder, street[30:60])) == [50, 55]
+
+
+def test_a_picture_held_back_by_b_frames_is_not_lost_on_falling_asleep(tmp_path: Path) -> None:
+    packets = packets_of(make_video(tmp_path / "b.mp4", Film(fps=25, gop=25, seconds=3.0, b_frames=2)))
+    decoder = AnalysisDecoder(25.0)
+    awake = decode(decoder, packets[:20])
+    decoder.set_quiet(True)
+    asleep = decode(decoder, packets[20:])
+    assert numbers(awake + asleep)[-2:] == [25, 50]
+
+
+@pytest.mark.parametrize("analysis_fps", [0.0, 61.0, float("nan")])
+def test_a_rate_that_makes_no_sense_is_refused(analysis_fps: float) -> None:
+    with pytest.raises(ValueError, match=r"analysis_fps is 0\.1 to 60"):
+        AnalysisDecoder(analysis_fps)
+
+
+def test_ten_bit_h265_becomes_an_ordinary_frame(tmp_path: Path) -> None:
+    film = Film(codec="hevc", seconds=0.5, pixel_format="yuv420p10le")
+    path = make_video(tmp_path / "ten.mp4", film)
+    with open_session(SourceSettings(str(path), realtime=False), SystemClock(), threading.Event()) as session:
+        frames = AnalysisDecoder(60.0).feed(next(session.packets()))
+    assert len(frames) <= 1
+    assert numbers(decode(AnalysisDecoder(60.0), packets_of(path))) == [0, 1, 2, 3, 4]
