@@ -1,0 +1,122 @@
+"""How closely a camera is watched now: which pictures are decoded, and which of them are worth a detection.
+
+Pure: motion, people and time go in, a decision comes out. Dwell never depends on motion: as long as anybody is present,
+detection goes on, only less often while nobody moves.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Attention(StrEnum):
+    """What a camera gets.
+
+    QUIET: nobody is there and nothing moves: keyframes only, and now and then a detection to be sure.
+    WATCHING: somebody is there, nothing moves: detection at a low rate.
+    SEARCHING: something moves for long and nobody was found in it (traffic, a tree): detection at a low rate.
+    ACTIVE: something moves: detection on every picture that the analysis rate offers.
+    """
+
+    QUIET = "quiet"
+    WATCHING = "watching"
+    SEARCHING = "searching"
+    ACTIVE = "active"
+
+    @property
+    def keyframes_only(self) -> bool:
+        """Whether decoding keyframes is enough."""
+        return self is Attention.QUIET
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionSettings:
+    """Seconds.
+
+    hold_s: after the last motion, detection goes on at the full rate for so long. Short, because waking up again costs
+        nothing but what was saved: the pictures in between are decoded back from the ring.
+    watch_every_s: between detections while people are there and nothing moves. The tracker gives a person up after 3 s
+        and lets weak boxes carry on a track for 1 s, so that half a second leaves room for a miss.
+    fruitless_s: motion without anybody for so long is searched only every `search_every_s`.
+    keep_alive_s: between detections while all is quiet, so that somebody who stood still before the start, or came
+        unnoticed, is found.
+    """
+
+    hold_s: float = 1.5
+    watch_every_s: float = 0.5
+    fruitless_s: float = 30.0
+    search_every_s: float = 1.0
+    keep_alive_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """For one picture: the attention that holds from now on, and whether to run the detector on this picture."""
+
+    attention: Attention
+    detect: bool
+
+
+class AttentionPolicy:
+    """The attention of one camera. Not thread-safe: ask once for each decoded picture, in the order of decoding."""
+
+    def __init__(self, settings: AttentionSettings | None = None) -> None:
+        self._settings = settings or AttentionSettings()
+        self._moved_mono_s = -math.inf
+        self._wanted_since_mono_s = -math.inf
+        self._detected_mono_s = -math.inf
+        self.attention = Attention.ACTIVE
+
+    def decide(self, at_mono_s: float, *, moving: bool, people: int) -> Decision:
+        """What to do with the picture captured at `at_mono_s`.
+
+        moving: the gate's verdict on it. people: how many are there as far as is known: the boxes that may begin a
+        track in the newest analysed picture, live tracks or open presence episodes, whichever are more.
+
+        The first picture, and pictures earlier than the last motion (a GOP decoded back from the ring), are detected.
+        Raises ValueError for a negative number of people.
+        """
+        if people < 0:
+            raise ValueError(f"people must be >= 0, got {people}")
+        if self._moved_mono_s == -math.inf:
+            moving = True
+        if moving:
+            self._moved_mono_s = max(self._moved_mono_s, at_mono_s)
+        held = at_mono_s - self._moved_mono_s <= self._settings.hold_s
+        if people or not held:
+            self._wanted_since_mono_s = -math.inf
+        elif self._wanted_since_mono_s == -math.inf:
+            self._wanted_since_mono_s = at_mono_s
+        self.attention = self._attention(at_mono_s, held=held, people=people)
+        detect = at_mono_s - self._detected_mono_s >= self._pause_s() - _JITTER_S or at_mono_s < self._detected_mono_s
+        if detect:
+            self._detected_mono_s = max(self._detected_mono_s, at_mono_s)
+        return Decision(self.attention, detect)
+
+    def _attention(self, at_mono_s: float, *, held: bool, people: int) -> Attention:
+        if not held:
+            return Attention.WATCHING if people else Attention.QUIET
+        fruitless_s = at_mono_s - self._wanted_since_mono_s
+        if not people and math.isfinite(fruitless_s) and fruitless_s >= self._settings.fruitless_s:
+            return Attention.SEARCHING
+        return Attention.ACTIVE
+
+    def _pause_s(self) -> float:
+        settings = self._settings
+        return {
+            Attention.QUIET: settings.keep_alive_s,
+            Attention.WATCHING: settings.watch_every_s,
+            Attention.SEARCHING: settings.search_every_s,
+            Attention.ACTIVE: 0.0,
+        }[self.attention]
+
+
+# Capture times jitter by some milliseconds: a picture that comes a little before its turn is not left for the next.
+_JITTER_S = 0.05

@@ -1,0 +1,87 @@
+"""Which pictures are worth a detection."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from edge.attention import Attention, AttentionPolicy, AttentionSettings
+
+PERIOD_S = 0.2
+
+
+def run(policy: AttentionPolicy, starts_s: float, seconds: float, *, moving: bool, people: int) -> list[bool]:
+    """Pictures at the analysis rate; whether each was detected."""
+    count = round(seconds / PERIOD_S)
+    return [policy.decide(starts_s + i * PERIOD_S, moving=moving, people=people).detect for i in range(count)]
+
+
+def pauses(detected: list[bool]) -> list[int]:
+    """Pictures from one detection to the next."""
+    return [after - before for before, after in itertools.pairwise(i for i, one in enumerate(detected) if one)]
+
+
+def test_it_begins_with_a_look_although_nothing_moves() -> None:
+    decision = AttentionPolicy().decide(100.0, moving=False, people=0)
+    assert decision.detect
+    assert decision.attention is Attention.ACTIVE
+
+
+def test_every_picture_is_detected_while_something_moves_and_shortly_after() -> None:
+    policy = AttentionPolicy()
+    assert all(run(policy, 0.0, 10.0, moving=True, people=1))
+    assert all(run(policy, 10.0, 1.2, moving=False, people=1))
+
+
+def test_somebody_who_stands_still_is_seen_twice_a_second_for_an_hour() -> None:
+    policy = AttentionPolicy()
+    run(policy, 0.0, 5.0, moving=True, people=1)
+    detected = run(policy, 5.0, 3600.0, moving=False, people=1)
+    assert policy.attention is Attention.WATCHING
+    gaps = pauses(detected)
+    assert max(gaps) * PERIOD_S <= 0.61
+    assert sum(detected) / 3600.0 < 2.6
+
+
+def test_quiet_is_keyframes_only_with_a_look_every_few_seconds() -> None:
+    policy = AttentionPolicy()
+    run(policy, 0.0, 5.0, moving=False, people=0)
+    assert policy.attention is Attention.QUIET
+    assert policy.attention.keyframes_only
+    detected = [policy.decide(6.0 + 2.0 * i, moving=False, people=0).detect for i in range(300)]
+    gaps = pauses(detected)
+    assert 2.0 * max(gaps) <= 6.0
+    assert 2.0 * min(gaps) >= 4.0
+
+
+def test_motion_wakes_it_at_once_and_what_is_decoded_back_is_detected() -> None:
+    policy = AttentionPolicy()
+    run(policy, 0.0, 10.0, moving=False, people=0)
+    policy.decide(18.0, moving=False, people=0)
+    woken = policy.decide(20.0, moving=True, people=0)
+    assert woken.attention is Attention.ACTIVE
+    assert woken.detect
+    decoded_back = [policy.decide(18.2 + i * PERIOD_S, moving=False, people=0) for i in range(9)]
+    assert all(one.detect and one.attention is Attention.ACTIVE for one in decoded_back)
+
+
+def test_traffic_without_anybody_is_searched_once_a_second_until_somebody_is_found() -> None:
+    policy = AttentionPolicy()
+    assert all(run(policy, 0.0, 29.0, moving=True, people=0))
+    detected = run(policy, 29.0, 61.0, moving=True, people=0)
+    assert policy.attention is Attention.SEARCHING
+    assert not policy.attention.keyframes_only
+    assert sum(detected[10:]) == pytest.approx(59, abs=3)
+    assert all(run(policy, 90.0, 29.0, moving=True, people=1))
+    assert all(run(policy, 119.0, 29.0, moving=True, people=0))
+
+
+def test_a_number_of_people_below_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="people must be >= 0, got -1"):
+        AttentionPolicy().decide(0.0, moving=False, people=-1)
+
+
+def test_a_pause_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"keep_alive_s must be positive, got 0\.0"):
+        AttentionSettings(keep_alive_s=0.0)
