@@ -121,9 +121,10 @@ def test_a_note_has_one_to_two_thousand_characters(live_server: LiveServer, note
     problem(answer, 422, "bad-input")
 
 
-def _open(server: LiveServer, number: int, **changes: Severity | Rule | str) -> str:
+def _open(server: LiveServer, number: int, **changes: object) -> str:
     moment = NOON + timedelta(minutes=number)
-    return server.new_alert(number, captured_at=moment, began_at=moment - timedelta(minutes=2), **changes)
+    times = {"captured_at": moment, "began_at": moment - timedelta(minutes=2)}
+    return server.new_alert(number, "bahari", **{**times, **changes})
 
 
 def test_a_list_is_newest_first_and_its_pages_neither_repeat_nor_lose(live_server: LiveServer) -> None:

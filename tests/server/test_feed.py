@@ -8,10 +8,11 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from contract.clock import ManualClock
-from contract.event import Phase
+from contract.event import Phase, TimedBox, TrackSummary
 from contract.heartbeat import CameraState
 from server.auth.accounts import AccountDesk
 from server.auth.passwords import Passwords
@@ -19,7 +20,18 @@ from server.permissions import Grant, Role
 from server.store import users
 from server.store.database import Database
 from tests.support.feed import FeedReader
-from tests.support.server import API, CHEAP_HASHER, LiveServer, event_of, following, heartbeat_of, problem, send
+from tests.support.server import (
+    API,
+    CHEAP_HASHER,
+    LiveServer,
+    Template,
+    copied_server,
+    event_of,
+    following,
+    heartbeat_of,
+    problem,
+    send,
+)
 
 
 def test_an_alert_is_told_when_it_opens_and_when_it_changes(live_server: LiveServer) -> None:
@@ -155,30 +167,33 @@ def test_the_server_stops_at_once_with_open_streams(live_server: LiveServer) -> 
         assert time.monotonic() - began_s < 4
 
 
-def test_a_client_that_reads_nothing_is_cut_off_and_hurts_nobody(make_server: Callable[..., LiveServer]) -> None:
-    server = make_server(live={"send_timeout_s": 0.3})
-    token = server.log_in("operator-bahari").cookies["kentongan_session"]
-    host, port = server.base_url.removeprefix("http://").split(":")
-    deaf = socket.socket()
-    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    deaf.connect((host, int(port)))
-    deaf.sendall(
-        f"GET {API}/feed?last_event_id=0 HTTP/1.1\r\nHost: {host}\r\nCookie: kentongan_session={token}\r\n\r\n".encode()
-    )
-    polygon = tuple((round(0.1 + n / 100, 3), round(0.1 + n / 200, 3)) for n in range(60))
-    with FeedReader(server.log_in("operator-bahari")) as feed:
-        events = [event_of(number, zone_polygon=polygon) for number in range(1, 401)]
-        with server.device() as device:
-            for event in events:
-                assert send(device, event).status_code == 201
-        told = set[str]()
-        while len(told) < 400:
-            told.add(feed.next().data["alert"]["id"])
+def test_a_client_that_reads_nothing_is_cut_off_and_hurts_nobody(server_template: Template, tmp_path: Path) -> None:
+    server = copied_server(server_template, tmp_path / "data", live={"send_timeout_s": 0.3})
+    server.send_buffer_bytes = 4096
+    with server:
+        token = server.log_in("operator-bahari").cookies["kentongan_session"]
+        host, port = server.base_url.removeprefix("http://").split(":")
+        request = f"GET {API}/feed HTTP/1.1\r\nHost: {host}\r\nCookie: kentongan_session={token}\r\n\r\n"
+        with socket.socket() as deaf, FeedReader(server.log_in("operator-bahari")) as feed:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            deaf.connect((host, int(port)))
+            deaf.sendall(request.encode())
+            _wait_for_clients(server, 2)
+            opened = [server.new_alert(number, tracks=_crowd()) for number in range(1, 31)]
+            assert [feed.next().data["alert"]["id"] for _ in opened] == opened
+            _wait_for_clients(server, 1)
+
+
+def _crowd() -> tuple[TrackSummary, ...]:
+    box = TimedBox(offset_s=0.0, box=(0.123456, 0.234567, 0.345678, 0.456789))
+    return tuple(TrackSummary(track_id=number, boxes=(box,)) for number in range(1, 201))
+
+
+def _wait_for_clients(server: LiveServer, count: int) -> None:
     deadline_s = time.monotonic() + 10
-    while server.services.feed.clients > 0 and time.monotonic() < deadline_s:
-        time.sleep(0.05)
-    assert server.services.feed.clients == 0
-    deaf.close()
+    while server.services.feed.clients != count:
+        assert time.monotonic() < deadline_s, f"{server.services.feed.clients} consoles follow, not {count}"
+        time.sleep(0.02)
 
 
 def test_cameras_that_change_their_state_are_told(live_server: LiveServer) -> None:

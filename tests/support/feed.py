@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
+import socket
 import threading
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -40,16 +42,21 @@ class FeedReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.client.close()
+        if self._answer is not None:
+            # Closing the client would wait for the read that is under way.
+            link: socket.socket = self._answer.extensions["network_stream"].get_extra_info("socket")
+            with contextlib.suppress(OSError):
+                link.shutdown(socket.SHUT_RDWR)
         assert self._thread is not None
         self._thread.join(10)
+        self.client.close()
 
     def next(self, timeout_s: float = 10.0) -> Message:
         """The next message. Raises queue.Empty after `timeout_s`, EOFError when the stream has ended."""
         message = self._messages.get(timeout=timeout_s)
-        if not isinstance(message, Message):
-            raise EOFError
-        return message
+        if isinstance(message, Message):
+            return message
+        raise EOFError
 
     def nothing_more(self, within_s: float = 0.3) -> bool:
         """Whether no message comes for a while."""

@@ -94,6 +94,7 @@ class LiveServer:
     settings: Settings
     tokens: dict[str, str]
     clock: Clock = field(default_factory=SystemClock)
+    send_buffer_bytes: int | None = None
     services: Services = field(init=False)
     base_url: str = field(init=False)
     _server: KentonganServer = field(init=False)
@@ -104,6 +105,8 @@ class LiveServer:
         prepare_folders(self.settings)
         self.services = build_services(self.settings, self.clock, CHEAP_HASHER)
         listener = socket.create_server(("127.0.0.1", 0))
+        if self.send_buffer_bytes is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.send_buffer_bytes)
         self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self._server = build_server(self.services)
         self._thread = threading.Thread(target=self._server.run, args=([listener],), name="live server")
@@ -143,7 +146,7 @@ class LiveServer:
         client.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
         return client
 
-    def new_alert(self, sequence: int = 1, kampung_id: str = "bahari", **changes: Any) -> str:
+    def new_alert(self, sequence: int = 1, kampung_id: str = "bahari", **changes: object) -> str:
         """The id of an alert that the kampung's device has just opened."""
         answer = send(self.device(DEVICE_OF[kampung_id]), event_of(sequence, kampung_id, **changes))
         assert answer.status_code == 201, answer.text
