@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from demo.footage import cache_folder, ensure_streams
 from demo.sources import fault_of, own_source
 from demo.stack import USUAL_PORT, Stack, StackError, free_port
 from scripts.say import MissingPrerequisiteError
@@ -36,6 +37,8 @@ def main() -> int:
     try:
         told = os.environ.get("SOURCE", "").strip()
         source = own_source(told) if told else None
+        if source is None:
+            ensure_streams(cache_folder())
         with Stack(state_folder(source), source=source) as stack:
             _run(stack, source)
     except _StoppedError:
