@@ -156,7 +156,13 @@ class Plane(Protocol):
         """Whether one unit is a metre; otherwise it is the person's own height in the picture."""
         ...
 
-    def locate(self, people: Detections, aspect: float) -> Located: ...
+    def locate(self, people: Detections, aspect: float) -> Located:
+        """Where people stand, in a picture of this width over height."""
+        ...
+
+    def area_m2(self, polygon: Polygon) -> float | None:
+        """Square metres of a zone on the ground; None where that cannot be told."""
+        ...
 
 
 class PicturePlane:
@@ -172,3 +178,6 @@ class PicturePlane:
         boxes = people.boxes_xyxyn.astype(np.float64)
         feet = people.foot_points_xyn.astype(np.float64) * np.array([aspect, 1.0])
         return Located(feet, np.maximum(boxes[:, 3] - boxes[:, 1], 1e-3))
+
+    def area_m2(self, polygon: Polygon) -> float | None:  # noqa: ARG002 -- part of the protocol
+        return None

@@ -109,13 +109,21 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """A zone at one moment: the open episodes, those that began and ended just now, and how many people are inside."""
+    """A zone at one moment: the open episodes and those that began and ended just now.
+
+    present: the open ones whose person is inside now, or was a blink ago; gaps between tracks are open, not present.
+    """
 
     at: Instant
     open: tuple[Episode, ...]
     entered: tuple[Episode, ...]
     left: tuple[Episode, ...]
-    count: int
+    present: tuple[Episode, ...]
+
+    @property
+    def count(self) -> int:
+        """How many people are inside."""
+        return len(self.present)
 
 
 class ZonePresence:
@@ -152,11 +160,12 @@ class ZonePresence:
         left.extend(self._forget(at))
         for episode in left:
             episode.left = True
-        count = sum(
-            one.outside_since is None and at.mono_s - one.last_inside.mono_s <= COUNT_HOLD_S
+        present = tuple(
+            one
             for one in self._open.values()
+            if one.outside_since is None and at.mono_s - one.last_inside.mono_s <= COUNT_HOLD_S
         )
-        return Presence(at, tuple(self._open.values()), tuple(entered), tuple(left), count)
+        return Presence(at, tuple(self._open.values()), tuple(entered), tuple(left), present)
 
     def reset(self) -> None:
         """Forget every stay, because the picture was lost."""

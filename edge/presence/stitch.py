@@ -102,12 +102,15 @@ class _Person:
 
 @dataclass(frozen=True, slots=True)
 class Stitched:
-    """person_ids: one per tracked detection, >= 1. merged: (later, earlier) person ids that proved to be one person.
+    """person_ids: one per tracked detection, >= 1. velocities: theirs, units/s on the plane, zero while unknown.
+
+    merged: (later, earlier) person ids that proved to be one person.
 
     gone: persons who have not been seen for longer than a gap may last, and will never be joined again.
     """
 
     person_ids: tuple[int, ...]
+    velocities: tuple[tuple[float, float], ...]
     merged: tuple[tuple[int, int], ...]
     gone: tuple[int, ...]
 
@@ -138,7 +141,9 @@ class Stitcher:
             person_ids.append(person.person_id)
         merged = self._judge(at_s)
         renamed = dict(merged)
-        return Stitched(tuple(renamed.get(one, one) for one in person_ids), tuple(merged), gone)
+        final = tuple(renamed.get(one, one) for one in person_ids)
+        velocities = tuple(self._persons[one].velocity() for one in final)
+        return Stitched(final, velocities, tuple(merged), gone)
 
     def reset(self) -> None:
         """Forget everybody, because the picture was lost; the numbers go on, so that none is used twice."""

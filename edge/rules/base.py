@@ -12,7 +12,8 @@ from contract.event import Phase, Rule
 from contract.reasons import Reason
 from edge.config.hours import CalendarConfig, Hours
 from edge.config.rules import RuleConfig
-from edge.presence.episodes import Presence
+from edge.learned.state import ZoneLearned
+from edge.presence.episodes import Episode, Presence
 from edge.presence.stitch import MAX_GAP_S
 from edge.rules.signal import Signal
 
@@ -21,13 +22,40 @@ UNSEEN_AFTER_S = MAX_GAP_S
 
 
 @dataclass(frozen=True, slots=True)
+class Mover:
+    """One person anywhere in the picture. velocity: units per second on the plane; inside: the zone's polygon."""
+
+    person_id: int
+    track_id: int
+    position: tuple[float, float]
+    unit: float
+    velocity: tuple[float, float]
+    foot_xyn: tuple[float, float]
+    inside: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ZoneMoment:
-    """One zone at one moment, as its rules see it. `local` is the camera's local time; `metric`: units are metres."""
+    """One zone at one moment, as its rules see it.
+
+    local: the camera's local time. metric: units are metres. people: all persons in the picture, in the zone or not.
+    area_m2: of the zone on the ground, None where not calibrated. learned: what the zone knows of its past.
+    limit_factor: by which the calendar lets the usual count grow today, None if it says that no count is unusual.
+    """
 
     at: Instant
     local: datetime
     presence: Presence
     metric: bool
+    people: tuple[Mover, ...] = ()
+    area_m2: float | None = None
+    learned: ZoneLearned | None = None
+    limit_factor: float | None = 1.0
+
+    @property
+    def hour_of_week(self) -> int:
+        """0 is Monday 00:00 to 01:00 local time."""
+        return self.local.weekday() * 24 + self.local.hour
 
 
 class ZoneRule(Protocol):
@@ -116,3 +144,8 @@ def within(hours: tuple[Hours, ...], local: datetime, calendar: CalendarConfig) 
 
 def lasted(seconds: float) -> Reason:
     return Reason(code="lasted", params={"duration_s": max(0.0, seconds)})
+
+
+def track_ids_of(episodes: Iterable[Episode]) -> tuple[int, ...]:
+    """The newest track of each stay, each once, in order."""
+    return tuple(dict.fromkeys(episode.track_ids[-1] for episode in episodes))

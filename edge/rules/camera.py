@@ -7,41 +7,72 @@ from dataclasses import dataclass
 
 from contract.clock import Instant
 from contract.reasons import Reason
+from edge.calibration.ground import GroundPlane, calibrate
+from edge.calibration.solve import CalibrationError
+from edge.config.calibration import CalibrationConfig
 from edge.config.hours import CalendarConfig
 from edge.config.rules import Mode
 from edge.config.zones import ZoneConfig
-from edge.geometry import PicturePlane, Plane, Polygon
+from edge.detections import Detections
+from edge.geometry import Located, PicturePlane, Plane, Polygon
+from edge.learned.state import CameraLearned, ZoneLearned
 from edge.presence.episodes import ZonePresence
-from edge.presence.stitch import Stitcher
-from edge.rules.base import ZoneMoment, ZoneRule
-from edge.rules.build import build_rules
+from edge.presence.stitch import Stitched, Stitcher
+from edge.rules.base import Mover, ZoneMoment
+from edge.rules.build import BuiltRule, build_rules
+from edge.rules.learner import ZoneLearner
+from edge.rules.shadow import ShadowLog
 from edge.rules.signal import Observation, Signal
+from edge.rules.unusual_count import UnusualCountRule
 
 
 @dataclass(frozen=True, slots=True)
 class _Zone:
+    polygon: Polygon
     presence: ZonePresence
-    rules: tuple[tuple[Mode, ZoneRule], ...]
+    rules: tuple[BuiltRule, ...]
+    learned: ZoneLearned
+    learner: ZoneLearner
+    area_m2: float | None
+
+    @property
+    def unusual(self) -> bool:
+        return any(isinstance(one.rule, UnusualCountRule) and one.rule.firing for one in self.rules)
 
 
 class CameraBehaviours:
-    """The behaviours of one camera. Not thread-safe: one thread observes."""
+    """The behaviours of one camera. Not thread-safe: one thread observes.
 
-    def __init__(self, zones: Sequence[ZoneConfig], *, calendar: CalendarConfig | None = None) -> None:
+    plane: where people stand; the picture itself where the camera is not calibrated. learned: the camera's learned
+    state, which this object changes as it observes; the caller stores it. shadow: what rules in shadow said.
+    """
+
+    def __init__(
+        self,
+        zones: Sequence[ZoneConfig],
+        *,
+        calendar: CalendarConfig | None = None,
+        plane: Plane | None = None,
+        learned: CameraLearned | None = None,
+    ) -> None:
         self._calendar = calendar or CalendarConfig()
-        self._plane: Plane = PicturePlane()
+        self._plane: Plane = plane or PicturePlane()
+        self._learned = learned or CameraLearned()
         self._stitcher = Stitcher()
-        self._zones = tuple(
-            _Zone(ZonePresence(Polygon.of(zone.polygon)), tuple(build_rules(zone, calendar=self._calendar)))
-            for zone in zones
-        )
+        self._zones = tuple(self._zone(zone) for zone in zones)
         self._last_s: float | None = None
         self._people_count = 0
+        self.shadow = ShadowLog()
 
     @property
     def people_count(self) -> int:
         """Confirmed people in the last observation, in zones or not."""
         return self._people_count
+
+    @property
+    def learned(self) -> CameraLearned:
+        """What the camera has learned so far, to be stored now and then and at the end."""
+        return self._learned
 
     def observe(self, observation: Observation) -> list[Signal]:
         """Take in one tracked observation and return what alerts; raises ValueError if time runs backwards."""
@@ -54,14 +85,22 @@ class CameraBehaviours:
         located = self._plane.locate(people, observation.aspect)
         stitched = self._stitcher.observe(at.mono_s, people, located)
         local = self._calendar.local(at.utc)
+        override = self._calendar.override_at(at.utc)
         signals: list[Signal] = []
         for zone in self._zones:
-            presence = zone.presence.observe(at, people, located, stitched, observation.aspect)
-            moment = ZoneMoment(at, local, presence, self._plane.metric)
-            for mode, rule in zone.rules:
-                said = rule.observe(moment)
-                if mode is Mode.ALERT:
-                    signals.extend(said)
+            moment = ZoneMoment(
+                at=at,
+                local=local,
+                presence=zone.presence.observe(at, people, located, stitched, observation.aspect),
+                metric=self._plane.metric,
+                people=_movers(zone.polygon, people, located, stitched),
+                area_m2=zone.area_m2,
+                learned=zone.learned,
+                limit_factor=1.0 if override is None else override.limit_factor,
+            )
+            for one in zone.rules:
+                self._sort(one, one.rule.observe(moment), signals)
+            zone.learner.observe(moment, unusual=zone.unusual, special=override is not None)
         return signals
 
     def close(self, at: Instant, reason: Reason) -> list[Signal]:
@@ -70,8 +109,69 @@ class CameraBehaviours:
         signals: list[Signal] = []
         for zone in self._zones:
             zone.presence.reset()
-            for mode, rule in zone.rules:
-                said = rule.close(at, reason)
-                if mode is Mode.ALERT:
-                    signals.extend(said)
+            for one in zone.rules:
+                self._sort(one, one.rule.close(at, reason), signals)
         return signals
+
+    def exclude(self, zone_id: str, since: Instant, until: Instant) -> int:
+        """Keep a confirmed event out of what is usual; returns how many samples of the last day that concerned."""
+        known = self._learned.zones.get(zone_id)
+        if known is None:
+            raise ValueError(f"no zone {zone_id!r} on this camera; known: {', '.join(sorted(self._learned.zones))}")
+        return known.exclude(since.utc.timestamp(), until.utc.timestamp())
+
+    def _zone(self, config: ZoneConfig) -> _Zone:
+        polygon = Polygon.of(config.polygon)
+        learned = self._learned.zone(config.id, config.polygon)
+        return _Zone(
+            polygon=polygon,
+            presence=ZonePresence(polygon),
+            rules=tuple(build_rules(config, calendar=self._calendar)),
+            learned=learned,
+            learner=ZoneLearner(learned),
+            area_m2=self._plane.area_m2(polygon),
+        )
+
+    def _sort(self, one: BuiltRule, said: list[Signal], alerting: list[Signal]) -> None:
+        if one.mode is Mode.ALERT:
+            alerting.extend(said)
+        else:
+            self.shadow.add(said)
+
+
+def build_behaviours(
+    zones: Sequence[ZoneConfig],
+    *,
+    calendar: CalendarConfig | None = None,
+    calibration: CalibrationConfig | None = None,
+    learned: CameraLearned | None = None,
+    aspect: float = 16 / 9,
+) -> CameraBehaviours:
+    """The behaviours of a camera as its settings ask.
+
+    Raises CalibrationError (a ValueError) for marks that fit no ground, for a calibration whose residual is too large,
+    and for a density rule without any calibration or on a zone that reaches above the horizon.
+    """
+    plane = None if calibration is None else GroundPlane(calibrate(calibration, aspect))
+    for zone in zones:
+        if zone.rules.density is not None and (plane is None or plane.area_m2(Polygon.of(zone.polygon)) is None):
+            why = "the camera is not calibrated" if plane is None else "the zone reaches above the horizon"
+            raise CalibrationError(f"zone {zone.id!r}: density needs square metres, and {why}")
+    return CameraBehaviours(zones, calendar=calendar, plane=plane, learned=learned)
+
+
+def _movers(polygon: Polygon, people: Detections, located: Located, stitched: Stitched) -> tuple[Mover, ...]:
+    feet = people.foot_points_xyn
+    inside = polygon.contains(feet)
+    return tuple(
+        Mover(
+            person_id=person_id,
+            track_id=int(people.track_ids[index]),
+            position=(float(located.positions[index, 0]), float(located.positions[index, 1])),
+            unit=float(located.unit_lengths[index]),
+            velocity=stitched.velocities[index],
+            foot_xyn=(float(feet[index, 0]), float(feet[index, 1])),
+            inside=bool(inside[index]),
+        )
+        for index, person_id in enumerate(stitched.person_ids)
+    )

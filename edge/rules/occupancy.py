@@ -8,43 +8,9 @@ from contract.reasons import Reason
 from edge.config.hours import CalendarConfig
 from edge.config.rules import OccupancyConfig
 from edge.config.zones import ZoneConfig
-from edge.presence.episodes import COUNT_HOLD_S, Episode
-from edge.rules.base import UNSEEN_AFTER_S, Findings, Reporter, ZoneMoment, lasted
+from edge.rules.base import Findings, Reporter, ZoneMoment, lasted, track_ids_of
+from edge.rules.latch import Latch
 from edge.rules.signal import Signal
-
-
-class Latch:
-    """A condition that must hold for `on_s` before it counts, and be clear for `off_s` before it counts no more.
-
-    Two conditions and not one, so that between them (hysteresis) nothing changes. A pause of observations longer
-    than `UNSEEN_AFTER_S` starts a delay anew, because nobody knows what happened meanwhile.
-    """
-
-    def __init__(self, on_s: float, off_s: float) -> None:
-        self._on_s, self._off_s = on_s, off_s
-        self._since: Instant | None = None
-        self._last_s: float | None = None
-        self.on = False
-        self.began: Instant | None = None
-
-    def observe(self, at: Instant, *, over: bool, clear: bool) -> bool:
-        """Take in one moment; true if the latch has just switched. `began` then says since when it has been over."""
-        unseen = self._last_s is not None and at.mono_s - self._last_s > UNSEEN_AFTER_S
-        self._last_s = at.mono_s
-        heading = clear if self.on else over
-        if not heading:
-            self._since = None
-            return False
-        if self._since is None or unseen:
-            self._since = at
-        if at.mono_s - self._since.mono_s < (self._off_s if self.on else self._on_s):
-            return False
-        self.began = self._since if not self.on else self.began
-        self.on, self._since = not self.on, None
-        return True
-
-    def reset(self) -> None:
-        self.on, self._since, self.began = False, None, None
 
 
 class OccupancyRule:
@@ -78,7 +44,7 @@ class OccupancyRule:
         over = Reason(code="people_over_capacity", params={"count": count, "capacity": self._config.capacity})
         score = min(1.0, 0.5 + 0.5 * (count - self._config.capacity) / self._config.capacity)
         reasons = (over, lasted(moment.at.mono_s - began.mono_s))
-        inside = tuple(dict.fromkeys(one.track_ids[-1] for one in present(moment)))
+        inside = track_ids_of(moment.presence.present)
         signal = self._reporter.begin(moment.at, Findings(began, score, reasons, count, inside))
         self._key = signal.key
         return signal
@@ -90,13 +56,3 @@ class OccupancyRule:
         began = self._latch.began or at
         below = Reason(code="below_capacity")
         return [self._reporter.end(key, at, (below, lasted(at.mono_s - began.mono_s)))]
-
-
-def present(moment: ZoneMoment) -> list[Episode]:
-    """The stays that the count counts."""
-    now_s = moment.at.mono_s
-    return [
-        one
-        for one in moment.presence.open
-        if one.outside_since is None and now_s - one.last_inside.mono_s <= COUNT_HOLD_S
-    ]

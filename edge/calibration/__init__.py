@@ -1,0 +1,1 @@
+"""From marks on a picture to metres on the ground."""

@@ -1,0 +1,176 @@
+"""The ground of a calibrated camera: metres, areas, pixel density, and a grid to lay over the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.calibration.pinhole import pinhole_of
+from edge.calibration.solve import CalibrationError, homography_of_points, pinhole_of_people
+from edge.config.calibration import CalibrationConfig
+from edge.detections import Detections
+from edge.geometry import Located, Polygon
+
+Array = npt.NDArray[np.float64]
+
+MAX_RESIDUAL = 0.12
+"""Relative error of heights (or of distances) above which nothing in metres is believed."""
+FARTHEST_M = 200.0
+BANDS = (
+    (1500.0, "scrutinise"),
+    (500.0, "validate"),
+    (250.0, "characterise"),
+    (125.0, "perceive"),
+    (80.0, "discern"),
+    (40.0, "outline"),
+    (20.0, "overview"),
+)
+"""Pixels per metre from which each band of IEC 62676-4:2025 is reached."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """homography: (3, 3) from picture heights from the middle to metres. aspect: of the picture it was marked on.
+
+    distance_residual, height_residual: relative; None where nothing redundant was marked to tell.
+    """
+
+    homography: Array
+    aspect: float
+    version: int
+    distance_residual: float | None
+    height_residual: float | None
+
+    @property
+    def trusted(self) -> bool:
+        """Whether rules may speak of metres."""
+        known = [one for one in (self.distance_residual, self.height_residual) if one is not None]
+        return all(one <= MAX_RESIDUAL for one in known)
+
+    def ground(self, points_xyn: npt.ArrayLike) -> Array:
+        """(N, 2) metres for (N, 2) parts of the picture; beyond the horizon or `FARTHEST_M`, that far away."""
+        points = np.asarray(points_xyn, dtype=np.float64).reshape(-1, 2)
+        picture = (points - 0.5) * np.array([self.aspect, 1.0])
+        mapped = np.column_stack((picture, np.ones(len(picture)))) @ self._signed().T
+        metres = mapped[:, :2] / np.maximum(mapped[:, 2:], 1e-9)
+        return np.clip(metres, -FARTHEST_M, FARTHEST_M)
+
+    def sees_ground(self, points_xyn: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """(N,) bool: whether points lie below the horizon."""
+        points = np.asarray(points_xyn, dtype=np.float64).reshape(-1, 2)
+        picture = (points - 0.5) * np.array([self.aspect, 1.0])
+        below: npt.NDArray[np.bool_] = (np.column_stack((picture, np.ones(len(picture)))) @ self._signed()[2]) > 1e-6
+        return below
+
+    def picture(self, ground_m: npt.ArrayLike) -> Array:
+        """(N, 2) parts of the picture for (N, 2) metres; the inverse of `ground` in front of the camera."""
+        metres = np.asarray(ground_m, dtype=np.float64).reshape(-1, 2)
+        mapped = np.column_stack((metres, np.ones(len(metres)))) @ np.linalg.inv(self._signed()).T
+        picture: Array = mapped[:, :2] / mapped[:, 2:] / np.array([self.aspect, 1.0]) + 0.5
+        return picture
+
+    def pixels_per_metre(self, points_xyn: npt.ArrayLike, picture_height_px: int) -> Array:
+        """(N,) pixels that a metre across the line of sight covers at each point on the ground."""
+        points = np.asarray(points_xyn, dtype=np.float64).reshape(-1, 2)
+        aside = points + np.array([1e-4, 0.0])
+        metres = np.hypot(*(self.ground(aside) - self.ground(points)).T)
+        density: Array = 1e-4 * self.aspect * picture_height_px / np.maximum(metres, 1e-12)
+        return density
+
+    def grid(self, step_m: float = 1.0, reach_m: float = 30.0) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+        """Short strokes of a grid on the ground, as pairs of points in the picture, to be drawn over it."""
+        seen = [(x, y) for x in np.linspace(0, 1, 9) for y in np.linspace(0, 1, 9)]
+        points = np.array([one for one in seen if self.sees_ground([one])[0]])
+        if len(points) == 0:
+            return []
+        metres = self.ground(points)
+        nearest = self.ground([(0.5, 1.0)])[0]
+        metres = metres[np.hypot(*(metres - nearest).T) <= reach_m]
+        strokes = []
+        for start, end in _grid_strokes(metres, step_m):
+            line = self.picture([start, end])
+            if ((line >= 0.0) & (line <= 1.0)).all() and self.sees_ground(line).all():
+                strokes.append(((float(line[0, 0]), float(line[0, 1])), (float(line[1, 0]), float(line[1, 1]))))
+        return strokes
+
+    def _signed(self) -> Array:
+        """The homography with the sign that makes the third coordinate positive below the horizon."""
+        lower_middle = self.homography[2] @ np.array([0.0, 0.5, 1.0])
+        return self.homography if lower_middle > 0 else -self.homography
+
+
+def calibrate(config: CalibrationConfig, aspect: float) -> Calibration:
+    """Works a calibration out of an operator's marks; raises CalibrationError for marks that fit no ground."""
+    if not config.ground_points:
+        camera, residual = pinhole_of_people(config.people, aspect)
+        return Calibration(camera.homography(), aspect, config.version, None, residual)
+    picture = (np.array(config.ground_points) - 0.5) * np.array([aspect, 1.0])
+    homography, residual = homography_of_points(picture, config.distances)
+    redundant = residual if len(config.distances) > 5 else None
+    found = Calibration(homography, aspect, config.version, redundant, None)
+    heights = _height_residual(found, config) if config.people else None
+    return Calibration(homography, aspect, config.version, redundant, heights)
+
+
+def band(pixels_per_metre: float) -> str | None:
+    """The band of IEC 62676-4:2025 that a pixel density reaches; None below all of them."""
+    return next((name for least, name in BANDS if pixels_per_metre >= least), None)
+
+
+def _height_residual(found: Calibration, config: CalibrationConfig) -> float:
+    """Root mean square relative error of the marked people's heights under a homography made from ground points."""
+    camera = pinhole_of(found.homography)
+    if camera is None:
+        raise CalibrationError("the ground points fit no ordinary camera; mark them again, further apart")
+    errors = []
+    for one in config.people:
+        ground = found.ground([one.foot])[0]
+        mapped = camera[1] @ np.array([ground[0], ground[1], one.height_m, 1.0])
+        head = mapped[:2] / mapped[2]
+        foot, seen = ((np.array(point) - 0.5) * np.array([found.aspect, 1.0]) for point in (one.foot, one.head))
+        errors.append(float(np.linalg.norm(head - foot) / np.linalg.norm(seen - foot)) - 1.0)
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
+def _grid_strokes(metres: Array, step_m: float) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
+    (left, low), (right, high) = np.floor(metres.min(axis=0) / step_m), np.ceil(metres.max(axis=0) / step_m)
+    for column in np.arange(left, right + 1):
+        for row in np.arange(low, high + 1):
+            x, y = float(column * step_m), float(row * step_m)
+            yield (x, y), (x + step_m, y)
+            yield (x, y), (x, y + step_m)
+
+
+class GroundPlane:
+    """The plane of a calibrated camera: positions in metres."""
+
+    metric = True
+
+    def __init__(self, calibration: Calibration) -> None:
+        if not calibration.trusted:
+            raise CalibrationError(
+                f"a calibration is trusted up to a residual of {MAX_RESIDUAL:.0%}; this one has heights "
+                f"{_percent(calibration.height_residual)}, distances {_percent(calibration.distance_residual)}"
+            )
+        self.calibration = calibration
+
+    def locate(self, people: Detections, aspect: float) -> Located:
+        if abs(aspect / self.calibration.aspect - 1.0) > 0.02:
+            raise CalibrationError(
+                f"the calibration was marked on a picture of aspect {self.calibration.aspect:.3f}, this is {aspect:.3f}"
+            )
+        return Located(self.calibration.ground(people.foot_points_xyn), np.ones(len(people)))
+
+    def area_m2(self, polygon: Polygon) -> float | None:
+        """Square metres of a zone; None if part of it lies above the horizon."""
+        if not self.calibration.sees_ground(polygon.vertices).all():
+            return None
+        x, y = self.calibration.ground(polygon.vertices).T
+        return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2.0
+
+
+def _percent(residual: float | None) -> str:
+    return "unknown" if residual is None else f"{residual:.0%}"

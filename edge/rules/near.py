@@ -1,0 +1,31 @@
+"""Who stands near whom in a zone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.presence.episodes import Episode
+
+Array = npt.NDArray[np.float64]
+
+
+def distances(episodes: Sequence[Episode]) -> Array:
+    """(N, N) float64 units (metres, or mean body heights of the two) between people; the diagonal is infinite."""
+    if not episodes:
+        return np.empty((0, 0))
+    places = np.array([one.position for one in episodes])
+    units = np.array([one.unit for one in episodes])
+    between = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+    scaled: Array = between / ((units[:, None] + units[None]) / 2)
+    np.fill_diagonal(scaled, np.inf)
+    return scaled
+
+
+def median_nearest(episodes: Sequence[Episode]) -> float | None:
+    """The median distance to the nearest neighbour, units; None with fewer than two people."""
+    if len(episodes) < 2:
+        return None
+    return float(np.median(distances(episodes).min(axis=1)))
