@@ -54,7 +54,8 @@ def write_clip(
     cut = cut_around(packets, trigger)
     partial = destination.with_name(f".{destination.name}.partial")
     try:
-        codec, count = _written(cut, partial, mask)
+        codec, shown_90k = _written(cut, partial, mask)
+        cut = cut.showing(shown_90k)
         size_bytes, digest = _sealed(partial, destination)
     except ClipFault:
         partial.unlink(missing_ok=True)
@@ -71,7 +72,7 @@ def write_clip(
         starts_at=trigger.utc - timedelta(seconds=cut.trigger_offset_s),
         duration_s=cut.duration_s,
         trigger_offset_s=cut.trigger_offset_s,
-        frame_count=count,
+        frame_count=len(shown_90k),
         gaps=cut.gaps,
         redacted=mask is not None,
     )
@@ -83,14 +84,11 @@ def _why(error: OSError | av.error.FFmpegError, destination: Path) -> str:
     return f"{destination.name} could not be written: {error.strerror or type(error).__name__}"
 
 
-def _written(cut: Cut, path: Path, mask: PrivacyMask | None) -> tuple[str, int]:
-    """Write the file; its RFC 6381 codecs parameter and how many pictures it holds."""
+def _written(cut: Cut, path: Path, mask: PrivacyMask | None) -> tuple[str, list[int]]:
+    """Write the file; its RFC 6381 codecs parameter, and when each of its pictures is shown."""
     container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
     try:
-        if mask is None:
-            codec, count = cut.stream.codec_string, _remux(cut, container)
-        else:
-            codec, count = _mux_masked(cut, container, mask)
+        codec, shown_90k = _remux(cut, container) if mask is None else _mux_masked(cut, container, mask)
         container.close()
     except BaseException:
         with suppress(av.error.FFmpegError, OSError):  # what went wrong first is what matters
@@ -98,12 +96,12 @@ def _written(cut: Cut, path: Path, mask: PrivacyMask | None) -> tuple[str, int]:
         raise
     with av.open(str(path)) as written:
         held = written.streams.video[0].frames
-    if held != count:
-        raise ClipFault(f"{path.name} holds {held} pictures after {count} were written")
-    return codec, count
+    if held != len(shown_90k):
+        raise ClipFault(f"{path.name} holds {held} pictures after {len(shown_90k)} were written")
+    return codec, shown_90k
 
 
-def _remux(cut: Cut, container: OutputContainer) -> int:
+def _remux(cut: Cut, container: OutputContainer) -> tuple[str, list[int]]:
     # FFmpeg's own parser makes the stream's description out of the first packet, which starts with its parameter sets.
     with av.open(io.BytesIO(cut.samples[0].data), format=cut.stream.codec.value) as template:
         stream = container.add_stream_from_template(template.streams.video[0], opaque=True)
@@ -112,7 +110,7 @@ def _remux(cut: Cut, container: OutputContainer) -> int:
             stream.codec_context.codec_tag = "hvc1"
         for made in _samples_as_av(cut, stream):
             container.mux_one(made)
-    return len(cut.samples)
+    return cut.stream.codec_string, [sample.pts_90k for sample in cut.samples]
 
 
 def _samples_as_av(cut: Cut, stream: VideoStream) -> Iterator[av.Packet[Stream]]:
@@ -128,21 +126,21 @@ def _samples_as_av(cut: Cut, stream: VideoStream) -> Iterator[av.Packet[Stream]]
         yield made
 
 
-def _mux_masked(cut: Cut, container: OutputContainer, mask: PrivacyMask) -> tuple[str, int]:
+def _mux_masked(cut: Cut, container: OutputContainer, mask: PrivacyMask) -> tuple[str, list[int]]:
     stream: VideoStream | None = None
     held: av.Packet[Stream] | None = None
-    count = 0
+    shown_90k: list[int] = []
     for stream, made in masked_packets(cut, mask, container):  # noqa: B007 - read after the loop
         if held is not None:
             container.mux_one(held)
         held = made
-        count += 1
+        shown_90k.append(made.pts or 0)
     if stream is None or held is None:
         raise ClipFault("none of the clip's pictures could be decoded to be masked")
-    held.duration = cut.duration_90k - (held.pts or 0)
+    held.duration = cut.duration_90k - shown_90k[-1]
     container.mux_one(held)
     units, _ = extradata_units(Codec.H264, stream.codec_context.extradata or b"")
-    return sequence_info(Codec.H264, units).codec_string, count
+    return sequence_info(Codec.H264, units).codec_string, shown_90k
 
 
 def _sealed(partial: Path, destination: Path) -> tuple[int, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
@@ -39,6 +39,7 @@ class Cut:
 
     samples: tuple[Sample, ...]
     duration_90k: int
+    usual_90k: int
     trigger_offset_s: float
     gaps: tuple[ClipGap, ...]
 
@@ -51,6 +52,15 @@ class Cut:
     def duration_s(self) -> float:
         """From the first picture to the end of the last."""
         return self.duration_90k / TICKS_PER_S
+
+    def showing(self, shown_90k: Sequence[int]) -> Cut:
+        """The same cut if only the pictures at these times could be shown: its gaps are then others.
+
+        Raises ClipFault when the trigger falls into one.
+        """
+        cut = replace(self, gaps=_gaps([*sorted(shown_90k), self.duration_90k], self.usual_90k))
+        _require_trigger(cut)
+        return cut
 
 
 def cut_around(packets: Sequence[Packet], trigger: Instant) -> Cut:
@@ -77,10 +87,8 @@ def cut_around(packets: Sequence[Packet], trigger: Instant) -> Cut:
     usual_90k = _usual_interval_90k(run, order_90k)
     last = max(samples, key=lambda sample: sample.pts_90k)
     duration_90k = last.pts_90k + (round(last.packet.duration_s * TICKS_PER_S) or usual_90k)
-    cut = Cut(samples, duration_90k, _offset_of(trigger, samples), _gaps(order_90k, usual_90k))
-    if not _covers(cut):
-        where = f"{cut.trigger_offset_s:.1f} s into a clip of {cut.duration_s:.1f} s"
-        raise ClipFault(f"the camera had no picture at the trigger, {where}")
+    cut = Cut(samples, duration_90k, usual_90k, _offset_of(trigger, samples), _gaps(order_90k, usual_90k))
+    _require_trigger(cut)
     return cut
 
 
@@ -155,11 +163,12 @@ def _usual_interval_90k(run: Sequence[Packet], order_90k: list[int]) -> int:
     return round((run[0].duration_s or _LONE_PICTURE_S) * TICKS_PER_S)
 
 
-def _gaps(order_90k: list[int], usual_90k: int) -> tuple[ClipGap, ...]:
+def _gaps(order_90k: Sequence[int], usual_90k: int) -> tuple[ClipGap, ...]:
     longest_90k = max(GAP_MIN_S * TICKS_PER_S, GAP_INTERVALS * usual_90k)
+    before_first = -usual_90k  # a clip whose first pictures cannot be shown starts with a gap
     return tuple(
         ClipGap(starts_s=(before + usual_90k) / TICKS_PER_S, ends_s=after / TICKS_PER_S)
-        for before, after in pairwise(order_90k)
+        for before, after in pairwise([before_first, *order_90k])
         if after - before > longest_90k
     )
 
@@ -171,6 +180,8 @@ def _offset_of(trigger: Instant, samples: Sequence[Sample]) -> float:
     return nearest.pts_90k / TICKS_PER_S + trigger.mono_s - nearest.packet.captured.mono_s
 
 
-def _covers(cut: Cut) -> bool:
+def _require_trigger(cut: Cut) -> None:
     at_s = cut.trigger_offset_s
-    return 0.0 <= at_s <= cut.duration_s and not any(gap.starts_s < at_s < gap.ends_s for gap in cut.gaps)
+    if not 0.0 <= at_s <= cut.duration_s or any(gap.starts_s < at_s < gap.ends_s for gap in cut.gaps):
+        where = f"{at_s:.1f} s into a clip of {cut.duration_s:.1f} s"
+        raise ClipFault(f"the camera had no picture at the trigger, {where}")

@@ -335,9 +335,16 @@ def test_a_masked_clip_leaves_out_what_it_cannot_decode(films: dict[str, list[Pa
     with pytest.raises(ClipFault, match="could be decoded to be masked"):
         cut(packets, 0.5, tmp_path, PrivacyMask([DOOR]))
     assert list(tmp_path.iterdir()) == []
-    clip = cut(packets[:20] + films["h264"][25:50], 1.5, tmp_path, PrivacyMask([DOOR]))
-    assert clip.frame_count == 25
-    assert clip.covers_trigger
+    damaged = [*films["h264"][:25], *packets_like(films["h264"][25:75], packets[0].data), *films["h264"][75:]]
+    clip = cut(damaged, 0.5, tmp_path, PrivacyMask([DOOR]))
+    assert clip.frame_count == 50
+    assert [(round(gap.starts_s, 2), round(gap.ends_s, 2)) for gap in clip.gaps] == [(1.0, 3.0)]
+    with pytest.raises(ClipFault, match=r"no picture at the trigger, 2\.0 s"):
+        cut(damaged, 2.0, tmp_path, PrivacyMask([DOOR]))
+
+
+def packets_like(packets: list[Packet], data: bytes) -> list[Packet]:
+    return [replace(packet, data=data) for packet in packets]
 
 
 def test_an_odd_picture_size_can_be_masked(tmp_path: Path) -> None:
