@@ -7,18 +7,14 @@ RUN := .venv/bin/python
 export SOURCE
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke test lint format console openapi setup-demo setup-test clean
+.PHONY: help demo smoke test lint format console openapi eval-detector eval-tracker setup-demo setup-test setup-bench clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup-demo:
+setup-demo setup-test setup-bench: setup-%:
 	@command -v $(PYTHON) >/dev/null || { echo "set-up: $(PYTHON) is not here; Python 3.11 or newer is needed." >&2; exit 1; }
-	@$(PYTHON) -m scripts.setup demo
-
-setup-test:
-	@command -v $(PYTHON) >/dev/null || { echo "set-up: $(PYTHON) is not here; Python 3.11 or newer is needed." >&2; exit 1; }
-	@$(PYTHON) -m scripts.setup test
+	@$(PYTHON) -m scripts.setup $*
 
 demo: setup-demo ## Start server, simulated cameras and edge worker; SOURCE=rtsp://... or a video file: your own camera
 	@exec $(RUN) -m demo
@@ -43,8 +39,18 @@ format: setup-test ## Let ruff rewrite what it can
 console: setup-demo ## Build the console into server/static
 
 openapi: setup-test ## Write the server's OpenAPI and the console's typed client
-	@$(RUN) -m server.cli openapi > console/openapi.json
+	@$(RUN) -m server.cli openapi > console/openapi.json.new && mv console/openapi.json.new console/openapi.json
 	@$(RUN) -m scripts.npm run generate
+
+NEEDS_DATA = test -n "$(DATA)" || { echo "usage: make $@ DATA=DIR [ARGS='...']" >&2; exit 2; }
+
+eval-detector: setup-test ## AP50 and CPU time of detectors on the labelled sets in DATA=DIR; ARGS='--model NAME ...'
+	@$(NEEDS_DATA)
+	@$(RUN) -m bench.eval_detector "$(DATA)" $(ARGS)
+
+eval-tracker: setup-bench ## HOTA, IDF1 and switches of the tracker and its peers on DATA=DIR
+	@$(NEEDS_DATA)
+	@$(RUN) -m bench.eval_tracker "$(DATA)" $(ARGS)
 
 clean: ## Remove everything that the set-up made in this checkout
 	rm -rf .venv .setup console/node_modules server/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -21,26 +21,32 @@ PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 UV_WANTED = "uv>=0.8"
 EXTRAS = ("edge", "server", "demo")
+GROUPS: dict[str, list[str]] = {"demo": [], "test": ["dev"], "bench": ["dev", "bench"]}
 SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
-def ensure_python(*, tests: bool, node_wheel: bool) -> None:
-    """Make `.venv` hold what the demo needs and, with `tests`, what the checks need.
+def ensure_python(profile: str, *, node_wheel: bool) -> None:
+    """Make `.venv` hold what `profile` (demo, test or bench) needs; each of them needs what the one before it does.
 
-    `node_wheel` adds a Node.js from a wheel. Raises MissingPrerequisiteError.
+    `node_wheel` adds a Node.js from a wheel to the demo's; the others have it anyhow. Raises
+    MissingPrerequisiteError.
     """
     locked = digest([ROOT / "uv.lock", ROOT / "pyproject.toml"], sys.version)
-    everything = f"{locked} tests"
-    wanted = everything if tests else f"{locked} node={node_wheel}"
+    stamps = {name: f"{locked} {name}" for name in GROUPS}
+    if node_wheel:
+        stamps["demo"] += " node"
+    enough = list(GROUPS)[list(GROUPS).index(profile) :]
     works = attempt([str(PYTHON), "-c", "import pydantic"]) is None
-    if works and (is_current("python", wanted) or is_current("python", everything)):
+    if works and any(is_current("python", stamps[name]) for name in enough):
         return
     forget("python")
     _ensure_uv()
     step(f"installing the Python packages of uv.lock into {VENV.name} (a few minutes the first time)")
-    groups = ["--group", "dev"] if tests else ["--no-dev", *(["--group", "console"] if node_wheel else [])]
-    _sync([*(word for extra in EXTRAS for word in ("--extra", extra)), *groups])
-    remember("python", wanted)
+    groups = ["console"] if profile == "demo" and node_wheel else GROUPS[profile]
+    chosen = [word for group in groups for word in ("--group", group)]
+    extras = [word for extra in EXTRAS for word in ("--extra", extra)]
+    _sync([*extras, "--no-default-groups", *chosen])
+    remember("python", stamps[profile])
 
 
 def _ensure_uv() -> None:

@@ -1,4 +1,4 @@
-"""Set this checkout up: `python3 -m scripts.setup demo` or `... test`. Quick when there is nothing to do.
+"""Set this checkout up: `python3 -m scripts.setup PROFILE`. Quick when there is nothing to do.
 
 Needs Python 3.11 or newer and a network; everything else it brings itself, into the checkout and, for the browser
 tests, Debian's chromium.
@@ -14,7 +14,7 @@ NEEDED_BYTES = 2_500_000_000
 
 
 def main(profile: str) -> int:
-    """Set up for `profile` (demo, test or console). The process's exit status."""
+    """Set up for `profile` (demo, test or bench). The process's exit status."""
     if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs an older one gets a sentence, not a stack trace
         found = ".".join(map(str, sys.version_info[:3]))
         print(f"set-up: Python 3.11 or newer is needed; {sys.executable} is {found}.", file=sys.stderr)
@@ -44,14 +44,14 @@ def _set_up(profile: str) -> None:
         raise MissingPrerequisiteError(
             f"Setting up needs {NEEDED_BYTES / 1e9:.1f} GB in {ROOT}, where {free / 1e9:.1f} GB are free."
         )
-    tests = profile == "test"
-    ensure_python(tests=tests, node_wheel=machine_node() is None)
-    ensure_console(packages=tests)
-    if tests:
+    ensure_python(profile, node_wheel=machine_node() is None)
+    if profile != "bench":
+        ensure_console(packages=profile == "test")
+    if profile == "test":
         ensure_chromium()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in {"demo", "test"}:
-        sys.exit("usage: python3 -m scripts.setup demo|test")
+    if len(sys.argv) != 2 or sys.argv[1] not in {"demo", "test", "bench"}:
+        sys.exit("usage: python3 -m scripts.setup demo|test|bench")
     sys.exit(main(sys.argv[1]))

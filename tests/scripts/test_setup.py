@@ -106,9 +106,25 @@ def test_an_environment_that_is_up_to_date_is_left_alone(own_stamps: Path, monke
     monkeypatch.setattr(python_env, "PYTHON", Path(sys.executable))
     monkeypatch.setattr(python_env, "UV", Path("/nonexistent/uv"))
     monkeypatch.setattr(python_env, "VENV", own_stamps / "no-venv")
-    stamps.remember("python", f"{locked} tests")
-    python_env.ensure_python(tests=True, node_wheel=True)
-    python_env.ensure_python(tests=False, node_wheel=True)
+    stamps.remember("python", f"{locked} test")
+    python_env.ensure_python("test", node_wheel=True)
+    python_env.ensure_python("demo", node_wheel=True)
+
+
+def test_what_the_demo_needs_is_not_taken_for_what_the_tests_need(
+    own_stamps: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = stamps.digest([ROOT / "uv.lock", ROOT / "pyproject.toml"], sys.version)
+    asked: list[list[str]] = []
+    monkeypatch.setattr(python_env, "PYTHON", Path(sys.executable))
+    monkeypatch.setattr(python_env, "_ensure_uv", lambda: None)
+    monkeypatch.setattr(python_env, "_sync", asked.append)
+    stamps.remember("python", f"{locked} demo")
+    python_env.ensure_python("test", node_wheel=False)
+    assert own_stamps.is_dir()
+    assert asked[0][-3:] == ["--no-default-groups", "--group", "dev"]
+    python_env.ensure_python("test", node_wheel=False)
+    assert len(asked) == 1
 
 
 def test_an_old_python_is_told_in_one_sentence(
