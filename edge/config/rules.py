@@ -180,7 +180,7 @@ class DispersalConfig(RuleConfig):
 
     severity: Severity = Severity.CRITICAL
     min_people: int = Field(default=5, ge=3, le=100)
-    speed: float = Field(default=2.2, gt=0.5, le=10.0, description="m/s, or body heights/s where not calibrated")
+    speed_mps: float = Field(default=2.2, gt=0.5, le=10.0, description="median of the crowd")
     speed_factor: float = Field(default=2.0, ge=1.2, le=10.0, description="times the usual speed here")
     gone_share: float = Field(default=0.5, ge=0.2, le=1.0, description="of the people gone within gone_s")
     gone_s: float = Field(default=10.0, ge=2.0, le=60.0)
@@ -197,7 +197,7 @@ class CounterFlowConfig(RuleConfig):
 class RunningConfig(RuleConfig):
     """A person runs where people walk."""
 
-    speed: float = Field(default=3.0, gt=0.5, le=12.0, description="m/s, or body heights/s where not calibrated")
+    speed_mps: float = Field(default=3.0, gt=0.5, le=12.0)
     duration_s: float = Field(default=1.0, ge=0.4, le=60.0)
 
 

@@ -58,6 +58,15 @@ class ZoneMoment:
         return self.local.weekday() * 24 + self.local.hour
 
 
+BODY_HEIGHT_M = 1.65
+"""Where a camera is not calibrated, a unit is a body height, and a body height is about so many metres."""
+
+
+def in_units(metres: float, moment: ZoneMoment) -> float:
+    """A length (or a speed) in metres as the moment's units have it."""
+    return metres if moment.metric else metres / BODY_HEIGHT_M
+
+
 class ZoneRule(Protocol):
     """One rule on one zone: a pure function of moments and its own memory of them."""
 

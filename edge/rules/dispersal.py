@@ -12,7 +12,7 @@ from contract.reasons import Reason
 from edge.config.hours import CalendarConfig
 from edge.config.rules import DispersalConfig
 from edge.config.zones import ZoneConfig
-from edge.rules.base import Findings, Mover, Reporter, ZoneMoment
+from edge.rules.base import Findings, Mover, Reporter, ZoneMoment, in_units
 from edge.rules.signal import Signal
 
 CROWD_MEMORY_S = 6.0
@@ -78,7 +78,7 @@ class DispersalRule:
 
     def _is_fast(self, moment: ZoneMoment, speed: float) -> bool:
         usual = moment.learned.flow.usual_speed() if moment.learned is not None else None
-        limit = self._config.speed
+        limit = in_units(self._config.speed_mps, moment)
         return speed > limit or (usual is not None and speed > max(usual * self._config.speed_factor, 0.6 * limit))
 
     def _gone_share(self) -> float:
@@ -94,14 +94,16 @@ class DispersalRule:
         if gone >= self._config.gone_share:
             reasons.append(Reason(code="people_gone", params={"share": gone, "window_s": self._config.gone_s}))
         began = self._since or moment.at
-        score = min(1.0, 0.5 + 0.25 * (speed / self._config.speed - 1.0) + 0.02 * was)
+        faster = speed / in_units(self._config.speed_mps, moment) - 1.0
+        score = min(1.0, 0.5 + 0.25 * faster + 0.02 * was)
         tracks = tuple(dict.fromkeys(one.track_id for one in crowd))
         signal = self._reporter.begin(moment.at, Findings(began, score, tuple(reasons), was, tracks))
         self._key = signal.key
         return signal
 
     def _watch_end(self, moment: ZoneMoment) -> list[Signal]:
-        fast = [one for one in moment.people if math.hypot(*one.velocity) > self._config.speed]
+        limit = in_units(self._config.speed_mps, moment)
+        fast = [one for one in moment.people if math.hypot(*one.velocity) > limit]
         if len(fast) >= 2:
             self._fast_s = moment.at.mono_s
         if self._key is None or moment.at.mono_s - self._fast_s < CALM_S:

@@ -1,4 +1,7 @@
-"""Gathering: people come together within a minute or two and stay."""
+"""Gathering: people come together within a minute or two and stay.
+
+In a crowd people hide each other, so that here somebody lost from sight in the zone counts until her stay is over.
+"""
 
 from __future__ import annotations
 
@@ -67,8 +70,9 @@ class GatheringRule:
             self._past.clear()
             self._recent.clear()
             self._rise = None
-        self._recent.append(moment.presence.count)
-        sample = _Sample(moment.at, float(median(self._recent)), median_nearest(moment.presence.present))
+        here = [one for one in moment.presence.open if one.outside_since is None]
+        self._recent.append(len(here))
+        sample = _Sample(moment.at, float(median(self._recent)), median_nearest(here))
         self._past.append(sample)
         while now_s - self._past[0].at.mono_s > PAST_S:
             self._past.popleft()

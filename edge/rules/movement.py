@@ -12,7 +12,7 @@ from edge.config.hours import CalendarConfig
 from edge.config.rules import CounterFlowConfig, RunningConfig
 from edge.config.zones import ZoneConfig
 from edge.learned.dwell import cell_of
-from edge.rules.base import Findings, Mover, Reporter, ZoneMoment, lasted
+from edge.rules.base import Findings, Mover, Reporter, ZoneMoment, in_units, lasted
 from edge.rules.signal import Signal
 
 GIVES_UP_S = 1.0
@@ -79,16 +79,17 @@ class RunningRule:
         self._movement = _Movement(Reporter(Rule.RUNNING, zone.id, config, calendar), config.duration_s)
 
     def observe(self, moment: ZoneMoment) -> list[Signal]:
+        limit = in_units(self._config.speed_mps, moment)
         runners = {
             one.person_id: (one, speed)
             for one in moment.people
-            if one.inside and (speed := math.hypot(*one.velocity)) > self._config.speed
+            if one.inside and (speed := math.hypot(*one.velocity)) > limit
         }
         signals = self._movement.end_over(moment.at)
         for mover, course in self._movement.follow(moment, runners):
             code, name = ("people_ran", "speed_mps") if moment.metric else ("people_ran_body_heights", "speed")
             reason = Reason(code=code, params={"count": 1, name: course.top})
-            score = min(1.0, 0.5 * course.top / self._config.speed)
+            score = min(1.0, 0.5 * course.top / limit)
             signals.append(self._movement.begin(moment, mover, course, score, reason))
         return signals
 
