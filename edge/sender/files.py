@@ -74,9 +74,13 @@ class FileDelivery:
         self.failures = 0
         self.fault: str | None = None
 
-    def forget_progress(self) -> None:
-        """The link broke: how much the server has of the clip must be asked again."""
+    def link_broke(self) -> None:
+        """How much the server has of the clip must be asked again, and the next chunk is smaller.
+
+        A link that breaks more often than it carries a chunk would else never carry any.
+        """
         self._offset = None
+        self._chunk_bytes = max(CHUNK_MIN_BYTES, self._chunk_bytes // 2)
 
     def step(self) -> tuple[Step, Reply | None]:
         """Send the most worthy file, or the next chunk of the clip that is under way."""

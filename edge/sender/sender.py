@@ -113,7 +113,7 @@ class Sender:
         try:
             return self._step(now_s)
         except LinkError as error:
-            self._files.forget_progress()
+            self._files.link_broke()
             return self._hold_back(f"no connection: {error}", self._link.after_failure())
         except OutboxError as error:
             return self._hold_back(error.detail, self._link.after_failure())
