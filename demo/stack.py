@@ -59,8 +59,8 @@ class Stack:
         self.port = 0
         self._source = source
         self._children: list[Child] = []
-        self._env = {key: value for key, value in os.environ.items() if key not in KEPT_FROM_CHILDREN}
-        self._env["PYTHONUNBUFFERED"] = "1"
+        self.env = {key: value for key, value in os.environ.items() if key not in KEPT_FROM_CHILDREN}
+        self.env["PYTHONUNBUFFERED"] = "1"
         self._lock: int | None = None
 
     @property
@@ -139,12 +139,12 @@ class Stack:
 
     def _start(self, name: str, module: list[str], env: dict[str, str] | None = None) -> None:
         command = [sys.executable, "-m", *module]
-        self._children.append(processes.start(name, command, self.log_of(name), {**self._env, **(env or {})}))
+        self._children.append(processes.start(name, command, self.log_of(name), {**self.env, **(env or {})}))
 
     def _start_cameras(self) -> dict[str, str]:
         self.streams = ensure_streams(cache_folder())
         command = [sys.executable, "-m", "demo.cameras", str(cache_folder())]
-        child = processes.start("cameras", command, self.log_of("cameras"), self._env, stdout=subprocess.PIPE)
+        child = processes.start("cameras", command, self.log_of("cameras"), self.env, stdout=subprocess.PIPE)
         self._children.append(child)
         said = child.process.stdout
         assert said is not None  # noqa: S101 - it was started with a pipe
@@ -188,7 +188,7 @@ class Stack:
     def _cli(self, *words: str, said: str = "") -> str:
         """What `kentongan-server WORDS` prints, `said` being its standard input."""
         command = [sys.executable, "-m", "server.cli", *words, "--config", str(self.state / "server.yaml")]
-        done = subprocess.run(command, input=said, capture_output=True, text=True, env=self._env, cwd=ROOT, check=False)
+        done = subprocess.run(command, input=said, capture_output=True, text=True, env=self.env, cwd=ROOT, check=False)
         if done.returncode != 0:
             told = "\n".join(f"  {line}" for line in (done.stdout + done.stderr).rstrip().splitlines()[-15:])
             raise StackError(f"kentongan-server {words[0]} ended with {done.returncode}:\n{told}")
