@@ -77,6 +77,7 @@ def test_what_is_special_about_a_clip_is_said(
 def test_the_alert_is_acknowledged_and_judged_by_keyboard_alone(log_in: Opener, story: Story) -> None:
     alert_id = story.with_clip()
     page = log_in()
+    expect(page.locator("[data-alert]")).to_be_visible()
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_be_visible()

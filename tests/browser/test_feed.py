@@ -62,6 +62,7 @@ def test_new_alerts_wait_while_somebody_reads_and_come_in_when_asked_for(log_in:
             captured_at=datetime.now(UTC) - timedelta(minutes=minute), began_at=datetime(2026, 1, 1, tzinfo=UTC)
         )
     page = log_in()
+    expect(page.locator("[data-alert]").first).to_be_visible()
     page.keyboard.press("j")
     page.keyboard.press("j")
     focused = page.locator("[data-alert]:focus")

@@ -105,7 +105,7 @@ export const en: Words = {
     emptyFiltered: 'No alert matches these filters.',
     emptyAction: 'See all alerts',
     clearFilters: 'Clear the filters',
-    noKampung: 'You have not been granted any kampung yet. Ask the administrator.',
+    noKampung: 'There is no kampung that you may see yet. Ask the administrator for a grant.',
     loadingMore: 'Loading older ones…',
     end: 'There is nothing older.',
     noPicture: 'No picture yet',

@@ -103,7 +103,7 @@ export const id = {
     emptyFiltered: 'Tidak ada peringatan yang cocok dengan saringan ini.',
     emptyAction: 'Lihat semua peringatan',
     clearFilters: 'Hapus saringan',
-    noKampung: 'Anda belum diberi wewenang atas satu kampung pun. Mintalah kepada administrator.',
+    noKampung: 'Belum ada kampung yang dapat Anda lihat. Mintalah wewenang kepada administrator.',
     loadingMore: 'Memuat yang lebih lama…',
     end: 'Tidak ada yang lebih lama.',
     noPicture: 'Belum ada gambar',

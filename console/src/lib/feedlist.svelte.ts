@@ -7,6 +7,8 @@ import { catchUp, EMPTY, type Feed, type FeedMessage, firstPage, nextPage, recei
 import { type Filters, OPEN } from './filters';
 
 const PAGE = 50;
+/** After a dropped line, more missed pages than this are not put in between: the list is loaded anew. */
+const CATCH_UP_PAGES = 4;
 
 /** One page of alerts, newest first. */
 export function fetchAlerts(filters: Filters, cursor: string | null, limit = PAGE): Promise<AlertPage> {
@@ -34,7 +36,11 @@ export class FeedList {
   held = $state(true);
   /** Where the list was scrolled to when its page was left. */
   scrolledTo = 0;
+  /** The alert whose row takes the focus when its page was left by keyboard. */
+  returnTo: string | null = null;
   #turn = 0;
+  /** Something happened while the first page was under way, which may not contain it. */
+  #behind = false;
 
   /** Loads the list from its top. Unless the filters changed, what is shown stays until the answer is here. */
   async load(filters: Filters): Promise<void> {
@@ -49,6 +55,7 @@ export class FeedList {
       this.feed = firstPage(page);
       this.phase = 'ready';
       this.scrolledTo = 0;
+      if (this.#behind) void this.catchUp();
     } catch (thrown) {
       const fault = asFault(thrown);
       if (turn !== this.#turn) return;
@@ -76,12 +83,21 @@ export class FeedList {
 
   /** Fetches what the live feed may have missed. */
   async catchUp(): Promise<void> {
-    if (this.phase === 'idle' || this.phase === 'loading') return;
     if (this.phase === 'failed') return this.load(this.filters);
+    this.#behind = this.phase === 'loading';
+    if (this.phase !== 'ready') return;
     const turn = this.#turn;
+    const known = new Set([...this.feed.items, ...this.feed.waiting].map((one) => one.id));
+    let cursor: string | null = null;
     try {
-      const page = await fetchAlerts(this.filters, null);
-      if (turn === this.#turn) this.feed = catchUp(this.feed, page, this.filters, this.held);
+      for (let page = 0; page < CATCH_UP_PAGES; page++) {
+        const missed: AlertPage = await fetchAlerts(this.filters, cursor);
+        if (turn !== this.#turn) return;
+        this.feed = catchUp(this.feed, missed, this.filters, this.held);
+        cursor = missed.next_cursor;
+        if (cursor === null || known.size === 0 || missed.items.some((one) => known.has(one.id))) return;
+      }
+      await this.load(this.filters);
     } catch (thrown) {
       // The line dropped again: it will come back, and this with it.
       asFault(thrown);
@@ -90,6 +106,7 @@ export class FeedList {
 
   receive(message: FeedMessage): void {
     if (this.phase === 'ready') this.feed = receive(this.feed, message, this.filters, this.held);
+    else this.#behind = this.phase === 'loading';
   }
 
   takeIn(): void {

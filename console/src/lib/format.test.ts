@@ -40,7 +40,7 @@ describe('durations', () => {
   });
 
   it('as ages keep one unit', () => {
-    expect([59, 61, 7300, 200_000].map((s) => format.age(s, 'id'))).toEqual(['59 dtk', '1 mnt', '2 jam', '2 hr']);
+    expect([59, 61, 7300, 200_000].map((s) => format.age(s, 'id'))).toEqual(['59 dtk', '1 mnt', '2 jam', '2 hari']);
   });
 
   it('on a clip count tenths', () => {

@@ -8,7 +8,7 @@ const MONTHS: Record<Language, readonly string[]> = {
   en: ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'],
 };
 const UNITS: Record<Language, { hour: string; minute: string; second: string; day: string }> = {
-  id: { day: 'hr', hour: 'jam', minute: 'mnt', second: 'dtk' },
+  id: { day: 'hari', hour: 'jam', minute: 'mnt', second: 'dtk' },
   en: { day: 'd', hour: 'h', minute: 'min', second: 's' },
 };
 
@@ -73,7 +73,7 @@ export function duration(seconds: number, language: Language): string {
   return `${Math.floor(whole / 3600)} ${unit.hour}` + (minutes ? ` ${minutes} ${unit.minute}` : '');
 }
 
-/** An age in one unit, as coarse as its size allows: `40 dtk`, `12 mnt`, `3 jam`, `2 hr`. */
+/** An age in one unit, as coarse as its size allows: `40 dtk`, `12 mnt`, `3 jam`, `2 hari`. */
 export function age(seconds: number, language: Language): string {
   const unit = UNITS[language];
   const whole = Math.floor(Math.max(0, seconds));
