@@ -1,7 +1,7 @@
 """How many events a second the server accepts, durably, on SQLite.
 
-`python -m bench.bench_server_ingest` starts a real server on an empty database in a temporary folder, sends events over a
-number of kept-alive connections for some seconds, and prints one JSON object as its last line. Every event that is
+`python -m bench.bench_server_ingest` starts a real server on an empty database in a temporary folder, sends events over
+a number of kept-alive connections for some seconds, and prints one JSON object as its last line. Every event that is
 counted was answered with 201, which the server says only after the commit has reached the disk (synchronous=FULL).
 The client shares the machine's cores with the server, so `server_cpu_ms_per_event` is the figure that other load
 on the machine disturbs least.

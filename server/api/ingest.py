@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -45,9 +44,7 @@ async def accept_event(request: Request, response: Response, device: DeviceDep, 
     except ValidationError as error:
         services.metrics.events.labels("malformed").inc()
         raise InvalidBodyError(error) from None
-    # The hash is of what the event says, not of how its JSON is spaced.
-    content_sha256 = hashlib.sha256(event.to_json()).hexdigest()
-    receipt = await services.events.accept(device, event, content_sha256)
+    receipt = await services.events.accept(device, event)
     services.metrics.events.labels("duplicate" if receipt.duplicate else "accepted").inc()
     if receipt.duplicate:
         response.status_code = 200

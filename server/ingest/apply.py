@@ -2,7 +2,8 @@
 
 Events of one signal may arrive in any order and with some missing. What the alert says about its trigger comes from the
 event with the lowest device sequence number (that is `began`, once it is here), what it says about the course of things
-from the one with the highest. The same events give the same alert in whatever order they come.
+from all of them, and its reasons from the last that gives any. The same events give the same alert in whatever order
+they come.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def open_alert(alert_id: UUID, event: Event, received_at: datetime) -> Alert:
         updated_at=received_at,
         opening_event_id=event.id,
         first_sequence=data.device_sequence,
-        last_sequence=data.device_sequence,
+        reasons_sequence=data.device_sequence if data.reasons else 0,
         ended_at=None,
         clip_id=None,
         clip_fault=None,
@@ -59,11 +60,8 @@ def continue_alert(alert: Alert, event: Event, received_at: datetime) -> None:
     if data.device_sequence < alert.first_sequence:
         alert.first_sequence = data.device_sequence
         _take_trigger(alert, event)
-    if data.device_sequence > alert.last_sequence:
-        alert.last_sequence = data.device_sequence
-        if data.reasons:
-            alert.reasons = _reasons(data)
-    elif not alert.reasons:
+    if data.reasons and data.device_sequence > alert.reasons_sequence:
+        alert.reasons_sequence = data.device_sequence
         alert.reasons = _reasons(data)
     alert.score = max(alert.score, data.score)
     alert.people_count = max(alert.people_count, data.people_count)

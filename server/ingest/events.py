@@ -7,6 +7,7 @@ written together by the next (group commit): each caller still gets its answer o
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,6 +46,7 @@ class Receipt:
 class _Job:
     device_id: str
     event: Event
+    body: bytes
     content_sha256: str
     done: asyncio.Future[Receipt]
 
@@ -59,7 +61,9 @@ class _Batch:
     clips: dict[UUID, Clip]
     audit: list[AuditEntry] = field(default_factory=list)
     feed: list[FeedEntry] = field(default_factory=list)
-    new_rows: list[Alert | EventRow | Clip] = field(default_factory=list)
+    new_alerts: list[Alert] = field(default_factory=list)
+    new_events: list[EventRow] = field(default_factory=list)
+    new_clips: list[Clip] = field(default_factory=list)
 
 
 class EventIngest:
@@ -92,7 +96,7 @@ class EventIngest:
             job = self._waiting.get_nowait()
             _fail(job, KentonganError(ErrorKind.UNAVAILABLE, "the server is stopping"))
 
-    async def accept(self, device: EnrolledDevice, event: Event, content_sha256: str) -> Receipt:
+    async def accept(self, device: EnrolledDevice, event: Event) -> Receipt:
         """Store `event` and say which alert it belongs to, once it is durable.
 
         Raises:
@@ -101,12 +105,15 @@ class EventIngest:
                 (clip), `storage-full`, `unavailable`.
         """
         self._check(device, event)
-        job = _Job(device.id, event, content_sha256, asyncio.get_running_loop().create_future())
+        # The hash is of what the event says, not of how its JSON was spaced on the way.
+        body = event.to_json()
+        done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        job = _Job(device.id, event, body, hashlib.sha256(body).hexdigest(), done)
         try:
             self._waiting.put_nowait(job)
         except asyncio.QueueFull:
             raise KentonganError(ErrorKind.UNAVAILABLE, "too many events are waiting; try again soon") from None
-        return await job.done
+        return await done
 
     def _check(self, device: EnrolledDevice, event: Event) -> None:
         data = event.data
@@ -195,7 +202,7 @@ class EventIngest:
         if alert is None:
             alert = open_alert(self._new_id(), event, batch.received_at)
             batch.alerts[job.device_id, data.signal_id] = alert
-            batch.new_rows.append(alert)
+            batch.new_alerts.append(alert)
             batch.feed.append(FeedEntry("created", alert.kampung_id, alert_id=alert.id))
             action = "alert.opened"
         else:
@@ -203,10 +210,10 @@ class EventIngest:
             batch.feed.append(FeedEntry("updated", alert.kampung_id, alert_id=alert.id))
         row = _event_row(job, alert, batch.received_at)
         batch.known[event.id] = row
-        batch.new_rows.append(row)
+        batch.new_events.append(row)
         if data.clip is not None and data.clip.clip_id not in batch.clips:
             batch.clips[data.clip.clip_id] = clip = _clip_row(alert, event, batch.received_at)
-            batch.new_rows.append(clip)
+            batch.new_clips.append(clip)
         detail = {
             "event_id": str(event.id),
             "phase": data.phase.value,
@@ -218,9 +225,7 @@ class EventIngest:
         return Receipt(event.id, alert.id, duplicate=False)
 
     async def _store(self, writing: WriteTransaction, batch: _Batch) -> None:
-        writing.session.add_all(row for row in batch.new_rows if isinstance(row, Alert))
-        await writing.session.flush()
-        writing.session.add_all(row for row in batch.new_rows if not isinstance(row, Alert))
+        await events.add(writing.session, batch.new_alerts, batch.new_events, batch.new_clips)
         await audit.append(writing.session, batch.received_at, batch.audit)
         await feed.append(writing.session, batch.received_at, batch.feed)
 
@@ -250,7 +255,7 @@ def _event_row(job: _Job, alert: Alert, received_at: datetime) -> EventRow:
         captured_at=data.captured_at,
         received_at=received_at,
         content_sha256=job.content_sha256,
-        body=job.event.to_json().decode(),
+        body=job.body.decode(),
     )
 
 
