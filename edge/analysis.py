@@ -10,12 +10,21 @@ from typing import Protocol
 
 from contract.clock import Instant
 from contract.reasons import Reason
-from edge.detections import Detections
+from edge.detections import Detections, FloatArray
 from edge.frame import Frame
 from edge.history import TrackHistory
 from edge.rules.camera import CameraBehaviours
 from edge.rules.signal import Observation, Signal
 from edge.tracker import Tracker
+
+IN_VIEW_S = 10.0
+"""So long after the last sight of anybody the camera is still watched as if they were there: presence episodes bridge
+the same gap, and a person who stands still may be missed on a picture or two."""
+
+BELIEVED_SCORE = 0.5
+"""From here on a box that no track carries (yet) counts as somebody who may be there."""
+
+ASPECT_TOLERANCE = 0.02
 
 UNSEEN_CLOSE_S = 15.0
 """Without a picture for so long, whatever is open is ended: presence episodes bridge 10 s, so nothing is cut short."""
@@ -37,6 +46,14 @@ class SignalSink(Protocol):
         ...
 
 
+class ViewWatcher(Protocol):
+    """Who decides how closely the camera is watched, and therefore must know who is there."""
+
+    def people_seen(self, people: int, boxes_xyxyn: FloatArray) -> None:
+        """How many people are in view as far as is known, and where: (N, 4) in parts of the picture."""
+        ...
+
+
 class CameraAnalysis:
     """Detector, tracker, behaviours of one camera, in this order, on every frame that it is given."""
 
@@ -44,26 +61,34 @@ class CameraAnalysis:
         self,
         detector: PersonDetector,
         tracker: Tracker,
-        behaviours: CameraBehaviours,
+        behaviours_for: Callable[[float], CameraBehaviours],
         *,
         history: TrackHistory,
         sink: SignalSink,
-        watch: Callable[[Frame, Detections, list[Signal]], None] | None = None,
+        watcher: ViewWatcher | None = None,
+        on_frame: Callable[[Frame, Detections, list[Signal]], None] | None = None,
     ) -> None:
-        """`watch` is shown every analysed frame with its tracked people and the signals of it; replay draws from it."""
+        """`behaviours_for` makes the behaviours for a picture's aspect, which only the first frame tells.
+
+        `on_frame` is shown every analysed frame with its tracked people and its signals: replay draws it.
+        """
         self._detector = detector
         self._tracker = tracker
-        self._behaviours = behaviours
+        self._behaviours_for = behaviours_for
+        self._behaviours: CameraBehaviours | None = None
+        self._aspect = 0.0
         self._history = history
         self._sink = sink
-        self._watch = watch
+        self._watcher = watcher
+        self._on_frame = on_frame
+        self._in_view_mono_s = float("-inf")
         self._latest: Instant | None = None
         self._idle = True
 
     @property
     def people_count(self) -> int:
         """Confirmed people in the newest frame."""
-        return self._behaviours.people_count
+        return 0 if self._behaviours is None else self._behaviours.people_count
 
     @property
     def newest(self) -> Instant | None:
@@ -78,11 +103,30 @@ class CameraAnalysis:
         self._latest, self._idle = at, False
         people = self._tracker.update(self._detector.detect(frame), at.mono_s, frame.aspect)
         self._history.add(at.mono_s, people)
-        signals = self._behaviours.observe(Observation(at, people, frame.aspect))
-        if self._watch is not None:
-            self._watch(frame, people, signals)
+        signals = self._behave(frame.aspect).observe(Observation(at, people, frame.aspect))
+        self._tell_watcher(at.mono_s, people)
+        if self._on_frame is not None:
+            self._on_frame(frame, people, signals)
         for signal in signals:
             self._sink.record(signal, frame)
+
+    def _behave(self, aspect: float) -> CameraBehaviours:
+        """The behaviours for this aspect. Another one than before is another view: what was open is ended."""
+        if self._behaviours is None or abs(aspect / self._aspect - 1.0) > ASPECT_TOLERANCE:
+            if self._behaviours is not None:
+                self.close(Reason(code="camera_lost"))
+            self._behaviours, self._aspect = self._behaviours_for(aspect), aspect
+        return self._behaviours
+
+    def _tell_watcher(self, at_mono_s: float, people: Detections) -> None:
+        if self._watcher is None:
+            return
+        believed = people.select((people.track_ids > 0) | (people.scores >= BELIEVED_SCORE))
+        if len(believed):
+            self._in_view_mono_s = at_mono_s
+            self._watcher.people_seen(len(believed), believed.boxes_xyxyn)
+        elif at_mono_s - self._in_view_mono_s > IN_VIEW_S:
+            self._watcher.people_seen(0, believed.boxes_xyxyn)
 
     def close_if_unseen(self, now_mono_s: float) -> None:
         """End what is open when the camera has shown nothing for `UNSEEN_CLOSE_S`."""
@@ -92,6 +136,6 @@ class CameraAnalysis:
     def close(self, reason: Reason) -> None:
         """End what is open as of the newest frame: afterwards nobody knows."""
         self._idle = True
-        if self._latest is not None:
+        if self._latest is not None and self._behaviours is not None:
             for signal in self._behaviours.close(self._latest, reason):
                 self._sink.record(signal, None)

@@ -39,6 +39,8 @@ class AttentionSettings:
         nothing but what was saved: the pictures in between are decoded back from the ring.
     watch_every_s: between detections while people are there and nothing moves. The tracker gives a person up after 3 s
         and lets weak boxes carry on a track for 1 s, so that half a second leaves room for a miss.
+    people_hold_s: somebody is taken to be there for so long after the last sight: detectors blink. Who is missed for
+        longer while standing still is found again by a look within keep_alive_s, and presence bridges 10 s.
     fruitless_s: motion without anybody for so long is searched only every `search_every_s`.
     keep_alive_s: between detections while all is quiet, so that somebody who stood still before the start, or came
         unnoticed, is found.
@@ -46,6 +48,7 @@ class AttentionSettings:
 
     hold_s: float = 1.5
     watch_every_s: float = 0.5
+    people_hold_s: float = 2.0
     fruitless_s: float = 30.0
     search_every_s: float = 1.0
     keep_alive_s: float = 5.0
@@ -70,6 +73,7 @@ class AttentionPolicy:
     def __init__(self, settings: AttentionSettings | None = None) -> None:
         self._settings = settings or AttentionSettings()
         self._moved_mono_s = -math.inf
+        self._seen_mono_s = -math.inf
         self._wanted_since_mono_s = -math.inf
         self._detected_mono_s = -math.inf
         self.attention = Attention.ACTIVE
@@ -78,7 +82,7 @@ class AttentionPolicy:
         """What to do with the picture captured at `at_mono_s`.
 
         moving: the gate's verdict on it. people: how many are there as far as is known: the boxes that may begin a
-        track in the newest analysed picture, live tracks or open presence episodes, whichever are more.
+        track in the newest analysed picture, or the tracks that it carried, whichever are more.
 
         The first picture, and pictures earlier than the last motion (a GOP decoded back from the ring), are detected.
         Raises ValueError for a negative number of people.
@@ -89,22 +93,25 @@ class AttentionPolicy:
             moving = True
         if moving:
             self._moved_mono_s = max(self._moved_mono_s, at_mono_s)
+        if people:
+            self._seen_mono_s = max(self._seen_mono_s, at_mono_s)
+        present = at_mono_s - self._seen_mono_s <= self._settings.people_hold_s
         held = at_mono_s - self._moved_mono_s <= self._settings.hold_s
-        if people or not held:
+        if present or not held:
             self._wanted_since_mono_s = -math.inf
         elif self._wanted_since_mono_s == -math.inf:
             self._wanted_since_mono_s = at_mono_s
-        self.attention = self._attention(at_mono_s, held=held, people=people)
+        self.attention = self._attention(at_mono_s, held=held, present=present)
         detect = at_mono_s - self._detected_mono_s >= self._pause_s() - _JITTER_S or at_mono_s < self._detected_mono_s
         if detect:
             self._detected_mono_s = max(self._detected_mono_s, at_mono_s)
         return Decision(self.attention, detect)
 
-    def _attention(self, at_mono_s: float, *, held: bool, people: int) -> Attention:
+    def _attention(self, at_mono_s: float, *, held: bool, present: bool) -> Attention:
         if not held:
-            return Attention.WATCHING if people else Attention.QUIET
+            return Attention.WATCHING if present else Attention.QUIET
         fruitless_s = at_mono_s - self._wanted_since_mono_s
-        if not people and math.isfinite(fruitless_s) and fruitless_s >= self._settings.fruitless_s:
+        if not present and math.isfinite(fruitless_s) and fruitless_s >= self._settings.fruitless_s:
             return Attention.SEARCHING
         return Attention.ACTIVE
 

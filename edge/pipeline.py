@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from contract.clock import Clock
-from edge.decoder import AnalysisDecoder
+from edge.ladder import DecodeLadder
 from edge.packets import Packet
 from edge.scheduler import FrameScheduler
 from edge.sender.backoff import Backoff
@@ -99,12 +99,12 @@ class StreamKeeper:
 
 
 class AnalysisFeed:
-    """Decodes the pictures that are due and offers them for analysis."""
+    """Offers for analysis what the decode ladder finds worth it."""
 
     def __init__(
         self,
         camera_id: str,
-        decoder: AnalysisDecoder,
+        ladder: DecodeLadder,
         scheduler: FrameScheduler,
         *,
         live: bool = True,
@@ -112,14 +112,14 @@ class AnalysisFeed:
     ) -> None:
         """`live` false: a file that may wait, of which no picture is dropped."""
         self._camera_id = camera_id
-        self._decoder = decoder
+        self._ladder = ladder
         self._scheduler = scheduler
         self._live = live
         self._on_dropped = on_dropped
 
     def __call__(self, packet: Packet) -> None:
         """Take in the stream's next packet."""
-        for frame in self._decoder.feed(packet):
+        for frame in self._ladder.feed(packet):
             kept = self._scheduler.offer(self._camera_id, frame, wait=not self._live)
             if not kept and self._on_dropped is not None:
                 self._on_dropped(self._camera_id)

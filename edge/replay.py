@@ -16,14 +16,15 @@ from contract.clock import Instant, ManualClock
 from contract.event import Phase
 from contract.reasons import Reason
 from edge.analysis import CameraAnalysis
+from edge.camera import behaviours_of
 from edge.config import CameraConfig, DeviceConfig
 from edge.decoder import AnalysisDecoder
 from edge.detections import Detections
 from edge.detector import Detector
 from edge.frame import Frame
 from edge.history import TrackHistory
+from edge.learned.state import CameraLearned
 from edge.masks import PrivacyMask
-from edge.rules.camera import CameraBehaviours
 from edge.rules.signal import Signal
 from edge.source import FaultKind, SourceFault, SourceSettings, open_session
 from edge.tracker import Tracker, TrackerSettings
@@ -65,6 +66,7 @@ def replay(
     """Run `camera`'s analysis on the file. Raises SourceFault when it is no video, KentonganError for a bad model."""
     report = ReplayReport()
     clock = ManualClock(starts_at)
+    learned = CameraLearned(0 if camera.calibration is None else camera.calibration.version)
     spec = load_manifest(config.detector.manifest).get(config.detector.model)
 
     def seen(frame: Frame, people: Detections, signals: list[Signal]) -> None:
@@ -77,10 +79,10 @@ def replay(
     analysis = CameraAnalysis(
         Detector(spec, threads=config.detector.threads),
         Tracker(TrackerSettings(strong_score=spec.output.strong_score)),
-        CameraBehaviours(camera.zones, calendar=config.calendar),
+        lambda aspect: behaviours_of(camera, config.calendar, learned, aspect),
         history=TrackHistory(config.clip.before_s),
         sink=_Collector(report),
-        watch=seen,
+        on_frame=seen,
     )
     decoder = AnalysisDecoder(camera.analysis_fps, PrivacyMask(camera.masks) if camera.masks else None)
     settings = SourceSettings(url=str(video), realtime=False, starts=Instant(0.0, starts_at))

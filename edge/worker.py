@@ -9,53 +9,36 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
-from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import structlog
-from pydantic import SecretStr
 
 import contract
 from contract.clock import Clock
 from contract.event import EventData, Phase
 from contract.ids import UuidV7Factory
 from contract.reasons import Reason
-from edge.analysis import CameraAnalysis
+from edge.camera import CameraUnit, Shared
 from edge.clipdesk import ClipDesk
 from edge.clips import PacketRing
-from edge.config import CameraConfig, DeviceConfig
-from edge.decoder import AnalysisDecoder
+from edge.config import DeviceConfig
 from edge.detector import Detector
 from edge.drafts import Draft, DraftQueue
 from edge.health import DeviceHealth, MetricsServer, device_registry
-from edge.history import TrackHistory
 from edge.masks import PrivacyMask
 from edge.outbox import OpenSignal, Outbox
-from edge.packets import Packet
-from edge.pipeline import AnalysisFeed, StreamKeeper
-from edge.recorder import ClipPlan, Provenance, SignalRecorder
-from edge.rules.camera import CameraBehaviours
 from edge.scheduler import FrameScheduler
 from edge.sender import IngestClient, Sender
-from edge.source import SourceSettings
-from edge.tracker import Tracker, TrackerSettings
 from models.manifest import load_manifest
 
 TAKE_TIMEOUT_S = 0.2
 HOUSEKEEPING_S = 1.0
+SAVE_LEARNED_EVERY_S = 600.0
 STOP_TIMEOUT_S = 8.0
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Camera:
-    config: CameraConfig
-    analysis: CameraAnalysis
-    recorder: SignalRecorder
 
 
 class Worker:
@@ -90,11 +73,18 @@ class Worker:
                 opened.enter_context(MetricsServer(registry, config.metrics))
             self._opened = opened.pop_all()
         self._drafts = DraftQueue(self._outbox)
-        self._cameras = {camera.id: self._wire(config, camera) for camera in config.cameras}
+        shared = Shared(
+            config, clock, self._detector, self._scheduler, self.health, self._drafts, self._clip_desk, self._new_id
+        )
+        self._cameras = {
+            camera.id: CameraUnit(camera, self._rings[camera.id], self._masks[camera.id], shared)
+            for camera in config.cameras
+        }
         self._stop_streams = threading.Event()
         self._stop_clips = threading.Event()
         self._stop_sender = threading.Event()
         self._next_housekeeping_s = clock.mono_s()
+        self._next_saving_s = clock.mono_s() + SAVE_LEARNED_EVERY_S
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +97,11 @@ class Worker:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set, then end what is open and seal the clips that are under way."""
         self._close_what_a_crash_left_open()
-        streams = [self._thread(f"camera {name}", run, self._stop_streams) for name, run in self._keepers()]
+        streams = [
+            self._thread(f"camera {name}", run, self._stop_streams)
+            for camera in self._cameras.values()
+            for name, run in camera.streams()
+        ]
         clip_desk = self._thread("clip desk", self._clip_desk.run, self._stop_clips)
         sender = self._thread("sender", self.sender.run, self._stop_sender)
         _log.info("worker started", cameras=len(self._cameras), version=contract.__version__)
@@ -123,6 +117,7 @@ class Worker:
             self._stop_clips.set()
             clip_desk.join(STOP_TIMEOUT_S)
             self._settle_clips()
+            self._save_learned()
             self._stop_sender.set()
             self.sender.wake()
             sender.join(STOP_TIMEOUT_S)
@@ -147,10 +142,17 @@ class Worker:
             self._drafts.flush()
             for camera in self._cameras.values():
                 camera.analysis.close_if_unseen(now_mono_s)
+        if now_mono_s >= self._next_saving_s:
+            self._next_saving_s = now_mono_s + SAVE_LEARNED_EVERY_S
+            self._save_learned()
 
     def _settle_clips(self) -> None:
         for outcome in self._clip_desk.outcomes():
             self._cameras[outcome.order.camera_id].recorder.settle(outcome)
+
+    def _save_learned(self) -> None:
+        for camera in self._cameras.values():
+            camera.save_learned()
 
     def _end_open_signals(self) -> None:
         for camera in self._cameras.values():
@@ -190,74 +192,8 @@ class Worker:
             new_id=self._new_id,
         )
 
-    def _wire(self, config: DeviceConfig, camera: CameraConfig) -> _Camera:
-        provenance = Provenance(
-            device_id=config.device_id,
-            kampung_id=camera.kampung_id,
-            camera_id=camera.id,
-            zone_polygons={zone.id: zone.polygon for zone in camera.zones},
-            model_sha256=self._detector.model_sha256,
-            config_sha256=config.config_sha256,
-            software_version=contract.__version__,
-        )
-        history = TrackHistory(config.clip.before_s + 2 * config.clip.after_s)
-        recorder = SignalRecorder(
-            provenance,
-            ClipPlan(config.clip.before_s, config.clip.after_s, self._clip_folder),
-            history=history,
-            drafts=self._drafts,
-            clip_desk=self._clip_desk,
-            new_id=self._new_id,
-        )
-        analysis = CameraAnalysis(
-            self._detector,
-            Tracker(TrackerSettings(strong_score=self._detector.spec.output.strong_score)),
-            CameraBehaviours(camera.zones, calendar=config.calendar),
-            history=history,
-            sink=recorder,
-        )
-        return _Camera(camera, analysis, recorder)
-
-    def _keepers(self) -> list[tuple[str, Callable[[threading.Event], None]]]:
-        """The name and `run` of every stream that has to be kept open."""
-        found: list[tuple[str, Callable[[threading.Event], None]]] = []
-        for camera_id, camera in self._cameras.items():
-            config = camera.config
-            feed = AnalysisFeed(
-                camera_id,
-                AnalysisDecoder(config.analysis_fps, self._masks[camera_id]),
-                self._scheduler,
-                on_dropped=self.health.frames_dropped,
-            )
-            ring = self._rings[camera_id]
-            main, analysed = (_source_settings(url, config) for url in (config.main_url, config.analysis_url))
-            if main == analysed:
-                both = StreamKeeper(camera_id, main, _in_turn(ring.append, feed), health=self.health, clock=self._clock)
-                found.append((camera_id, both.run))
-            else:
-                looks = StreamKeeper(camera_id, analysed, feed, health=self.health, clock=self._clock)
-                records = StreamKeeper(camera_id, main, ring.append, health=None, clock=self._clock)
-                found += [(camera_id, looks.run), (f"{camera_id} main", records.run)]
-        return found
-
     @staticmethod
     def _thread(name: str, run: Callable[[threading.Event], None], stop: threading.Event) -> threading.Thread:
         thread = threading.Thread(target=run, args=(stop,), name=name, daemon=True)
         thread.start()
         return thread
-
-
-def _source_settings(url: SecretStr, camera: CameraConfig) -> SourceSettings:
-    text = url.get_secret_value()
-    scheme, _, _ = text.partition("://")
-    # A file's path may be anything that a URL has to escape.
-    location = unquote(urlsplit(text).path) if scheme == "file" else text
-    return SourceSettings(url=location, transport=camera.transport.value)
-
-
-def _in_turn(first: Callable[[Packet], None], then: Callable[[Packet], None]) -> Callable[[Packet], None]:
-    def both(packet: Packet) -> None:
-        first(packet)
-        then(packet)
-
-    return both

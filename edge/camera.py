@@ -1,0 +1,169 @@
+"""Everything that belongs to one camera, wired together as its settings ask."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import structlog
+from pydantic import SecretStr
+
+import contract
+from contract.clock import Clock
+from edge.analysis import CameraAnalysis
+from edge.calibration.solve import CalibrationError
+from edge.clipdesk import ClipDesk
+from edge.clips import PacketRing
+from edge.config import CameraConfig, DeviceConfig
+from edge.config.hours import CalendarConfig
+from edge.detector import Detector
+from edge.drafts import DraftQueue
+from edge.health import DeviceHealth
+from edge.history import TrackHistory
+from edge.ladder import DecodeLadder
+from edge.learned.state import CameraLearned
+from edge.learned.store import LearnedStore
+from edge.masks import PrivacyMask
+from edge.packets import Packet
+from edge.pipeline import AnalysisFeed, StreamKeeper
+from edge.recorder import ClipPlan, Provenance, SignalRecorder
+from edge.rules.camera import CameraBehaviours, build_behaviours
+from edge.scheduler import FrameScheduler
+from edge.source import SourceSettings
+from edge.tracker import Tracker, TrackerSettings
+
+SUBSTREAM_RING_S, SUBSTREAM_RING_BYTES = 20.0, 8 << 20
+"""A substream is kept only to decode back what was skipped while the camera was quiet: the newest group of pictures."""
+
+Run = Callable[[threading.Event], None]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the cameras of a device have in common."""
+
+    config: DeviceConfig
+    clock: Clock
+    detector: Detector
+    scheduler: FrameScheduler
+    health: DeviceHealth
+    drafts: DraftQueue
+    clip_desk: ClipDesk
+    new_id: Callable[[], UUID]
+
+
+class CameraUnit:
+    """One camera of the device. `streams` run in threads of their own; all else belongs to the inference thread."""
+
+    def __init__(self, config: CameraConfig, ring: PacketRing, mask: PrivacyMask | None, shared: Shared) -> None:
+        self.config = config
+        self._ring = ring
+        self._mask = mask
+        self._shared = shared
+        device = shared.config
+        self._learned_store = LearnedStore(device.data_dir / "learned")
+        self._learned = self._load_learned()
+        history = TrackHistory(device.clip.before_s + 2 * device.clip.after_s)
+        self.recorder = SignalRecorder(
+            self._provenance(),
+            ClipPlan(device.clip.before_s, device.clip.after_s, device.data_dir / "clips"),
+            history=history,
+            drafts=shared.drafts,
+            clip_desk=shared.clip_desk,
+            new_id=shared.new_id,
+        )
+        main, analysed = (_source_settings(url, config) for url in (config.main_url, config.analysis_url))
+        self._main, self._analysed = main, analysed
+        self._analysed_ring = ring if main == analysed else PacketRing(SUBSTREAM_RING_S, SUBSTREAM_RING_BYTES)
+        self._ladder = DecodeLadder(self._analysed_ring, config.analysis_fps, mask)
+        strong_score = shared.detector.spec.output.strong_score
+        self.analysis = CameraAnalysis(
+            shared.detector,
+            Tracker(TrackerSettings(strong_score=strong_score)),
+            lambda aspect: behaviours_of(config, device.calendar, self._learned, aspect),
+            history=history,
+            sink=self.recorder,
+            watcher=self._ladder,
+        )
+
+    def streams(self) -> list[tuple[str, Run]]:
+        """The name and `run` of each stream that has to be kept open."""
+        shared, camera_id = self._shared, self.config.id
+        feed = AnalysisFeed(camera_id, self._ladder, shared.scheduler, on_dropped=shared.health.frames_dropped)
+        looks = StreamKeeper(
+            camera_id,
+            self._analysed,
+            _in_turn(self._analysed_ring.append, feed),
+            health=shared.health,
+            clock=shared.clock,
+        )
+        if self._analysed_ring is self._ring:
+            return [(camera_id, looks.run)]
+        records = StreamKeeper(camera_id, self._main, self._ring.append, health=None, clock=shared.clock)
+        return [(camera_id, looks.run), (f"{camera_id} main", records.run)]
+
+    def save_learned(self) -> None:
+        """Keep what the camera has learned; a disk that will not take it is logged and tried again next time."""
+        try:
+            self._learned_store.save(self.config.id, self._learned)
+        except OSError as error:
+            _log.warning("learned state not saved", camera=self.config.id, error=error.strerror)
+
+    def _load_learned(self) -> CameraLearned:
+        version = 0 if self.config.calibration is None else self.config.calibration.version
+        loaded = self._learned_store.load(self.config.id, calibration_version=version)
+        if loaded.fault is not None:
+            _log.warning("learned state begun anew", camera=self.config.id, fault=loaded.fault)
+        return loaded.state
+
+    def _provenance(self) -> Provenance:
+        device = self._shared.config
+        return Provenance(
+            device_id=device.device_id,
+            kampung_id=self.config.kampung_id,
+            camera_id=self.config.id,
+            zone_polygons={zone.id: zone.polygon for zone in self.config.zones},
+            model_sha256=self._shared.detector.model_sha256,
+            config_sha256=device.config_sha256,
+            software_version=contract.__version__,
+        )
+
+
+def behaviours_of(
+    camera: CameraConfig, calendar: CalendarConfig, learned: CameraLearned, aspect: float
+) -> CameraBehaviours:
+    """The camera's behaviours for a picture of this aspect.
+
+    A calibration that cannot be trusted costs the rules that need metres, which is logged; the others go on without it.
+    """
+    try:
+        return build_behaviours(
+            camera.zones, calendar=calendar, calibration=camera.calibration, learned=learned, aspect=aspect
+        )
+    except CalibrationError as error:
+        _log.error("calibration refused: metric rules are off", camera=camera.id, fault=str(error))
+        zones = [
+            zone.model_copy(update={"rules": zone.rules.model_copy(update={"density": None})}) for zone in camera.zones
+        ]
+        return build_behaviours(zones, calendar=calendar, learned=learned)
+
+
+def _source_settings(url: SecretStr, camera: CameraConfig) -> SourceSettings:
+    text = url.get_secret_value()
+    scheme, _, _ = text.partition("://")
+    # A file's path may be anything that a URL has to escape.
+    location = unquote(urlsplit(text).path) if scheme == "file" else text
+    return SourceSettings(url=location, transport=camera.transport.value)
+
+
+def _in_turn(first: Callable[[Packet], None], then: Callable[[Packet], None]) -> Callable[[Packet], None]:
+    def both(packet: Packet) -> None:
+        first(packet)
+        then(packet)
+
+    return both

@@ -1,0 +1,132 @@
+"""The decode ladder: keyframes only while nothing happens, the analysis rate while something does, nothing in vain.
+
+Packets go in after they went into the ring; the frames that are worth a detection come out, in the order of capture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.attention import Attention, AttentionPolicy, AttentionSettings
+from edge.clips import PacketRing
+from edge.decoder import AnalysisDecoder
+from edge.frame import Frame
+from edge.masks import PrivacyMask
+from edge.motion import Luma, MotionGate, MotionSettings
+from edge.packets import Packet
+
+GATE_WH = (320, 180)
+"""The size at which motion and the camera's health are judged."""
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _InView:
+    """Who was in the newest analysed picture. Replaced as a whole, so that threads need no lock."""
+
+    people: int
+    boxes_xyxyn: FloatArray
+
+
+_NOBODY = _InView(0, np.empty((0, 4), np.float32))
+
+
+@dataclass(slots=True)
+class LadderCounters:
+    """What became of one camera's frames: judged by the gate, handed on for detection, woken from quiet how often."""
+
+    judged: int = 0
+    handed_on: int = 0
+    wakes: int = 0
+
+
+class DecodeLadder:
+    """One camera's ladder. `feed` belongs to the camera's thread; `people_seen` may be called from any other.
+
+    counters: see `LadderCounters`. decoder: the decoder, for its counters.
+    """
+
+    def __init__(
+        self,
+        ring: PacketRing,
+        analysis_fps: float = 5.0,
+        mask: PrivacyMask | None = None,
+        *,
+        motion: MotionSettings | None = None,
+        attention: AttentionSettings | None = None,
+        on_picture: Callable[[Luma, Frame], Any] | None = None,
+    ) -> None:
+        """`on_picture` is shown every judged picture, small and whole: camera health looks on there."""
+        self._ring = ring
+        self._fps = analysis_fps
+        self._mask = mask
+        self._gate = MotionGate(motion, None if mask is None else _masked(mask))
+        self._policy = AttentionPolicy(attention)
+        self._on_picture = on_picture
+        self._in_view = _NOBODY
+        self._last_mono_s = float("-inf")
+        self.decoder = AnalysisDecoder(analysis_fps, mask)
+        self.counters = LadderCounters()
+
+    @property
+    def attention(self) -> Attention:
+        """How closely the camera is watched now."""
+        return self._policy.attention
+
+    def people_seen(self, people: int, boxes_xyxyn: npt.ArrayLike) -> None:
+        """What the analysis saw in the newest frame: how many people (boxes that may begin a track, or that a track
+        carries), and where ((N, 4) in parts of the picture)."""
+        self._in_view = _InView(people, np.asarray(boxes_xyxyn, np.float32).reshape(-1, 4))
+
+    def feed(self, packet: Packet) -> list[Frame]:
+        """Take the next packet, which the ring already holds; the frames to detect on."""
+        quiet = self.decoder.is_quiet
+        found: list[Frame] = []
+        for frame in self.decoder.feed(packet):
+            last_mono_s = self._last_mono_s
+            detect = self._judge(frame)
+            if quiet and not self._policy.attention.keyframes_only:
+                found += self._decoded_back(last_mono_s, frame.captured.mono_s)
+                quiet = False
+            if detect:
+                found.append(frame)
+        if quiet != self.decoder.is_quiet:
+            self.counters.wakes += 1
+            self.decoder.wake(self._ring.newest_group())
+        elif self._policy.attention.keyframes_only:
+            self.decoder.set_quiet(True)
+        self.counters.handed_on += len(found)
+        return found
+
+    def _judge(self, frame: Frame) -> bool:
+        """Let the gate and health look at a picture; whether to detect on it."""
+        small = frame.luma(*GATE_WH)
+        at_mono_s = frame.captured.mono_s
+        in_view = self._in_view
+        verdict = self._gate.observe(small, at_mono_s, in_view.boxes_xyxyn)
+        decision = self._policy.decide(at_mono_s, moving=verdict.active, people=in_view.people)
+        if self._on_picture is not None and at_mono_s > self._last_mono_s:
+            self._on_picture(small, frame)
+        self._last_mono_s = max(self._last_mono_s, at_mono_s)
+        self.counters.judged += 1
+        return decision.detect
+
+    def _decoded_back(self, after_mono_s: float, before_mono_s: float) -> list[Frame]:
+        """The frames between two keyframes, of which the second showed that something had begun."""
+        decoder = AnalysisDecoder(self._fps, self._mask)
+        found: list[Frame] = []
+        for packet in self._ring.between(after_mono_s, before_mono_s):
+            for frame in decoder.feed(packet):
+                if after_mono_s < frame.captured.mono_s < before_mono_s and self._judge(frame):
+                    found.append(frame)
+        return found
+
+
+def _masked(mask: PrivacyMask) -> npt.NDArray[np.bool_]:
+    return mask.covers(*GATE_WH)
