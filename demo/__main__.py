@@ -35,10 +35,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stopped)
     try:
-        told = os.environ.get("SOURCE", "").strip()
-        source = own_source(told) if told else None
-        if source is None:
-            ensure_streams(cache_folder())
+        source = _source()
         with Stack(state_folder(source), source=source) as stack:
             _run(stack, source)
     except _StoppedError:
@@ -48,6 +45,19 @@ def main() -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _source() -> OwnSource | None:
+    """The user's source; None, with the footage at hand, where the simulated cameras are wanted."""
+    told = os.environ.get("SOURCE", "").strip()
+    if not told:
+        ensure_streams(cache_folder())
+        return None
+    source = own_source(told)
+    fault = fault_of(source) if source.is_file else None
+    if fault is not None:
+        raise MissingPrerequisiteError(f"SOURCE {source.shown} cannot be played: {fault}.")
+    return source
 
 
 def _run(stack: Stack, source: OwnSource | None) -> None:

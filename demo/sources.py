@@ -24,6 +24,11 @@ class OwnSource:
     def __repr__(self) -> str:
         return f"OwnSource({self.shown})"
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a video file rather than a camera: what is wrong with a file stays wrong."""
+        return self.url.startswith("file:")
+
 
 def own_source(told: str) -> OwnSource:
     """What SOURCE names. Raises MissingPrerequisiteError, in one sentence, when it cannot be a source."""
@@ -49,9 +54,8 @@ def own_source(told: str) -> OwnSource:
 
 def fault_of(source: OwnSource) -> str | None:
     """Why no picture can be had from `source` now, in words without its log-in; None when one can."""
-    is_rtsp = source.url.startswith("rtsp")
-    options = {"rtsp_transport": "tcp"} if is_rtsp else {}
-    address = source.url if is_rtsp else source.shown
+    options = {} if source.is_file else {"rtsp_transport": "tcp"}
+    address = source.shown if source.is_file else source.url
     try:
         with av.open(address, options=options, timeout=PROBE_TIMEOUT_S) as container:
             if not container.streams.video:

@@ -35,6 +35,14 @@ def test_a_wrong_source_ends_the_demo_with_one_sentence_and_no_log_in(source: st
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_that_is_no_video_ends_the_demo_with_one_sentence(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_text("not a film")
+    done = run_demo(str(film), tmp_path / "state")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"demo: SOURCE {film} cannot be played: Invalid data")
+
+
 def test_a_second_demo_on_the_same_folder_is_refused_in_one_sentence(tmp_path: Path) -> None:
     with Stack(tmp_path), pytest.raises(MissingPrerequisiteError, match="running already"), Stack(tmp_path):
         pytest.fail("two demos on one folder")
