@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from edge.tracker.tracker import Tracker, TrackerSettings
+from edge.tracker.settings import TrackerSettings
+from edge.tracker.tracker import Tracker
 
 __all__ = ["Tracker", "TrackerSettings"]

@@ -16,8 +16,8 @@ IndexArray = npt.NDArray[np.intp]
 class MotionSettings:
     """What is assumed of people and boxes. A body height stands for about 1.7 m, wherever the person is.
 
-    speed_x, speed_y: standard deviation of the velocity across and along the picture, body heights per second. Along
-        is less, because a camera looks down at people at a slant.
+    speed_x, speed_y: standard deviation of the velocity across and along the picture, body heights per second: a walker
+        does 1.4 m/s. Along is less, because a camera looks down at people at a slant.
     speed_memory_s: after this time a velocity is forgotten to 1/e: people turn and stop.
     box_noise: standard deviation of a box's centre, body heights.
     size_noise: standard deviation of the logarithm of a box's width and height.
@@ -25,11 +25,11 @@ class MotionSettings:
     """
 
     speed_x: float = 0.8
-    speed_y: float = 0.5
-    speed_memory_s: float = 3.0
+    speed_y: float = 0.4
+    speed_memory_s: float = 10.0
     box_noise: float = 0.06
-    size_noise: float = 0.12
-    size_drift: float = 0.15
+    size_noise: float = 0.18
+    size_drift: float = 0.12
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

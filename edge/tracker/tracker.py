@@ -1,54 +1,27 @@
-"""Two-stage association in the manner of ByteTrack, on a motion model in seconds."""
+"""Two-stage association in the manner of ByteTrack, on a motion model in seconds.
+
+ByteTrack (Zhang et al., ECCV 2022) lets strong boxes choose among all tracks first, and weak boxes among those that
+remain. That is kept. Overlap as the measure of likeness is not: at 2 frames a second a walker has left the last box. In
+its place stands the likelihood under a motion model whose uncertainty grows with the time since the track was seen.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import lap
 import numpy as np
-import numpy.typing as npt
 
 from edge.detections import Detections
-from edge.tracker.motion import Array, BoolArray, IndexArray, MotionBank, MotionSettings
+from edge.tracker.boxes import canonical_order, corners, measurements, overlaps
+from edge.tracker.motion import Array, BoolArray, IndexArray, MotionBank
+from edge.tracker.settings import TrackerSettings
 
 # A side below a ten-thousandth of the picture is no person, and its logarithm no measurement.
 SMALLEST_SIDE = 1e-4
-
-
-@dataclass(frozen=True, slots=True)
-class TrackerSettings:
-    """When a box begins, carries on and ends a track.
-
-    strong_score: 0..1, from here on a box may begin a track (take the model's `strong_score`).
-    confirm_hits, confirm_s: a track is confirmed with this many boxes, the last at least so long after the first.
-    tentative_s: a track that is not confirmed is given up so long after its last box.
-    lost_s: a confirmed one, so long after its last box.
-    weak_s: weak boxes carry on only tracks whose last box is no older.
-    gate: the highest cost of an association: squared distance in standard deviations, plus the logarithm of how much
-        wider the track's uncertainty is than a fresh one's.
-    """
-
-    strong_score: float = 0.5
-    confirm_hits: int = 2
-    confirm_s: float = 0.1
-    tentative_s: float = 1.0
-    lost_s: float = 3.0
-    weak_s: float = 1.0
-    gate: float = 20.0
-    weak_gate: float = 14.0
-    motion: MotionSettings = field(default_factory=MotionSettings)
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.strong_score <= 1.0:
-            raise ValueError(f"strong_score must be between 0 and 1, got {self.strong_score}")
-        if self.confirm_hits < 1:
-            raise ValueError(f"confirm_hits must be >= 1, got {self.confirm_hits}")
-        for name in ("confirm_s", "tentative_s", "lost_s", "weak_s"):
-            if not getattr(self, name) >= 0.0:
-                raise ValueError(f"{name} must be >= 0 seconds, got {getattr(self, name)}")
-        for name in ("gate", "weak_gate"):
-            if not getattr(self, name) > 0.0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+# Over a longer gap between two frames nobody is followed.
+LONGEST_GAP_S = 5.0
+# How much the logarithm of the odds that a box is a person grows with its score. With the default detector on
+# PETS09-S2L1, boxes of scores 0.4 to 0.5 are people to 20 %, 0.5 to 0.6 to 62 %, 0.6 to 0.7 to 86 %, above to 96 %.
+EVIDENCE_PER_SCORE = 10.0
 
 
 class Tracker:
@@ -62,6 +35,7 @@ class Tracker:
         self._bank = MotionBank(self._settings.motion)
         self._ids = np.empty(0, np.int64)
         self._hits = np.empty(0, np.int64)
+        self._evidence = np.empty(0)
         self._first_s, self._last_s = np.empty(0), np.empty(0)
         self._next_id = 1
         self._now_s: float | None = None
@@ -79,94 +53,122 @@ class Tracker:
         boxes = detections.boxes_xyxyn.astype(np.float64)
         smallest = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
         usable = np.isfinite(boxes.sum(axis=1)) & (smallest > SMALLEST_SIDE)
-        order = _canonical(boxes, detections.scores)
+        usable &= detections.scores >= min(self._settings.weak_score, self._settings.strong_score)
+        order = canonical_order(boxes, detections.scores)
         chosen = order[usable[order]]
-        measured = _measurements(boxes[chosen], aspect)
-        rows = self._associate(measured, detections.scores[chosen].astype(np.float64), captured_mono_s)
+        rows = self._associate(
+            measurements(boxes[chosen], aspect), detections.scores[chosen].astype(np.float64), captured_mono_s
+        )
         track_ids = np.zeros(len(detections), np.int64)
         track_ids[chosen[rows >= 0]] = self._ids[rows[rows >= 0]]
         return Detections(detections.boxes_xyxyn, detections.scores, track_ids)
 
     def _advance(self, now_s: float) -> None:
-        if self._now_s is not None:
-            if not now_s >= self._now_s:
-                raise ValueError(f"captured_mono_s must not decrease: after {self._now_s} s came {now_s} s")
-            self._bank.predict(now_s - self._now_s)
+        """Let time pass until `now_s`, and forget whom it has outlasted."""
+        if self._now_s is None:
+            self._now_s = now_s
+        gap_s = now_s - self._now_s
+        if not gap_s >= 0.0:
+            raise ValueError(f"captured_mono_s must not decrease: after {self._now_s} s came {now_s} s")
+        self._bank.predict(gap_s)
+        limits_s = np.where(self._ids > 0, self._settings.lost_s, self._settings.tentative_s)
+        # Where frames are rarer than the limits, what was seen in the last frame still gets its chance in this one.
+        seen_last = (self._last_s == self._now_s) & (gap_s <= LONGEST_GAP_S)
+        self._keep((now_s - self._last_s <= limits_s) | seen_last)
         self._now_s = now_s
-        limits = np.where(self._ids > 0, self._settings.lost_s, self._settings.tentative_s)
-        self._keep(now_s - self._last_s <= limits)
 
     def _keep(self, mask: BoolArray) -> None:
         self._bank.keep(mask)
-        self._ids, self._hits = self._ids[mask], self._hits[mask]
+        self._ids, self._hits, self._evidence = self._ids[mask], self._hits[mask], self._evidence[mask]
         self._first_s, self._last_s = self._first_s[mask], self._last_s[mask]
 
     def _associate(self, measured: Array, scores: Array, now_s: float) -> IndexArray:
-        """The track's row of each measurement, or -1."""
+        """The track's row of each measurement, or -1 where no track takes it."""
         settings = self._settings
-        rows = np.full(len(measured), -1, np.intp)
         strong = scores >= settings.strong_score
-        noise = np.ones(len(measured))
+        noise = np.where(strong, 1.0, settings.weak_noise)
         cost = self._cost(measured, noise)
-        confirmed = self._ids > 0
-        fresh = now_s - self._last_s <= settings.weak_s
-        self._match(cost, rows, confirmed, strong, settings.gate)
-        self._match(cost, rows, confirmed & fresh, ~strong, settings.weak_gate)
-        self._match(cost, rows, ~confirmed, strong, settings.gate)
-        self._match(cost, rows, ~confirmed, ~strong, settings.weak_gate)
+        boxes = corners(measured[:, :2], measured[:, 2:])
+        overlap, _ = overlaps(corners(self._bank.position, self._bank.log_size), boxes)
+        weak_cost = np.where(overlap >= settings.weak_iou, cost, np.inf)
+        confirmed, fresh = self._ids > 0, now_s - self._last_s <= settings.weak_s
+        rows = np.full(len(measured), -1, np.intp)
+        _match(cost, rows, confirmed, strong, settings.gate)
+        _match(weak_cost, rows, confirmed & fresh, ~strong, settings.weak_gate)
+        _match(cost, rows, ~confirmed, strong, settings.gate)
+        _match(weak_cost, rows, ~confirmed, ~strong, settings.weak_gate)
         hit = np.flatnonzero(rows >= 0)
         self._bank.correct(rows[hit], measured[hit], noise[hit])
-        self._hits[rows[hit]] += 1
-        self._last_s[rows[hit]] = now_s
-        self._begin(measured, rows, (rows < 0) & strong, now_s)
+        self._credit(rows[hit], scores[hit], now_s)
+        new = self._may_begin(boxes, rows, strong)
+        self._begin(measured[new], scores[new], now_s)
+        rows[new] = np.arange(len(self._ids) - len(new), len(self._ids))
         self._confirm(rows, now_s)
         return rows
 
     def _cost(self, measured: Array, noise: Array) -> Array:
+        """(T, N): twice the negative logarithm of the likelihood, but for constants; widening is capped."""
         difference, variance = self._bank.innovations(measured, noise)
-        least = np.array([self._settings.motion.box_noise**2] * 2)
-        widening = np.log(variance[..., :2] / (least * self._bank.heights[:, None, None] ** 2)).sum(axis=2)
-        cost: Array = (difference**2 / variance).sum(axis=2) + widening
+        fresh = (self._settings.motion.box_noise * self._bank.heights[:, None, None]) ** 2
+        widening = np.log(variance[..., :2] / fresh).sum(axis=2)
+        cost: Array = (difference**2 / variance).sum(axis=2) + np.minimum(widening, self._settings.widening_cap)
         return cost
 
-    def _match(self, cost: Array, rows: IndexArray, tracks: BoolArray, boxes: BoolArray, gate: float) -> None:
-        """Assign the free ones among `tracks` (T,) to the free ones among `boxes` (N,) at the lowest total cost."""
-        taken = np.zeros(len(tracks), np.bool_)
-        taken[rows[rows >= 0]] = True
-        free_tracks = np.flatnonzero(tracks & ~taken)
-        free_boxes = np.flatnonzero(boxes & (rows < 0))
-        if not len(free_tracks) or not len(free_boxes):
-            return
-        part = np.minimum(cost[np.ix_(free_tracks, free_boxes)], gate * 2)
-        _, box_of_track, _ = lap.lapjv(part, extend_cost=True, cost_limit=gate)
-        matched = np.flatnonzero(box_of_track >= 0)
-        rows[free_boxes[box_of_track[matched]]] = free_tracks[matched]
+    def _credit(self, rows: IndexArray, scores: Array, now_s: float) -> None:
+        settings = self._settings
+        weight = np.minimum(1.0, (now_s - self._last_s[rows]) / settings.look_s)
+        gained = self._evidence[rows] + weight * EVIDENCE_PER_SCORE * (scores - settings.strong_score)
+        self._evidence[rows] = np.maximum(gained, settings.least_evidence)
+        self._hits[rows] += 1
+        self._last_s[rows] = now_s
 
-    def _begin(self, measured: Array, rows: IndexArray, new: BoolArray, now_s: float) -> None:
-        count = int(new.sum())
-        rows[new] = len(self._bank) + np.arange(count)
-        self._bank.append(measured[new])
+    def _may_begin(self, boxes: Array, rows: IndexArray, strong: BoolArray) -> IndexArray:
+        """The strong boxes that no track took, but those that only repeat a better or a tracked one."""
+        overlap, inside = overlaps(boxes, boxes)
+        repeats = (overlap > self._settings.birth_iou) | (inside > self._settings.birth_inside)
+        known = rows >= 0
+        new = []
+        for index in np.flatnonzero(strong & ~known):
+            if not (repeats[index] & known).any():
+                known[index] = True
+                new.append(index)
+        return np.array(new, dtype=np.intp)
+
+    def _begin(self, measured: Array, scores: Array, now_s: float) -> None:
+        count = len(measured)
+        self._bank.append(measured)
         self._ids = np.concatenate((self._ids, np.zeros(count, np.int64)))
         self._hits = np.concatenate((self._hits, np.ones(count, np.int64)))
+        evidence = EVIDENCE_PER_SCORE * (scores - self._settings.strong_score)
+        self._evidence = np.concatenate((self._evidence, evidence))
         self._first_s = np.concatenate((self._first_s, np.full(count, now_s)))
         self._last_s = np.concatenate((self._last_s, np.full(count, now_s)))
 
     def _confirm(self, rows: IndexArray, now_s: float) -> None:
         """Number the tracks that have earned it, in the canonical order of their boxes."""
-        for row in rows[rows >= 0]:
-            earned = self._hits[row] >= self._settings.confirm_hits
-            if self._ids[row] == 0 and earned and now_s - self._first_s[row] >= self._settings.confirm_s:
-                self._ids[row] = self._next_id
-                self._next_id += 1
+        settings = self._settings
+        seen = rows[rows >= 0]
+        earned = (self._ids[seen] == 0) & (self._hits[seen] >= settings.confirm_hits)
+        earned &= (self._evidence[seen] >= settings.confirm_evidence) & (
+            now_s - self._first_s[seen] >= settings.confirm_s
+        )
+        confirmed = seen[earned]
+        self._ids[confirmed] = np.arange(self._next_id, self._next_id + len(confirmed))
+        self._next_id += len(confirmed)
 
 
-def _canonical(boxes: Array, scores: npt.NDArray[np.float32]) -> IndexArray:
-    """An order that depends on the detections alone: the best first, equal ones by their boxes."""
-    return np.lexsort((boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0], -scores))
+def _match(cost: Array, rows: IndexArray, tracks: BoolArray, boxes: BoolArray, gate: float) -> None:
+    """Assign the free ones among `tracks` (T,) to the free ones among `boxes` (N,) at the lowest total cost.
 
-
-def _measurements(boxes: Array, aspect: float) -> Array:
-    """(N, 4) centre x y and logarithm of width and height, in picture heights."""
-    scaled = boxes * np.array([aspect, 1.0, aspect, 1.0])
-    size = scaled[:, 2:] - scaled[:, :2]
-    return np.concatenate((scaled[:, :2] + size / 2, np.log(size)), axis=1)
+    cost: (T, N); what is above `gate` is never assigned. Writes the tracks' rows into `rows` (N,).
+    """
+    taken = np.zeros(len(tracks), np.bool_)
+    taken[rows[rows >= 0]] = True
+    free_tracks = np.flatnonzero(tracks & ~taken)
+    free_boxes = np.flatnonzero(boxes & (rows < 0))
+    if not len(free_tracks) or not len(free_boxes):
+        return
+    part = np.minimum(cost[np.ix_(free_tracks, free_boxes)], gate * 2)
+    _, box_of_track, _ = lap.lapjv(part, extend_cost=True, cost_limit=gate)
+    matched = np.flatnonzero(box_of_track >= 0)
+    rows[free_boxes[box_of_track[matched]]] = free_tracks[matched]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.layouts import decode, expected_output, iou_matrix, suppress
@@ -137,6 +137,7 @@ def test_the_overlap_of_known_boxes_is_the_known_share() -> None:
     np.testing.assert_allclose(iou_matrix(first, second), np.array([[1 / 3, 0.0], [0.0, 0.0]]), atol=1e-6)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.sampled_from([0.3, 0.45, 0.6]))
 def test_suppression_keeps_what_opencv_keeps(seed: int, count: int, threshold: float) -> None:
     rng = np.random.default_rng(seed)

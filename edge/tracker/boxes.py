@@ -1,0 +1,36 @@
+"""Boxes as the tracker measures them: centres and logarithms of sizes, in picture heights."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.tracker.motion import Array, IndexArray
+
+
+def measurements(boxes_xyxyn: Array, aspect: float) -> Array:
+    """(N, 4) boxes in parts of the picture to (N, 4): centre x and y, logarithm of width and height."""
+    scaled = boxes_xyxyn * np.array([aspect, 1.0, aspect, 1.0])
+    size = scaled[:, 2:] - scaled[:, :2]
+    return np.concatenate((scaled[:, :2] + size / 2, np.log(size)), axis=1)
+
+
+def corners(centres: Array, log_sizes: Array) -> Array:
+    """(N, 4) x1 y1 x2 y2 of centres (N, 2) and logarithms of sizes (N, 2)."""
+    half = np.exp(log_sizes) / 2
+    return np.concatenate((centres - half, centres + half), axis=1)
+
+
+def overlaps(first: Array, second: Array) -> tuple[Array, Array]:
+    """Of boxes (N, 4) and (M, 4) with extent: (N, M) intersection over union, and over the smaller of the two."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
+    union = areas[0][:, None] + areas[1][None, :] - shared
+    return shared / union, shared / np.minimum(areas[0][:, None], areas[1][None, :])
+
+
+def canonical_order(boxes: Array, scores: npt.NDArray[np.float32]) -> IndexArray:
+    """An order that depends on the detections alone: the best first, equal ones by their boxes."""
+    return np.lexsort((boxes[:, 3], boxes[:, 2], boxes[:, 1], boxes[:, 0], -scores))
