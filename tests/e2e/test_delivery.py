@@ -121,7 +121,7 @@ class SlowLink(IngestClient):
 @contextmanager
 def delivering(outbox: Outbox, server: RealServer) -> Iterator[Sender]:
     """A sender in its own thread, on the real clock, as in the worker."""
-    config = server_config(server.url, server.token).model_copy(update={"reply_timeout_s": 10.0})
+    config = server_config(server.url, server.token)
     stop = threading.Event()
     with SlowLink(config) as client:
         sender = sender_of(outbox, client, SystemClock())

@@ -109,26 +109,28 @@ def test_an_event_goes_out_between_two_chunks_of_a_clip(device: Delivery, server
     assert server.clip_bytes_received < len(CLIP)
 
 
-def test_a_reply_that_comes_too_late_leads_to_one_event_only(device: Delivery, server: IngestServer) -> None:
-    device.outbox.commit(building())
-    device.run()
+def test_a_reply_that_comes_too_late_leads_to_one_event_only(tmp_path: Path, server: IngestServer) -> None:
     late = threading.Event()
 
     def answer_late(_request: Request, body: bytes) -> Response | None:
         event = Event.model_validate_json(body)
         server.events[event.id] = event
-        late.wait(5.0)  # the sender gives up long before
+        late.wait(30.0)  # the sender gives up long before
         return Response(status_code=504)
 
-    device.outbox.commit(building())
-    server.faults.append(answer_late)
-    wait_s = device.sender.run_once()
-    late.set()
-    assert wait_s > 0.0
-    assert device.outbox.stats().pending_events == 1
-    device.run(for_s=60.0)
-    assert server.sequences() == [1, 2]
-    assert device.outbox.stats().pending_events == 0
+    with delivering(tmp_path, server.url, reply_timeout_s=0.2) as device:
+        device.outbox.commit(building())
+        server.faults.append(answer_late)
+        wait_s = device.sender.run_once()
+        late.set()
+        assert wait_s > 0.0
+        assert "ReadTimeout" in str(device.sender.status().fault)
+        assert device.outbox.stats().pending_events == 1
+    with delivering(tmp_path, server.url) as device:
+        device.outbox.commit(building())
+        device.run(for_s=60.0)
+        assert server.sequences() == [1, 2]
+        assert device.outbox.stats().pending_events == 0
 
 
 @pytest.mark.parametrize(
@@ -265,15 +267,17 @@ def test_a_commit_reaches_the_server_within_milliseconds(tmp_path: Path, server:
         try:
             outbox.commit(building())
             _until(lambda: server.sequences() == [1] and bool(server.heartbeats))
-            started_s = clock.mono_s()
-            outbox.commit(building(phase=Phase.ENDED))
-            _until(lambda: len(server.events) == 2)
-            took_s = clock.mono_s() - started_s
+            took_s = []
+            for count in range(2, 7):
+                started_s = clock.mono_s()
+                outbox.commit(building(phase=Phase.ENDED))
+                _until(lambda count=count: len(server.events) == count)  # type: ignore[misc] # binds the loop's value
+                took_s.append(clock.mono_s() - started_s)
         finally:
             stop.set()
             sender.wake()
             thread.join()
-    assert took_s < 0.3
+    assert min(took_s) < 0.1  # the best of five, because a test machine has other things to do
 
 
 def test_what_was_refused_is_tried_again_when_the_sender_starts(device: Delivery, server: IngestServer) -> None:

@@ -18,7 +18,8 @@ from tests.support.events import NOON
 from tests.support.ingest import TOKEN
 from tests.support.outboxes import open_outbox
 
-REPLY_TIMEOUT_S = 0.3
+REPLY_TIMEOUT_S = 10.0
+"""Long, so that a busy test machine is not taken for a broken link."""
 
 
 @dataclass
@@ -43,17 +44,17 @@ class Delivery:
         raise AssertionError(f"the sender is still busy after 20,000 steps: {self.sender.status()}")
 
 
-def server_config(url: str, token: str = TOKEN) -> ServerConfig:
-    """A server whose replies are waited for only shortly."""
-    config = ServerConfig.model_construct(url=url, token_file=SecretStr(token))
-    return config.model_copy(update={"reply_timeout_s": REPLY_TIMEOUT_S, "connect_timeout_s": REPLY_TIMEOUT_S})
+def server_config(url: str, token: str = TOKEN, reply_timeout_s: float = REPLY_TIMEOUT_S) -> ServerConfig:
+    """A server with a token that comes from nowhere, and a patience that may be shorter than a file could ask for."""
+    return ServerConfig.model_construct(url=url, token_file=SecretStr(token), reply_timeout_s=reply_timeout_s)
 
 
 @contextmanager
-def delivering(folder: Path, url: str, token: str = TOKEN, clock: ManualClock | None = None) -> Iterator[Delivery]:
+def delivering(folder: Path, url: str, reply_timeout_s: float = REPLY_TIMEOUT_S) -> Iterator[Delivery]:
     """An outbox in `folder` with a sender to `url`."""
-    clock = clock or ManualClock(NOON)
-    with open_outbox(folder, clock) as outbox, IngestClient(server_config(url, token)) as client:
+    clock = ManualClock(NOON)
+    config = server_config(url, reply_timeout_s=reply_timeout_s)
+    with open_outbox(folder, clock) as outbox, IngestClient(config) as client:
         sender = sender_of(outbox, client, clock)
         yield Delivery(outbox, sender, clock, folder)
 
