@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,13 @@ def detected(labelled: LabelledSet, detector: Detector) -> TrackSequence:
     found = [detector.detect(picture) for _, picture in labelled.pictures()]
     truths = labelled.truths[: len(found)]
     return TrackSequence(labelled.name, labelled.frame_rate_hz, labelled.aspect, tuple(found), truths)
+
+
+def thinned(sequence: TrackSequence, seed: int, share: float = 0.03) -> TrackSequence:
+    """The same with a share of the boxes left out at random."""
+    rng = np.random.default_rng(seed)
+    kept = tuple(found.select(rng.random(len(found)) >= share) for found in sequence.detections)
+    return replace(sequence, name=f"{sequence.name}-{seed}", detections=kept)
 
 
 def simulated(name: str, rate_hz: float, aspect: float, truths: list[Truth], seed: int) -> TrackSequence:
