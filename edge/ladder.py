@@ -122,9 +122,8 @@ class DecodeLadder:
         decoder = AnalysisDecoder(self._fps, self._mask)
         found: list[Frame] = []
         for packet in self._ring.between(after_mono_s, before_mono_s):
-            for frame in decoder.feed(packet):
-                if after_mono_s < frame.captured.mono_s < before_mono_s and self._judge(frame):
-                    found.append(frame)
+            between = (one for one in decoder.feed(packet) if after_mono_s < one.captured.mono_s < before_mono_s)
+            found += [frame for frame in between if self._judge(frame)]
         return found
 
 

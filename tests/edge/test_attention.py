@@ -44,6 +44,14 @@ def test_somebody_who_stands_still_is_seen_twice_a_second_for_an_hour() -> None:
     assert sum(detected) / 3600.0 < 2.6
 
 
+def test_a_detector_that_blinks_does_not_make_a_standing_person_disappear() -> None:
+    policy = AttentionPolicy()
+    run(policy, 0.0, 5.0, moving=True, people=1)
+    for step in range(500):
+        policy.decide(5.0 + step * PERIOD_S, moving=False, people=int(step % 8 == 0))
+        assert policy.attention is not Attention.QUIET
+
+
 def test_quiet_is_keyframes_only_with_a_look_every_few_seconds() -> None:
     policy = AttentionPolicy()
     run(policy, 0.0, 5.0, moving=False, people=0)

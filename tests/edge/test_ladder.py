@@ -1,0 +1,121 @@
+"""The decode ladder on real footage: what it leaves undecoded, and that nobody is missed for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contract.clock import Instant, ManualClock
+from edge.attention import Attention
+from edge.clips import PacketRing
+from edge.decoder import AnalysisDecoder
+from edge.detector import Detector
+from edge.frame import Frame
+from edge.ladder import GATE_WH, DecodeLadder
+from edge.masks import PrivacyMask
+from edge.packets import Packet
+from edge.source import FaultKind, SourceFault, SourceSettings, open_session
+from models.manifest import load_manifest
+
+STARTS = Instant(0.0, datetime(2026, 11, 24, tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Detector(load_manifest().get())
+
+
+def packets_of(video: Path, seconds: float) -> Iterator[Packet]:
+    settings = SourceSettings(url=str(video), realtime=False, starts=STARTS)
+    with open_session(settings, ManualClock(STARTS.utc), threading.Event()) as session:
+        try:
+            for packet in session.packets():
+                if packet.captured.mono_s > seconds:
+                    return
+                yield packet
+        except SourceFault as fault:
+            if fault.kind is not FaultKind.ENDED:
+                raise
+
+
+@dataclass
+class Run:
+    """Strong boxes of each frame that was handed on, by its time, and the attention after each packet."""
+
+    boxes: dict[float, int] = field(default_factory=dict)
+    attention: list[tuple[float, Attention]] = field(default_factory=list)
+
+
+def climb(ladder: DecodeLadder, ring: PacketRing, packets: Iterator[Packet], detector: Detector) -> Run:
+    run = Run()
+    for packet in packets:
+        ring.append(packet)
+        for frame in ladder.feed(packet):
+            found = detector.detect(frame)
+            strong = found.boxes_xyxyn[found.scores >= 0.5]
+            ladder.people_seen(len(strong), strong)
+            run.boxes[frame.captured.mono_s] = len(strong)
+        run.attention.append((packet.captured.mono_s, ladder.attention))
+    return run
+
+
+def test_of_people_passing_one_by_one_no_box_is_lost_and_the_pauses_are_not_decoded(
+    shared_data: Path, detector: Detector
+) -> None:
+    video = shared_data / "video/intel_one_by_one.mp4"
+    everything = AnalysisDecoder()
+    all_boxes = {
+        frame.captured.mono_s: int((detector.detect(frame).scores >= 0.5).sum())
+        for packet in packets_of(video, 40.0)
+        for frame in everything.feed(packet)
+    }
+    ring = PacketRing(60.0)
+    ladder = DecodeLadder(ring)
+    run = climb(ladder, ring, packets_of(video, 40.0), detector)
+    kept = sum(count for at_s, count in all_boxes.items() if at_s in run.boxes)
+    assert sum(all_boxes.values()) > 100
+    assert kept >= 0.99 * sum(all_boxes.values())
+    assert list(run.boxes) == sorted(run.boxes)
+    assert ladder.counters.wakes >= 1
+    assert ladder.decoder.counters.skipped >= 20
+    assert ladder.counters.handed_on < len(all_boxes)
+
+
+def test_what_began_between_two_keyframes_is_decoded_back(shared_data: Path, detector: Detector) -> None:
+    ring = PacketRing(60.0)
+    ladder = DecodeLadder(ring)
+    run = climb(ladder, ring, packets_of(shared_data / "video/intel_one_by_one.mp4", 20.0), detector)
+    quiet_s = [at_s for at_s, attention in run.attention if attention is Attention.QUIET]
+    woken_s = next(at_s for at_s, attention in run.attention if at_s > quiet_s[0] and attention is Attention.ACTIVE)
+    # The frames between the waking keyframe and the one before it were handed on although both came undecoded.
+    assert [at_s for at_s in run.boxes if woken_s - 1.0 < at_s < woken_s - 0.05]
+
+
+def test_nothing_under_a_mask_wakes_it(shared_data: Path, detector: Detector) -> None:
+    whole = PrivacyMask([[(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]])
+    ring = PacketRing(60.0)
+    ladder = DecodeLadder(ring, mask=whole)
+    run = climb(ladder, ring, packets_of(shared_data / "video/intel_one_by_one.mp4", 20.0), detector)
+    assert ladder.attention is Attention.QUIET
+    assert ladder.counters.wakes == 0
+    assert sum(run.boxes.values()) == 0
+
+
+def test_health_is_shown_each_judged_picture_once_in_order_and_small(shared_data: Path, detector: Detector) -> None:
+    shown: list[tuple[float, tuple[int, ...]]] = []
+
+    def look(small: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], frame: Frame) -> None:
+        shown.append((frame.captured.mono_s, small.shape))
+
+    ring = PacketRing(60.0)
+    watched: Callable[..., object] = look
+    ladder = DecodeLadder(ring, on_picture=watched)
+    climb(ladder, ring, packets_of(shared_data / "video/intel_one_by_one.mp4", 10.0), detector)
+    assert [at_s for at_s, _ in shown] == sorted({at_s for at_s, _ in shown})
+    assert {shape for _, shape in shown} == {(GATE_WH[1], GATE_WH[0])}
