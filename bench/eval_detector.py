@@ -22,6 +22,8 @@ from bench.motdata import LabelledSet, find_sets
 from bench.peers import PersonDetector, open_detector
 from models.manifest import load_manifest
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
 AP_SCORE_THRESHOLD = 0.01
 CPU_PICTURES_PER_SET = 40
 
@@ -60,6 +62,7 @@ def evaluate(name: str, sets: list[LabelledSet], data: Path, manifest: Path | No
     }
 
 
+@app.command()
 def main(
     data: Annotated[Path, typer.Argument(help="folder of MOT sets or YOLO folders", exists=True, file_okay=False)],
     model: Annotated[list[str] | None, typer.Option(help="a model's name; may be given several times")] = None,
@@ -81,4 +84,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -32,6 +32,8 @@ from edge.detector import Detector
 from edge.tracker import TrackerSettings
 from models.manifest import load_manifest
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
 RATES_HZ = (25.0, 10.0, 5.0, 2.0)
 SEED = 7
 THINNED = 4
@@ -91,6 +93,7 @@ def _total(parts: list[TrackingScores]) -> TrackingScores:
     return total
 
 
+@app.command()
 def main(
     data: Annotated[Path, typer.Argument(help="folder of MOT sets", exists=True, file_okay=False)],
     crossing_count: Annotated[int, typer.Option(min=1, help="how many made-up scenes")] = 4,
@@ -121,4 +124,4 @@ def _show(group: str, rows: dict[str, dict[str, dict[str, Any]]], names: list[st
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bench.average_precision import AveragePrecision
+from bench.motdata import FloatArray, Truth, find_sets
+from edge.detections import Detections
+from models.manifest import load_manifest
+
+NOBODY = np.empty((0, 4))
+
+
+def _truth(people: FloatArray, ignored: FloatArray = NOBODY) -> Truth:
+    return Truth(people, np.arange(1, len(people) + 1), ignored)
+
+
+def _boxes(*lefts: float) -> FloatArray:
+    return np.array([[left, 0.2, left + 0.1, 0.6] for left in lefts]).reshape(-1, 4)
+
+
+def test_average_precision_is_the_area_under_the_interpolated_curve() -> None:
+    precision = AveragePrecision()
+
+    precision.add(Detections.of(_boxes(0.1, 0.8, 0.5), [0.9, 0.8, 0.7]), _truth(_boxes(0.1, 0.5)))
+
+    # Right, wrong, right: precision 1 up to half of the people, then 2/3.
+    assert precision.value() == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
+
+
+def test_a_person_is_found_once_and_a_second_box_is_an_error() -> None:
+    precision = AveragePrecision()
+
+    precision.add(Detections.of(_boxes(0.1, 0.105, 0.5), [0.9, 0.8, 0.7]), _truth(_boxes(0.1, 0.5)))
+
+    assert precision.value() == pytest.approx(0.5 + 0.5 * 2 / 3)
+
+
+def test_boxes_in_a_region_to_ignore_are_neither_right_nor_wrong() -> None:
+    precision = AveragePrecision()
+    region = np.array([[0.7, 0.0, 1.0, 1.0]])
+
+    precision.add(Detections.of(_boxes(0.8, 0.1), [0.9, 0.8]), _truth(_boxes(0.1), region))
+
+    assert precision.value() == pytest.approx(1.0)
+
+
+def test_nobody_to_be_found_scores_nothing() -> None:
+    assert AveragePrecision().value() == 0.0
+
+
+def _write_mot(folder: Path, rows: str, pictures: int = 3) -> None:
+    (folder / "SET").mkdir()
+    (folder / "SET" / "gt.txt").write_text(rows, "utf-8")
+    (folder / "SET" / "seqinfo.ini").write_text(
+        f"[Sequence]\nname=SET\nframeRate=5\nseqLength={pictures}\nimWidth=200\nimHeight=100\n", "utf-8"
+    )
+    with av.open(folder / "SET.mp4", "w") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 200, 100, "yuv420p"
+        for _ in range(pictures):
+            picture = av.VideoFrame.from_ndarray(np.full((100, 200, 3), 90, np.uint8), format="rgb24")
+            container.mux(stream.encode(picture.reformat(format="yuv420p")))
+        container.mux(stream.encode())
+
+
+def test_a_mot_set_is_read_with_its_people_its_ignored_boxes_and_its_pictures(tmp_path: Path) -> None:
+    _write_mot(
+        tmp_path,
+        "1,4,20,10,40,50,1,-1,-1,-1\n"  # a person without a class
+        "1,5,20,10,40,50,0,-1,-1,-1\n"  # conf 0: ignored
+        "2,4,20,10,40,50,1,1,0.5\n".replace("0.5\n", "0.5,-1\n")  # class 1: a person
+        + "2,6,100,10,40,50,1,7,1,-1\n"  # class 7: a region to ignore
+        + "2,8,100,10,40,50,1,3,1,-1\n",  # a car: neither
+    )
+
+    (found,) = find_sets(tmp_path)
+
+    assert (found.name, found.frame_rate_hz, found.aspect) == ("SET", 5.0, 2.0)
+    np.testing.assert_allclose(found.truths[0].boxes_xyxyn, np.array([[0.1, 0.1, 0.3, 0.6]]))
+    assert [truth.ids.tolist() for truth in found.truths] == [[4], [4], []]
+    assert [len(truth.ignored_xyxyn) for truth in found.truths] == [1, 1, 0]
+    assert [(index, picture.width) for index, picture in found.pictures(2)] == [(0, 200), (2, 200)]
+
+
+def test_a_yolo_folder_is_read_with_the_persons_of_its_labels(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "a.png"), np.zeros((20, 40, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "images" / "b.png"), np.zeros((20, 40, 3), np.uint8))
+    (tmp_path / "labels" / "a.txt").write_text("0 0.5 0.5 0.2 0.4\n2 0.1 0.1 0.1 0.1\n", "utf-8")
+
+    (found,) = find_sets(tmp_path)
+
+    np.testing.assert_allclose(found.truths[0].boxes_xyxyn, np.array([[0.4, 0.3, 0.6, 0.7]]))
+    assert len(found.truths[1].boxes_xyxyn) == 0
+    assert [picture.width for _, picture in found.pictures()] == [40, 40]
+
+
+def test_a_folder_without_sets_is_refused_with_what_was_expected(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"expected NAME\.mp4 beside NAME/gt\.txt"):
+        find_sets(tmp_path)
+
+
+def test_the_command_ends_with_one_json_object_with_a_field_for_each_set(tmp_path: Path) -> None:
+    from bench.eval_detector import app
+
+    _write_mot(tmp_path, "1,4,20,10,40,50,1,-1,-1,-1\n")
+
+    result = CliRunner().invoke(app, [str(tmp_path), "--every", "1"])
+
+    last = json.loads(result.stdout.strip().splitlines()[-1])
+    assert result.exit_code == 0
+    assert last["model"] == load_manifest().default
+    assert last["SET"] == last["mean_ap50"] == 0.0
+    assert last["cpu_ms"] > 0
