@@ -25,6 +25,7 @@ from edge.redact import redact_url
 _SCHEMES = ("rtsp", "rtsps")
 # Without it FFmpeg opens a text file as a picture of a terminal, and a playlist as whatever it points at.
 _FILE_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,avi,h264,hevc"
+_ANALYSIS_SHARE = 0.4
 
 
 class FaultKind(StrEnum):
@@ -54,7 +55,8 @@ class SourceSettings:
     """Where packets come from.
 
     url: rtsp://, rtsps://, or the path of a video file or of a folder of video files played in the order of their
-        names. It may carry a log-in and is never shown; `shown` is.
+        names. It may carry a log-in and is never shown; `shown` is. The certificate of an rtsps:// camera is not
+        verified, because cameras sign their own: it hides the stream from the network, it does not prove the camera.
     transport: how RTSP sends its pictures.
     open_timeout_s: seconds to connect, log in and learn what the stream is.
     silence_timeout_s: seconds without a packet after which the session ends.
@@ -210,6 +212,8 @@ def _opened(address: str, settings: SourceSettings, clock: Clock) -> InputContai
             "rtsp_transport": settings.transport,
             "allowed_media_types": "video",
             "fpsprobesize": "0",  # waiting for twenty pictures only to guess the frame rate delays the start by seconds
+            # FFmpeg looks for a keyframe; where the next one is far, what RTSP itself said of the stream must do.
+            "analyzeduration": str(round(_ANALYSIS_SHARE * settings.open_timeout_s * 1e6)),
         }
         # Longer than the reader's own watchdog, so that only one of the two speaks.
         timeouts = (settings.open_timeout_s, settings.silence_timeout_s + 1.0)

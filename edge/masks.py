@@ -20,11 +20,12 @@ Pixels = npt.NDArray[np.bool_]
 _BLACK_LIMITED = 16
 _BLACK_FULL = 0
 _NO_COLOUR = 128
+_SIZES_MAX = 8
 _SHIFT = 8  # fractional bits of OpenCV's fixed-point polygon corners
 
 
 class PrivacyMask:
-    """The parts of one camera's picture that are blackened.
+    """The parts of one camera's picture that are blackened. May be used from several threads.
 
     polygons: each at least three (x, y) corners in parts of the picture's width and height, origin top left. The
         mask is rounded outwards to whole 2 x 2 chroma blocks and one block further, so that no pixel that a polygon
@@ -35,7 +36,7 @@ class PrivacyMask:
         if not polygons:
             raise ValueError("a privacy mask needs at least one polygon, got none")
         self._polygons = [_corners(polygon) for polygon in polygons]
-        self._raster: tuple[tuple[int, int], Pixels, Pixels] | None = None
+        self._rasters: dict[tuple[int, int], tuple[Pixels, Pixels]] = {}
 
     def burnt_into(self, frame: Frame) -> Frame:
         """A copy of the frame with the masked parts black.
@@ -57,13 +58,17 @@ class PrivacyMask:
         return self._rastered(width, height)[0]
 
     def _rastered(self, width: int, height: int) -> tuple[Pixels, Pixels]:
-        """The mask for luma and for chroma; drawn once for each size, as a camera has one."""
+        """The mask for luma and for chroma; drawn once for each size, as a camera has one for each of its streams."""
         size = (width, height)
-        if self._raster is None or self._raster[0] != size:
+        raster = self._rasters.get(size)
+        if raster is None:
             chroma = _blocks(self._polygons, width, height)
             luma = np.ascontiguousarray(chroma.repeat(2, axis=0).repeat(2, axis=1)[:height, :width])
-            self._raster = (size, luma, chroma)
-        return self._raster[1], self._raster[2]
+            raster = (luma, chroma)
+            if len(self._rasters) >= _SIZES_MAX:  # a stream that keeps changing its size must not eat the memory
+                self._rasters.clear()
+            self._rasters[size] = raster
+        return raster
 
 
 def _corners(polygon: Polygon) -> npt.NDArray[np.float64]:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from contract.clock import Clock, Instant
-from edge.bitstream import leading_parameter_sets
+from edge.bitstream import BitstreamError, leading_parameter_sets
 from edge.camera_reader import CameraReader
 from edge.demux import FaultKind, RawPacket, Reader, SourceFault, SourceSettings
 from edge.file_reader import FileReader
@@ -88,7 +88,7 @@ class Session:
         self._reader.close()
 
     def packets(self) -> Iterator[Packet]:
-        """Packets from the first keyframe on, in decoding order, until `stop` is set.
+        """Packets from the first keyframe on, in decoding order, until `stop` is set. To be called once.
 
         Raises SourceFault when the source ends in any other way; a file ends with ENDED too.
         """
@@ -146,7 +146,11 @@ def open_session(settings: SourceSettings, clock: Clock, stop: threading.Event) 
     Raises SourceFault when it cannot be opened, or when `stop` was set meanwhile.
     """
     reader: Reader = CameraReader(settings, clock, stop) if settings.is_network else FileReader(settings, clock)
-    return Session(settings, reader, clock, stop)
+    try:
+        return Session(settings, reader, clock, stop)
+    except BitstreamError as error:
+        reader.close()
+        raise SourceFault(FaultKind.NOT_VIDEO, f"{settings.shown} does not say what its video is: {error}") from None
 
 
 def _with_first_timestamps(held: list[RawPacket]) -> list[RawPacket]:

@@ -20,7 +20,7 @@ from edge.decoder import AnalysisDecoder
 from edge.packets import Packet
 from edge.source import FaultKind, SourceFault, SourceSettings, open_session
 from tests.support.cameras import STREET, make_films, take
-from tests.support.media import picture_number
+from tests.support.media import Film, make_video, picture_number
 from tests.support.rtsp import FaultyLink, LogIn, RtspCameras, deaf_server
 
 PASSWORD = "s3:cr/e t@%"  # everything that has to be escaped in a URL
@@ -264,6 +264,23 @@ def test_damaged_and_lost_packets_cost_pictures_and_nothing_else(cameras: RtspCa
     numbers = numbers_of(healed[26:])
     assert len(numbers) >= 10, "every picture after the next keyframe is there again"
     assert numbers == [(numbers[0] + index) % STREET.count for index in range(len(numbers))]
+
+
+def test_a_camera_whose_next_keyframe_is_far_is_waited_for(tmp_path: Path) -> None:
+    make_video(tmp_path / "rare.mp4", Film(fps=25, gop=75, seconds=3.0, width=128, height=96))
+    with RtspCameras(tmp_path) as rare, FaultyLink(rare.port) as link:
+        link.lose_share = 1.0
+        timer = threading.Timer(0.3, setattr, (link, "lose_share", 0.0))
+        timer.start()
+        began_mono_s = time.monotonic()
+        settings = SourceSettings(link.url("rare.mp4"), open_timeout_s=1.5)
+        with open_session(settings, SystemClock(), threading.Event()) as session:
+            opened_s = time.monotonic() - began_mono_s
+            packets = take(session.packets(), 10)
+        timer.join()
+    assert opened_s < 1.5, "it is open though nothing could be decoded yet"
+    assert packets[0].is_keyframe
+    assert numbers_of(packets) == list(range(10))
 
 
 def test_audio_is_ignored(tmp_path: Path) -> None:
