@@ -172,15 +172,14 @@ class Outbox:
     def sweep_orphans(self, folder: Path) -> int:
         """Delete files under `folder` that no event refers to: what a crash left between a file and its commit.
 
-        Only for the start of the worker, before anything writes there. Returns how many were deleted.
+        Only for the start of the worker, before anything writes there. Returns how many were found.
         """
         if not folder.is_dir():
             return 0
         with self._reading():
             known = ledger.known_paths(self._connection)
         orphans = [path for path in folder.resolve().rglob("*") if path.is_file() and self._relative(path) not in known]
-        for path in orphans:
-            path.unlink()
+        self._unlink(orphans)
         return len(orphans)
 
     # ---- reading ---------------------------------------------------------------------------------------------------
@@ -308,8 +307,12 @@ class Outbox:
         return str(path.relative_to(self._root))
 
     def _unlink(self, paths: Sequence[Path]) -> None:
+        """Remove files whose rows are gone. One that cannot be removed is an orphan, and swept at the next start."""
         for path in paths:
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                _log.warning("outbox_file_stays", file=path.name, error=error.strerror)
 
     def _used_bytes(self) -> int:
         own = sum(part.stat().st_size for part in self._root.glob(f"{self._path.name}*") if part.is_file())

@@ -35,6 +35,7 @@ class DeletionReason(StrEnum):
     RETENTION = "retention"
     MISSING_FILE = "missing-file"
     DIGEST_MISMATCH = "digest-mismatch"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)

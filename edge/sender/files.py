@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
@@ -25,6 +26,8 @@ MAX_RESTARTS = 3
 
 _WHOLE_LINK = {429, 502, 503, 504}
 """Replies that are not about one file."""
+
+_NO_PROGRESS = "the reply says nothing of what has arrived"
 
 _log = structlog.get_logger(__name__)
 
@@ -95,20 +98,32 @@ class FileDelivery:
             self._clip = None
             return Step.IDLE, None
         if attachment.kind is AttachmentKind.THUMBNAIL:
-            return self._send_thumbnail(attachment)
+            return self._attempt(self._send_thumbnail, attachment)
         under_way = self._clip
         if under_way is None or under_way.attachment_id in waiting or not under_way.path.exists():
             under_way = attachment
         if under_way != self._clip:
             # A clip once begun is finished first, even if a more worthy one comes: half a clip helps nobody.
             self._clip, self._offset = under_way, None
-        return self._send_clip(under_way)
+        return self._attempt(self._send_clip, under_way)
+
+    def _attempt(
+        self, send: Callable[[PendingAttachment], tuple[Step, Reply | None]], attachment: PendingAttachment
+    ) -> tuple[Step, Reply | None]:
+        try:
+            return send(attachment)
+        except FileNotFoundError:
+            return self._lost(attachment, DeletionReason.MISSING_FILE)
+        except OSError as error:
+            # It may pass (too many open files) or not (a bad sector); neither may hold up anything else.
+            patience = self._patience_with(attachment)
+            patience.restarts += 1
+            if patience.restarts > MAX_RESTARTS:
+                return self._lost(attachment, DeletionReason.UNREADABLE)
+            return self._put_off(attachment, f"cannot read the file: {error.strerror}")
 
     def _send_thumbnail(self, thumbnail: PendingAttachment) -> tuple[Step, Reply | None]:
-        content = _content(thumbnail.path, 0, thumbnail.size_bytes)
-        if content is None:
-            return self._lost(thumbnail, DeletionReason.MISSING_FILE)
-        reply = self._client.put_thumbnail(thumbnail.event_id, content)
+        reply = self._client.put_thumbnail(thumbnail.event_id, thumbnail.path.read_bytes())
         return self._done(thumbnail, reply) if reply.verdict is Verdict.DONE else self._not_done(thumbnail, reply)
 
     def _send_clip(self, clip: PendingAttachment) -> tuple[Step, Reply | None]:
@@ -118,22 +133,20 @@ class FileDelivery:
             reply = self._client.clip_state(clip.clip_id)
             return self._after_progress(clip, reply)
         left_bytes = clip.size_bytes - self._offset
-        chunk = _content(clip.path, self._offset, min(self._chunk_bytes, left_bytes))
-        if chunk is None:
-            return self._lost(clip, DeletionReason.MISSING_FILE)
+        chunk = read_chunk(clip.path, self._offset, min(self._chunk_bytes, left_bytes))
         if not chunk and left_bytes:
             return self._lost(clip, DeletionReason.DIGEST_MISMATCH)  # the file is shorter than it was
         started_s = self._clock.mono_s()
         # With nothing left, an empty chunk asks a server that was cut off before it checked the hash to do so now.
         reply = self._client.patch_clip(clip.clip_id, self._offset, chunk)
-        if reply.status == 409 and reply.offset not in {None, self._offset}:
+        if reply.status == 409 and _is_better(reply.offset, self._offset, clip):
             self._offset = reply.offset  # the server knows better how much has arrived
             return Step.PUT_OFF, reply
         if reply.verdict is Verdict.DONE:
             self._adapt_chunk(len(chunk), self._clock.mono_s() - started_s)
             self.clip_bytes_sent += len(chunk)
             if not reply.complete and (reply.offset or 0) <= self._offset:
-                return self._put_off(clip, reply)  # nothing gained: something in between answers for the server
+                return self._put_off(clip, _NO_PROGRESS)  # nothing gained: something in between answers for the server
         return self._after_progress(clip, reply)
 
     def _after_progress(self, clip: PendingAttachment, reply: Reply) -> tuple[Step, Reply | None]:
@@ -142,7 +155,7 @@ class FileDelivery:
         if reply.complete:
             return self._done(clip, reply)
         if reply.offset is None or reply.offset > clip.size_bytes:
-            return self._put_off(clip, reply)
+            return self._put_off(clip, _NO_PROGRESS)
         self._offset = reply.offset
         return Step.MOVED, reply
 
@@ -168,7 +181,7 @@ class FileDelivery:
             self._full_until_s = self._clock.mono_s() + self._full.after_failure(reply.retry_after_s)
             return Step.PUT_OFF, reply
         if reply.verdict is Verdict.RETRY or reply.status == 409:
-            return self._put_off(attachment, reply)
+            return self._put_off(attachment, reply.reason, reply.retry_after_s)
         if reply.kind == ErrorKind.DIGEST_MISMATCH:
             return self._after_digest_mismatch(attachment, reply)
         patience = self._patience_with(attachment)
@@ -188,14 +201,17 @@ class FileDelivery:
         if patience.restarts > MAX_RESTARTS:
             self._park(attachment, f"arrived damaged {patience.restarts} times, though sound here: {reply.reason}")
             return Step.PUT_OFF, reply
-        return self._put_off(attachment, reply)
+        return self._put_off(attachment, reply.reason, reply.retry_after_s)
 
-    def _put_off(self, attachment: PendingAttachment, reply: Reply) -> tuple[Step, Reply | None]:
+    def _put_off(
+        self, attachment: PendingAttachment, reason: str, at_least_s: float = 0.0
+    ) -> tuple[Step, Reply | None]:
         patience = self._patience_with(attachment)
-        patience.not_before_s = self._clock.mono_s() + patience.backoff.after_failure(reply.retry_after_s)
+        patience.not_before_s = self._clock.mono_s() + patience.backoff.after_failure(at_least_s)
         self._clip = None
-        _log.warning("file_put_off", kind=attachment.kind.value, reason=reply.reason)
-        return Step.PUT_OFF, reply
+        self.fault = reason
+        _log.warning("file_put_off", kind=attachment.kind.value, reason=reason)
+        return Step.PUT_OFF, None
 
     def _park(self, attachment: PendingAttachment, reason: str) -> None:
         self._outbox.park_attachment(attachment.attachment_id, reason)
@@ -223,17 +239,10 @@ class FileDelivery:
             self._clip, self._offset = None, None
 
 
-def _content(path: Path, offset: int, size_bytes: int) -> bytes | None:
-    """The bytes; None where the file cannot be read."""
-    try:
-        return read_chunk(path, offset, size_bytes)
-    except OSError:
-        return None
+def _is_better(offset: int | None, ours: int, clip: PendingAttachment) -> bool:
+    return offset is not None and offset != ours and offset <= clip.size_bytes
 
 
-def _sha256_of(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

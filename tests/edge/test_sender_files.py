@@ -118,6 +118,39 @@ def test_a_clip_damaged_on_the_device_is_recorded_and_told(
     assert device.outbox.stats().pending_clips == 0
 
 
+def test_a_clip_that_cannot_be_read_is_tried_again_and_then_given_up_and_holds_up_nothing(
+    device: Delivery, server: IngestServer
+) -> None:
+    event, clip = _commit_clip(device)
+    other, _ = _commit_clip(device, b"another")
+    clip.path.unlink()
+    clip.path.mkdir()  # reading it fails, though it is there
+    device.run()
+    assert list(server.clips) == [other.data.clip_id, event.data.clip_id]
+    assert device.sender.status().file_fault == "cannot read the file: Is a directory"
+    assert device.outbox.stats().pending_clips == 1
+    clip.path.rmdir()
+    clip.path.write_bytes(CLIP)
+    device.run(for_s=10.0)
+    assert device.outbox.stats().pending_clips == 0
+    hopeless, unreadable = _commit_clip(device)
+    unreadable.path.unlink()
+    unreadable.path.mkdir()
+    device.run(for_s=120.0)
+    assert _faults(server) == {hopeless.data.clip_id: "deleted on the device before it was sent: unreadable"}
+
+
+def test_a_conflict_beyond_the_end_of_the_clip_gives_nothing_up(device: Delivery, server: IngestServer) -> None:
+    event, _ = _commit_clip(device)
+    server.always = _only("PATCH", problem(409, ErrorKind.CONFLICT, {"Upload-Offset": str(len(CLIP) + 1)}))
+    device.run(for_s=60.0)
+    assert device.outbox.deletions() == []
+    server.always = _only("nothing", Response())
+    device.run(for_s=600.0)
+    assert event.data.clip_id is not None
+    assert bytes(server.clips[event.data.clip_id]) == CLIP
+
+
 def test_a_clip_damaged_on_the_way_is_sent_again_from_the_start(device: Delivery, server: IngestServer) -> None:
     event, _ = _commit_clip(device)
     assert event.data.clip_id is not None
