@@ -52,13 +52,13 @@ def moving_pictures(film: Film, first: int = 0) -> Iterator[Picture]:
     rows, columns = np.mgrid[0 : film.height, 0 : film.width]
     texture = (96 + 40 * np.sin(columns / 9.0) + 40 * np.cos(rows / 7.0)).astype(np.uint8)
     ground = np.stack([texture, np.roll(texture, 5, axis=0), np.roll(texture, 9, axis=1)], axis=2)
-    cell = film.width // _NUMBER_BITS
     for number in range(first, first + film.count):
         picture = ground.copy()
         left = (number * 3) % (film.width - film.width // 8)
         picture[film.height // 2 : film.height * 7 // 8, left : left + film.width // 10] = (230, 200, 60)
         for bit in range(_NUMBER_BITS):
-            picture[: film.height // 8, bit * cell : (bit + 1) * cell] = 235 if number >> bit & 1 else 16
+            cell = slice(bit * film.width // _NUMBER_BITS, (bit + 1) * film.width // _NUMBER_BITS)
+            picture[: film.height // 8, cell] = 235 if number >> bit & 1 else 16
         yield picture
 
 
