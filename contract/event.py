@@ -39,6 +39,11 @@ class Rule(StrEnum):
     DISPERSAL = "dispersal"
     COUNTER_FLOW = "counter_flow"
     RUNNING = "running"
+    CAMERA_FAULT = "camera_fault"
+
+
+CAMERA_ZONE = "camera"
+"""A camera's fault concerns the whole picture: its events name this in place of a zone."""
 
 
 class Phase(StrEnum):

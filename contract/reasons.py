@@ -119,6 +119,19 @@ REASON_WORDS: Mapping[str, Mapping[Language, str]] = MappingProxyType(
         },
         "left_zone": {"id": "sudah meninggalkan zona", "en": "left the zone"},
         "below_capacity": {"id": "jumlah orang kembali di bawah batas", "en": "the count fell below the limit again"},
+        "camera_covered": {"id": "kamera tertutup", "en": "the camera is covered"},
+        "camera_defocused": {"id": "gambar kamera kabur", "en": "the camera's picture is out of focus"},
+        "camera_moved": {
+            "id": "arah kamera berubah dari pandangan semula",
+            "en": "the camera no longer looks where it did",
+        },
+        "camera_frozen": {"id": "gambar kamera membeku", "en": "the camera's picture is frozen"},
+        "camera_dark": {"id": "gambar kamera gelap", "en": "the camera's picture is dark"},
+        "camera_no_stream": {"id": "kamera tidak mengirim gambar", "en": "the camera sends no picture"},
+        "camera_at_fault": {
+            "id": "gambar kamera tidak dapat dipercaya",
+            "en": "the camera's picture cannot be believed",
+        },
         "camera_lost": {"id": "gambar kamera terputus", "en": "the camera's picture was lost"},
         "worker_restarted": {"id": "pekerja tepi dimulai ulang", "en": "the edge worker was restarted"},
     }

@@ -84,6 +84,7 @@ class CameraAnalysis:
         self._in_view_mono_s = float("-inf")
         self._latest: Instant | None = None
         self._idle = True
+        self._inhibited = False
 
     @property
     def people_count(self) -> int:
@@ -100,7 +101,10 @@ class CameraAnalysis:
         at = frame.captured
         if self._latest is not None and at.mono_s <= self._latest.mono_s:
             return
-        self._latest, self._idle = at, False
+        self._latest = at
+        if self._inhibited:
+            return
+        self._idle = False
         people = self._tracker.update(self._detector.detect(frame), at.mono_s, frame.aspect)
         self._history.add(at.mono_s, people)
         signals = self._behave(frame.aspect).observe(Observation(at, people, frame.aspect))
@@ -127,6 +131,12 @@ class CameraAnalysis:
             self._watcher.people_seen(len(believed), believed.boxes_xyxyn)
         elif at_mono_s - self._in_view_mono_s > IN_VIEW_S:
             self._watcher.people_seen(0, believed.boxes_xyxyn)
+
+    def inhibit(self, inhibited: bool) -> None:
+        """While the camera's picture cannot be believed, nothing is concluded from it: what is open is ended."""
+        if inhibited and not self._inhibited:
+            self.close(Reason(code="camera_at_fault"))
+        self._inhibited = inhibited
 
     def close_if_unseen(self, now_mono_s: float) -> None:
         """End what is open when the camera has shown nothing for `UNSEEN_CLOSE_S`."""

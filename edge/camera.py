@@ -12,7 +12,9 @@ import structlog
 from pydantic import SecretStr
 
 import contract
-from contract.clock import Clock
+from contract.clock import Clock, Instant
+from contract.event import CAMERA_ZONE
+from contract.reasons import Reason
 from edge.analysis import CameraAnalysis
 from edge.calibration.solve import CalibrationError
 from edge.clipdesk import ClipDesk
@@ -21,6 +23,8 @@ from edge.config import CameraConfig, DeviceConfig
 from edge.config.hours import CalendarConfig
 from edge.detector import Detector
 from edge.drafts import DraftQueue
+from edge.faults import WHOLE_PICTURE, CameraFaults, ViewWatch
+from edge.frame import Frame
 from edge.health import DeviceHealth
 from edge.history import TrackHistory
 from edge.ladder import DecodeLadder
@@ -31,9 +35,11 @@ from edge.packets import Packet
 from edge.pipeline import AnalysisFeed, StreamKeeper
 from edge.recorder import ClipPlan, Provenance, SignalRecorder
 from edge.rules.camera import CameraBehaviours, build_behaviours
+from edge.rules.signal import Signal
 from edge.scheduler import FrameScheduler
 from edge.source import SourceSettings
 from edge.tracker import Tracker, TrackerSettings
+from edge.viewhealth.store import ViewStore
 
 SUBSTREAM_RING_S, SUBSTREAM_RING_BYTES = 20.0, 8 << 20
 """A substream is kept only to decode back what was skipped while the camera was quiet: the newest group of pictures."""
@@ -80,7 +86,11 @@ class CameraUnit:
         main, analysed = (_source_settings(url, config) for url in (config.main_url, config.analysis_url))
         self._main, self._analysed = main, analysed
         self._analysed_ring = ring if main == analysed else PacketRing(SUBSTREAM_RING_S, SUBSTREAM_RING_BYTES)
-        self._ladder = DecodeLadder(self._analysed_ring, config.analysis_fps, mask)
+        self._views = ViewStore(device.data_dir / "views")
+        self._view_watch = ViewWatch(self._views.load(config.id))
+        self._faults = CameraFaults()
+        self._started = Instant(shared.clock.mono_s(), shared.clock.utc())
+        self._ladder = DecodeLadder(self._analysed_ring, config.analysis_fps, mask, on_picture=self._view_watch.look)
         strong_score = shared.detector.spec.output.strong_score
         self.analysis = CameraAnalysis(
             shared.detector,
@@ -107,12 +117,38 @@ class CameraUnit:
         records = StreamKeeper(camera_id, self._main, self._ring.append, health=None, clock=shared.clock)
         return [(camera_id, looks.run), (f"{camera_id} main", records.run)]
 
-    def save_learned(self) -> None:
+    def look_after(self) -> None:
+        """Report what is wrong with the camera, believe it only while nothing is, and end what it no longer shows."""
+        for note in self._view_watch.notes():
+            self._report(self._faults.take(note), note.frame)
+        now = Instant(self._shared.clock.mono_s(), self._shared.clock.utc())
+        newest_mono_s = self._analysed_ring.newest_mono_s
+        newest = self._started if newest_mono_s is None else now.shifted(newest_mono_s - now.mono_s)
+        self._report(self._faults.stream(newest, now), None)
+        self.analysis.inhibit(self._faults.is_blind)
+        self.analysis.close_if_unseen(now.mono_s)
+        if self._views.was_removed(self.config.id):
+            self._view_watch.accept_view()
+
+    def end(self, reason: Reason) -> None:
+        """End everything that is open, because the worker stops."""
+        self.analysis.close(reason)
+        for signal in self._faults.close(reason):
+            self.recorder.record(signal, None)
+
+    def save(self) -> None:
         """Keep what the camera has learned; a disk that will not take it is logged and tried again next time."""
         try:
             self._learned_store.save(self.config.id, self._learned)
+            if self._view_watch.reference is not None:
+                self._views.save(self.config.id, self._view_watch.reference)
         except OSError as error:
             _log.warning("learned state not saved", camera=self.config.id, error=error.strerror)
+
+    def _report(self, signal: Signal | None, frame: Frame | None) -> None:
+        if signal is not None:
+            _log.warning("camera fault", camera=self.config.id, fault=signal.key, phase=signal.phase.value)
+            self.recorder.record(signal, frame)
 
     def _load_learned(self) -> CameraLearned:
         version = 0 if self.config.calibration is None else self.config.calibration.version
@@ -127,7 +163,7 @@ class CameraUnit:
             device_id=device.device_id,
             kampung_id=self.config.kampung_id,
             camera_id=self.config.id,
-            zone_polygons={zone.id: zone.polygon for zone in self.config.zones},
+            zone_polygons={CAMERA_ZONE: WHOLE_PICTURE} | {zone.id: zone.polygon for zone in self.config.zones},
             model_sha256=self._shared.detector.model_sha256,
             config_sha256=device.config_sha256,
             software_version=contract.__version__,

@@ -120,6 +120,34 @@ def replay(
     )
 
 
+@app.command("accept-view")
+def accept_view(
+    config: ConfigOption, camera: Annotated[str, typer.Argument(help="The camera that was moved on purpose.")]
+) -> None:
+    """Take a camera's present view on as the right one, because it was moved on purpose."""
+    from edge.viewhealth.store import ViewStore
+
+    device = _load(config)
+    chosen = _camera(device, camera)
+    if ViewStore(device.data_dir / "views").remove(chosen.id):
+        typer.echo(f"the old view of {chosen.id} is forgotten; a running worker takes the present one on at once")
+    else:
+        typer.echo(f"nothing to forget: no view of {chosen.id} has been learnt yet")
+
+
+@app.command("forget-learned")
+def forget_learned(
+    config: ConfigOption, camera: Annotated[str, typer.Argument(help="The camera whose learned state goes.")]
+) -> None:
+    """Forget what a camera has learned about its place. Stop the worker first: it would save its state again."""
+    from edge.learned.store import LearnedStore
+
+    device = _load(config)
+    chosen = _camera(device, camera)
+    known = LearnedStore(device.data_dir / "learned").reset(chosen.id)
+    typer.echo(f"{chosen.id}: learned state forgotten" if known else f"{chosen.id}: nothing had been learned yet")
+
+
 @app.command()
 def version() -> None:
     """Print the version."""

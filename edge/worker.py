@@ -35,7 +35,7 @@ from models.manifest import load_manifest
 
 TAKE_TIMEOUT_S = 0.2
 HOUSEKEEPING_S = 1.0
-SAVE_LEARNED_EVERY_S = 600.0
+SAVE_EVERY_S = 600.0
 STOP_TIMEOUT_S = 8.0
 
 _log = structlog.get_logger(__name__)
@@ -84,7 +84,7 @@ class Worker:
         self._stop_clips = threading.Event()
         self._stop_sender = threading.Event()
         self._next_housekeeping_s = clock.mono_s()
-        self._next_saving_s = clock.mono_s() + SAVE_LEARNED_EVERY_S
+        self._next_saving_s = clock.mono_s() + SAVE_EVERY_S
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +117,7 @@ class Worker:
             self._stop_clips.set()
             clip_desk.join(STOP_TIMEOUT_S)
             self._settle_clips()
-            self._save_learned()
+            self._save()
             self._stop_sender.set()
             self.sender.wake()
             sender.join(STOP_TIMEOUT_S)
@@ -141,22 +141,22 @@ class Worker:
             self._next_housekeeping_s = now_mono_s + HOUSEKEEPING_S
             self._drafts.flush()
             for camera in self._cameras.values():
-                camera.analysis.close_if_unseen(now_mono_s)
+                camera.look_after()
         if now_mono_s >= self._next_saving_s:
-            self._next_saving_s = now_mono_s + SAVE_LEARNED_EVERY_S
-            self._save_learned()
+            self._next_saving_s = now_mono_s + SAVE_EVERY_S
+            self._save()
 
     def _settle_clips(self) -> None:
         for outcome in self._clip_desk.outcomes():
             self._cameras[outcome.order.camera_id].recorder.settle(outcome)
 
-    def _save_learned(self) -> None:
+    def _save(self) -> None:
         for camera in self._cameras.values():
-            camera.save_learned()
+            camera.save()
 
     def _end_open_signals(self) -> None:
         for camera in self._cameras.values():
-            camera.analysis.close(Reason(code="worker_restarted"))
+            camera.end(Reason(code="worker_restarted"))
 
     def _close_what_a_crash_left_open(self) -> None:
         """Say the last word about signals of an earlier run: nobody watches them any more, and their ring is gone."""

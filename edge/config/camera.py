@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
+from contract.event import CAMERA_ZONE
 from contract.ids import Slug
 from edge.config.calibration import CalibrationConfig
 from edge.config.credentials import CameraUrl, CameraUrlVariable
@@ -47,6 +48,8 @@ class CameraConfig(StrictModel):
             raise ValueError("a camera needs either url or url_env, and not both")
         if self.substream_url is not None and self.substream_url_env is not None:
             raise ValueError("a camera takes substream_url or substream_url_env, not both")
+        if any(zone.id == CAMERA_ZONE for zone in self.zones):
+            raise ValueError(f"no zone may be called {CAMERA_ZONE}: the camera's own faults are")
         refuse_duplicate_ids("zone", self.zones)
         return self
 

@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
+from edge import faults
 from tests.support.media import Film, make_video, people_pictures
 from tests.support.rtsp import FaultyLink, LogIn, RtspCameras
 from tests.support.server import API, LiveServer
@@ -158,3 +159,29 @@ def test_privacy_masks_reach_thumbnail_and_clip(live_server: LiveServer, cameras
                 f"something shows behind the mask of the {name}"
             )
             assert picture[:, int(width * 0.4) :].std() > 20
+
+
+def test_a_camera_that_falls_silent_is_an_alert_of_its_own_until_it_is_back(
+    live_server: LiveServer, cameras: RtspCameras, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "NO_STREAM_AFTER_S", 3.0)
+    operator = live_server.log_in("operator-bahari")
+    with FaultyLink(cameras.port) as link:
+        crowd = {"occupancy": {"capacity": 2, "on_delay_s": 1.0, "off_delay_s": 600.0}}
+        path = write_config(
+            tmp_path,
+            live_server.base_url,
+            live_server.tokens["box-1"],
+            [camera("gate", link.url("street.mp4"), crowd)],
+        )
+        with working(load_device_config(path)):
+            eventually(lambda: alerts(operator, rule="occupancy"))
+            link.stalled = True
+            fault = eventually(lambda: alerts(operator, rule="camera_fault"))[0]
+            # What was open is ended: nobody can say how many people are there now.
+            eventually(lambda: [one for one in alerts(operator, rule="occupancy") if not one["ongoing"]])
+            link.stalled = False
+            back = eventually(lambda: [one for one in alerts(operator, rule="camera_fault") if not one["ongoing"]])[0]
+    assert fault["sentence_id"] == "Kamera tidak mengirim gambar"
+    assert fault["zone_id"] == "camera"
+    assert back["id"] == fault["id"]

@@ -1,0 +1,74 @@
+"""Keeps the cameras' reference views on disk: a few hundred numbers each, from which no picture can be made."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import structlog
+
+from edge.viewhealth.reference import ReferenceView
+
+MAX_BYTES = 1_000_000
+
+_log = structlog.get_logger(__name__)
+
+
+class ViewStore:
+    """A folder with one file per camera.
+
+    Removing a camera's file is how an operator says that the camera was moved on purpose
+    (`kentongan-edge accept-view`): a running worker notices and takes the present view on.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._saved: set[str] = set()
+
+    def load(self, camera_id: str) -> ReferenceView | None:
+        """The camera's reference view; None if there is none, or none that can be read, which is logged."""
+        path = self._path(camera_id)
+        try:
+            with path.open("rb") as file:
+                view = ReferenceView.from_json(json.loads(file.read(MAX_BYTES)))
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            _log.warning("reference view learnt anew", camera=camera_id, fault=type(error).__name__)
+            return None
+        self._saved.add(camera_id)
+        return view
+
+    def save(self, camera_id: str, view: ReferenceView) -> None:
+        """Replace the camera's file; raises OSError, the old one then stays."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._path(camera_id)
+        temporary = path.with_suffix(".tmp")
+        try:
+            with temporary.open("wb") as file:
+                file.write(json.dumps(view.to_json()).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        self._saved.add(camera_id)
+
+    def remove(self, camera_id: str) -> bool:
+        """Forget the camera's reference view; true if there was one."""
+        path = self._path(camera_id)
+        known = path.exists()
+        path.unlink(missing_ok=True)
+        return known
+
+    def was_removed(self, camera_id: str) -> bool:
+        """Whether the file that this store knew has been removed since; said once."""
+        if camera_id in self._saved and not self._path(camera_id).exists():
+            self._saved.discard(camera_id)
+            return True
+        return False
+
+    def _path(self, camera_id: str) -> Path:
+        return self._folder / f"{camera_id}.json"
