@@ -47,22 +47,27 @@ def _masked_frames(cut: Cut, mask: PrivacyMask) -> Iterator[tuple[Frame, int, av
     context.extradata = cut.stream.extradata
     context.thread_count = 1
     captured = cut.samples[0].packet.captured
-    pending: list[av.Packet[Stream] | None] = []
-    for sample in cut.samples:
-        made = av.Packet(sample.data)
-        made.pts, made.time_base = sample.pts_90k, TIME_BASE
-        pending.append(made)
-    pending.append(None)
+    size = (cut.stream.width, cut.stream.height)
     newest_90k = -1
-    for made_or_end in pending:
+    for made_or_end in _packets_and_end(cut):
         try:
             pictures = context.decode(made_or_end)
         except av.error.FFmpegError:
             continue
         for picture in pictures:
-            if picture.pts is not None and picture.pts > newest_90k:
-                newest_90k = picture.pts
-                yield mask.burnt_into(Frame.from_av(picture, captured)), picture.pts, picture
+            # Damage can make a decoder believe in another size, or give a picture out twice.
+            if picture.pts is None or picture.pts <= newest_90k or (picture.width, picture.height) != size:
+                continue
+            newest_90k = picture.pts
+            yield mask.burnt_into(Frame.from_av(picture, captured)), picture.pts, picture
+
+
+def _packets_and_end(cut: Cut) -> Iterator[av.Packet[Stream] | None]:
+    for sample in cut.samples:
+        made = av.Packet(sample.data)
+        made.pts, made.time_base = sample.pts_90k, TIME_BASE
+        yield made
+    yield None
 
 
 def _encoder(container: OutputContainer, frame: Frame, picture: av.VideoFrame) -> VideoStream:
