@@ -10,7 +10,7 @@ from uuid import uuid4
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract.errors import ErrorKind
@@ -79,6 +79,9 @@ class RequestEnvelope:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._bounded(scope, receive, send_with_headers)
+            except ClientDisconnect:
+                # Links in a kampung break every day; what had arrived was kept.
+                _log.info("the client hung up", method=scope["method"], path=scope["path"])
             except Exception:
                 # Whatever nobody foresaw: the log gets the trace, the caller gets the request's identifier.
                 _log.exception("unforeseen error", method=scope["method"], path=scope["path"])

@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         default=None, description="how browsers reach the console; https makes the session cookie Secure"
     )
     data_dir: Path = Path("kentongan-data")
-    database_url: str | None = Field(default=None, description="default: SQLite in data_dir")
+    database_url: SecretStr | None = Field(default=None, description="default: SQLite in data_dir")
     clips_dir: Path | None = Field(default=None, description="default: clips in data_dir")
     trusted_proxies: tuple[str, ...] = Field(
         default=(), description="addresses whose X-Forwarded-* headers are believed"
@@ -147,7 +147,9 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'kentongan.sqlite3'}"
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.data_dir / 'kentongan.sqlite3'}"
 
     @property
     def clips(self) -> Path:

@@ -30,13 +30,22 @@ async def console_file(path: str) -> Response:
     index = STATIC / "index.html"
     if not index.is_file():
         return HTMLResponse(_NOT_BUILT, headers={"Cache-Control": "no-store"})
-    wanted = (STATIC / path).resolve()
-    if path and wanted.is_relative_to(STATIC) and wanted.is_file():
+    wanted = _file_at(path)
+    if wanted is not None:
         return FileResponse(wanted, headers={"Cache-Control": _caching(path)})
     if path.startswith("assets/"):
         # A missing script answered with the index would fail in the browser with a riddle.
         raise KentonganError(ErrorKind.NOT_FOUND, "there is no such file")
     return FileResponse(index, headers={"Cache-Control": "no-cache"})
+
+
+def _file_at(path: str) -> Path | None:
+    """The built file of that name, if there is one inside the console's folder."""
+    try:
+        wanted = (STATIC / path).resolve()
+        return wanted if wanted.is_relative_to(STATIC) and wanted.is_file() else None
+    except (ValueError, OSError):
+        return None  # a NUL byte or a name too long for any file
 
 
 def _caching(path: str) -> str:

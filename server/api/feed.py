@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query
@@ -56,10 +57,12 @@ async def live_feed(
 async def _events(services: Services, person: Person, after: int | None) -> AsyncIterator[ServerSentEvent]:
     # A first word at once: proxies and browsers show the stream as open only after some bytes.
     yield ServerSentEvent(comment="open", retry=RECONNECT_AFTER_MS)
+    news = services.feed.follow(lambda: services.sessions.still(person), after)
     try:
-        async for person_now, batch in services.feed.follow(lambda: services.sessions.still(person), after):
-            for event in _render(services, person_now, batch):
-                yield event
+        async with aclosing(news):
+            async for person_now, batch in news:
+                for event in _render(services, person_now, batch):
+                    yield event
     except KentonganError:
         # The session is over: the stream ends, and the console learns the reason from its next request.
         return

@@ -110,23 +110,24 @@ class ClipUploads:
 
     async def _take(self, clip: Clip, offset: int, stream: AsyncIterator[bytes]) -> None:
         held: list[bytes] = []
-        held_bytes = 0
         received = offset
-        async for chunk in stream:
-            received += len(chunk)
-            if received > clip.size_bytes:
-                await asyncio.to_thread(self._files.cut, clip.path, offset)
-                raise KentonganError(
-                    ErrorKind.TOO_LARGE,
-                    f"the clip was announced with {clip.size_bytes} bytes, at least {received} came",
-                )
-            held.append(chunk)
-            held_bytes += len(chunk)
-            if held_bytes >= WRITE_BYTES:
+        try:
+            async for chunk in stream:
+                received += len(chunk)
+                held.append(chunk)
+                if received > clip.size_bytes:
+                    break
+                if sum(map(len, held)) >= WRITE_BYTES:
+                    full, held = held, []
+                    await asyncio.to_thread(self._files.append, clip.path, full)
+        finally:
+            if held and received <= clip.size_bytes:
                 await asyncio.to_thread(self._files.append, clip.path, held)
-                held, held_bytes = [], 0
-        if held_bytes:
-            await asyncio.to_thread(self._files.append, clip.path, held)
+        if received > clip.size_bytes:
+            await asyncio.to_thread(self._files.cut, clip.path, offset)
+            raise KentonganError(
+                ErrorKind.TOO_LARGE, f"the clip was announced with {clip.size_bytes} bytes, at least {received} came"
+            )
 
     async def _seal(self, clip: Clip) -> None:
         """Hash, rename, then the row: in this order a row never promises bytes that are not there."""

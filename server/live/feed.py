@@ -7,7 +7,7 @@ slow simply reads later. Whoever takes nothing for too long is cut off by the se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from contract.errors import ErrorKind, KentonganError
@@ -70,7 +70,7 @@ class LiveFeed:
 
     async def follow(
         self, renew: Callable[[], Awaitable[Person]], after: int | None
-    ) -> AsyncIterator[tuple[Person, FeedBatch]]:
+    ) -> AsyncGenerator[tuple[Person, FeedBatch], None]:
         """What is new after sequence `after` (None: from now on), until the server stops.
 
         `renew` says who is following, with the grants of this moment; it is asked before anything is given out and at

@@ -128,7 +128,8 @@ def test_files_with_a_hash_in_their_name_are_kept_for_good(live_server: LiveServ
 
 
 @pytest.mark.parametrize(
-    "path", ["/../secret.txt", "/%2e%2e/secret.txt", "/assets/..%2f..%2fsecret.txt", "//etc/passwd"]
+    "path",
+    ["/../secret.txt", "/%2e%2e/secret.txt", "/assets/..%2f..%2fsecret.txt", "//etc/passwd", "/%00", "/" + "x" * 5000],
 )
 def test_no_address_leads_out_of_the_consoles_folder(live_server: LiveServer, built: Path, path: str) -> None:
     assert built.is_dir()

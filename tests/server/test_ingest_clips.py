@@ -1,4 +1,4 @@
-"""Clips and thumbnails: resumable, hashed, and never half-true."""
+"""Clips: resumable, hashed, and never half-true."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import httpx
 import pytest
 import yaml
 
-from contract.event import Event, Phase
+from contract.event import Phase
 from server.clips.files import MediaFiles
 from tests.support.events import new_id
 from tests.support.server import (
@@ -34,11 +34,9 @@ from tests.support.server import (
     send,
     upload_clip,
     with_clip,
-    with_thumbnail,
 )
 
 CLIP = os.urandom(600_000)
-JPEG = b"\xff\xd8\xff\xe0" + os.urandom(2000)
 
 
 def announced(server: LiveServer, content: bytes = CLIP, sequence: int = 1) -> UUID:
@@ -324,56 +322,6 @@ def _send_half(base_url: str, server: LiveServer, clip_id: UUID) -> None:
         assert time.monotonic() < deadline_s, "no byte reached the disk"
         time.sleep(0.01)
     link.close()
-
-
-def with_picture(server: LiveServer) -> tuple[Event, str]:
-    event = with_thumbnail(event_of(), JPEG)
-    return event, send(server.device(), event).json()["alert_id"]
-
-
-def test_a_thumbnail_is_stored_once_and_shown(live_server: LiveServer) -> None:
-    event, alert_id = with_picture(live_server)
-    device, url = live_server.device(), f"{API}/ingest/events/{event.id}/thumbnail"
-    assert [device.put(url, content=JPEG).status_code for _ in range(2)] == [201, 200]
-    shown = live_server.log_in("operator-bahari").get(f"{API}/alerts/{alert_id}/thumbnail")
-    assert (shown.content, shown.headers["content-type"], shown.headers["cache-control"]) == (
-        JPEG,
-        "image/jpeg",
-        "no-store",
-    )
-
-
-def test_a_thumbnail_with_another_hash_is_refused(live_server: LiveServer) -> None:
-    event, alert_id = with_picture(live_server)
-    url = f"{API}/ingest/events/{event.id}/thumbnail"
-    problem(live_server.device().put(url, content=JPEG + b"x"), 422, "digest-mismatch")
-    problem(live_server.log_in("operator-bahari").get(f"{API}/alerts/{alert_id}/thumbnail"), 404, "not-found")
-
-
-def test_a_thumbnail_that_was_not_announced_or_is_no_jpeg_is_refused(live_server: LiveServer) -> None:
-    device = live_server.device()
-    plain, script = event_of(1), with_thumbnail(event_of(2), b"<script>")
-    for event in (plain, script):
-        send(device, event)
-    problem(device.put(f"{API}/ingest/events/{plain.id}/thumbnail", content=JPEG), 404, "not-found")
-    problem(device.put(f"{API}/ingest/events/{script.id}/thumbnail", content=b"<script>"), 422, "bad-input")
-
-
-def test_a_thumbnail_on_a_full_disk_leaves_nothing_behind(
-    live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """os.write raises ENOSPC."""
-    event, _ = with_picture(live_server)
-
-    def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("server.clips.files.os.write", full)
-    url = f"{API}/ingest/events/{event.id}/thumbnail"
-    problem(live_server.device().put(url, content=JPEG), 507, "storage-full")
-    assert [path for path in live_server.settings.clips.rglob("*") if path.is_file()] == []
-    monkeypatch.undo()
-    assert live_server.device().put(url, content=JPEG).status_code == 201
 
 
 def test_the_clip_reference_of_a_later_event_is_the_alerts_clip(live_server: LiveServer) -> None:
