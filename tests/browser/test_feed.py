@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from contract.heartbeat import CameraHealth, CameraState, Heartbeat
+from tests.browser.conftest import sign_in
 from tests.browser.story import Relay, Story
 from tests.support.server import API, LiveServer
 
@@ -170,3 +171,32 @@ def test_a_server_that_is_not_there_is_one_sentence_and_a_way_on(open_page: Open
     page.get_by_label("Kata sandi").fill("whatever it is")
     page.get_by_role("button", name="Masuk").click()
     expect(page.get_by_role("alert")).to_contain_text("kata sandi salah")
+
+
+_COUNT_TONES = """
+window.tones = 0;
+const make = AudioContext.prototype.createOscillator;
+AudioContext.prototype.createOscillator = function () { window.tones++; return make.call(this); };
+"""
+
+
+def test_the_drum_is_silent_until_it_is_turned_on_and_then_beats_for_critical_alerts_only(
+    open_page: Opener, story: Story
+) -> None:
+    page = open_page()
+    page.add_init_script(_COUNT_TONES)
+    page.goto(story.server.base_url)
+    sign_in(page, "operator-bahari")
+    expect(page.locator("[data-live=live]")).to_be_attached()
+    story.opens(severity="critical")
+    expect(page.locator("[data-alert]")).to_have_count(1)
+    assert page.evaluate("window.tones") == 0
+    page.get_by_role("button", name="Suara mati").click()
+    expect(page.get_by_role("button", name="Suara hidup")).to_have_attribute("aria-pressed", "true")
+    greeting = page.evaluate("window.tones")
+    story.opens(severity="warning")
+    expect(page.locator("[data-alert]")).to_have_count(2)
+    assert page.evaluate("window.tones") == greeting
+    story.opens(severity="critical")
+    expect(page.locator("[data-alert]")).to_have_count(3)
+    assert page.evaluate("window.tones") > greeting

@@ -1274,7 +1274,7 @@ export interface components {
          * @description The behaviour that a rule recognises.
          * @enum {string}
          */
-        Rule: "loitering" | "revisit" | "group" | "brief_contact" | "occupancy" | "density" | "unusual_count" | "gathering" | "dispersal" | "counter_flow" | "running";
+        Rule: "loitering" | "revisit" | "group" | "brief_contact" | "occupancy" | "density" | "unusual_count" | "gathering" | "dispersal" | "counter_flow" | "running" | "camera_fault";
         /** SessionChange */
         SessionChange: {
             /**

@@ -7,6 +7,8 @@ export type {
   AuditItem,
   AuditPage,
   CameraStatus,
+  FeedAlert,
+  FeedCameras,
   ClipStatus,
   KampungStatus,
   Me,

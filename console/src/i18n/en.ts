@@ -43,7 +43,6 @@ export const en: Words = {
     text: (since) => `The live feed has dropped. Last contact ${since} ago; what you see below may be out of date.`,
     never: 'The live feed has not connected yet; what you see below may be out of date.',
     retry: 'Connect now',
-    back: 'The live feed is connected again.',
   },
 
   severity: { critical: 'Critical', warning: 'Warning', notice: 'Notice' },
@@ -74,6 +73,7 @@ export const en: Words = {
     dispersal: 'People scattering',
     counter_flow: 'Against the flow',
     running: 'Running',
+    camera_fault: 'Camera fault',
   },
   people: (n) => `${n} people`,
   behaviour: 'Behaviour observed',
@@ -86,7 +86,6 @@ export const en: Words = {
     openCount: (n) => `${n} open`,
     camerasSeen: (seen, all) => `${seen} of ${all} cameras seen`,
     lastSeen: (since) => `last ${since} ago`,
-    coverage: (share) => `covered ${share}%`,
   },
 
   feed: {
@@ -97,7 +96,6 @@ export const en: Words = {
     freshShow: 'Show',
     announce: (severity, what, where) => `New alert, ${severity}: ${what}, ${where}`,
     held: (who) => `by ${who}`,
-    nobody: 'nobody has it yet',
     ongoing: 'still going on',
     ago: (age) => `${age} ago`,
     emptyTitle: 'Quiet.',
@@ -213,12 +211,10 @@ export const en: Words = {
     detail: 'Detail',
     where: 'Kampung',
     actor: 'Who (exact name)',
-    action: 'Action (exact name)',
     search: 'Search',
     more: 'Load older ones',
     empty: 'No entry matches this search.',
     clear: 'Clear the search',
-    open: 'Open',
     actions: {
       'session.opened': 'Logged in',
       'session.refused': 'Log-in refused',

@@ -41,7 +41,6 @@ export const id = {
     text: (since: string) => `Umpan langsung terputus. Kontak terakhir ${since} lalu; yang tampak di bawah mungkin sudah usang.`,
     never: 'Umpan langsung belum tersambung; yang tampak di bawah mungkin sudah usang.',
     retry: 'Sambungkan sekarang',
-    back: 'Umpan langsung tersambung lagi.',
   },
 
   severity: { critical: 'Kritis', warning: 'Waspada', notice: 'Perhatian' },
@@ -72,6 +71,7 @@ export const id = {
     dispersal: 'Orang berhamburan',
     counter_flow: 'Melawan arus',
     running: 'Berlari',
+    camera_fault: 'Gangguan kamera',
   },
   people: (n: string) => `${n} orang`,
   behaviour: 'Perilaku teramati',
@@ -84,7 +84,6 @@ export const id = {
     openCount: (n: string) => `${n} terbuka`,
     camerasSeen: (seen: string, all: string) => `${seen} dari ${all} kamera terlihat`,
     lastSeen: (since: string) => `terakhir ${since} lalu`,
-    coverage: (share: string) => `terliput ${share}%`,
   },
 
   feed: {
@@ -95,7 +94,6 @@ export const id = {
     freshShow: 'Tampilkan',
     announce: (severity: string, what: string, where: string) => `Peringatan baru, ${severity}: ${what}, ${where}`,
     held: (who: string) => `oleh ${who}`,
-    nobody: 'belum ada yang menangani',
     ongoing: 'masih berlangsung',
     ago: (age: string) => `${age} lalu`,
     emptyTitle: 'Tenang.',
@@ -211,12 +209,10 @@ export const id = {
     detail: 'Rincian',
     where: 'Kampung',
     actor: 'Siapa (nama persis)',
-    action: 'Tindakan (nama persis)',
     search: 'Cari',
     more: 'Muat yang lebih lama',
     empty: 'Tidak ada catatan yang cocok dengan pencarian ini.',
     clear: 'Hapus pencarian',
-    open: 'Buka',
     actions: {
       'session.opened': 'Masuk',
       'session.refused': 'Gagal masuk',

@@ -63,6 +63,7 @@ describe('an update', () => {
     let now = feed.receive(feed.EMPTY, created(3), OPEN, true);
     now = feed.receive(now, { kind: 'updated', alert: alertNumber(3, { version: 2, state: 'acknowledged' }) }, OPEN, true);
     expect(now.waiting[0]?.state).toBe('acknowledged');
+    expect(now.fresh.size).toBe(0);
   });
 });
 

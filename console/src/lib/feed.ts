@@ -6,10 +6,8 @@
  * changed, until the list is loaded anew.
  */
 
-import type { AlertSummary } from '../api/types';
+import type { AlertSummary, FeedAlert } from '../api/types';
 import { type Filters, matches } from './filters';
-
-export type FeedMessage = { readonly kind: 'created' | 'updated'; readonly alert: AlertSummary };
 
 export type Feed = {
   /** Newest first. */
@@ -42,7 +40,7 @@ export function nextPage(feed: Feed, page: Page): Feed {
 }
 
 /** The list after one message of the live stream. */
-export function receive(feed: Feed, message: FeedMessage, filters: Filters, hold: boolean): Feed {
+export function receive(feed: Feed, message: FeedAlert, filters: Filters, hold: boolean): Feed {
   const { alert } = message;
   const known = find(feed, alert.id);
   if (known !== undefined) return older(alert, known) ? feed : replace(feed, alert);
@@ -72,10 +70,11 @@ export function seen(feed: Feed, id: string): Feed {
   return { ...feed, fresh };
 }
 
-/** The list with a newer version of an alert in place of the old one. */
+/** The list with a newer version of an alert in place of the old one. What somebody has taken is no longer fresh. */
 export function replace(feed: Feed, alert: AlertSummary): Feed {
   const swap = (one: AlertSummary) => (one.id === alert.id ? alert : one);
-  return { ...feed, items: feed.items.map(swap), waiting: feed.waiting.map(swap) };
+  const now = { ...feed, items: feed.items.map(swap), waiting: feed.waiting.map(swap) };
+  return alert.state === 'new' ? now : seen(now, alert.id);
 }
 
 /** The alert before (-1) or after (+1) the given one in the list, if there is one. */

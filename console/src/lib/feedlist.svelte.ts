@@ -2,8 +2,8 @@
 
 import { call } from '../api/client';
 import { asFault, type Fault } from '../api/fault';
-import type { AlertPage, AlertSummary } from '../api/types';
-import { catchUp, EMPTY, type Feed, type FeedMessage, firstPage, nextPage, receive, replace, seen, takeIn } from './feed';
+import type { AlertPage, AlertSummary, FeedAlert } from '../api/types';
+import { catchUp, EMPTY, type Feed, firstPage, nextPage, receive, replace, seen, takeIn } from './feed';
 import { type Filters, OPEN } from './filters';
 
 const PAGE = 50;
@@ -104,7 +104,7 @@ export class FeedList {
     }
   }
 
-  receive(message: FeedMessage): void {
+  receive(message: FeedAlert): void {
     if (this.phase === 'ready') this.feed = receive(this.feed, message, this.filters, this.held);
     else this.#behind = this.phase === 'loading';
   }

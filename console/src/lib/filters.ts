@@ -14,6 +14,7 @@ export const RULES = [
   'dispersal',
   'counter_flow',
   'running',
+  'camera_fault',
 ] as const satisfies readonly AlertSummary['rule'][];
 export const STATES = ['new', 'acknowledged', 'resolved', 'dismissed'] as const;
 export const SEVERITIES = ['critical', 'warning', 'notice'] as const;

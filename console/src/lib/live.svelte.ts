@@ -1,16 +1,15 @@
 /** The live feed: one stream for the whole console, that says when it has dropped and comes back by itself. */
 
 import { sessionEnded } from '../api/client';
-import type { CameraStatus } from '../api/types';
+import type { CameraStatus, FeedAlert, FeedCameras } from '../api/types';
 import { clock } from './clock.svelte';
-import type { FeedMessage } from './feed';
 import { EventStreamParser, retryDelayMs, type StreamMessage } from './sse';
 
 /** The server says something at least every 15 s; two missed words and a bit are a dead line. */
 const SILENCE_MS = 35_000;
 
 export type Listener = {
-  alert(message: FeedMessage): void;
+  alert(message: FeedAlert): void;
   cameras(cameras: readonly CameraStatus[]): void;
   /** The stream (re)opened: what happened in between must be fetched. */
   opened(): void;
@@ -92,8 +91,7 @@ class Live {
         for (const message of parser.push(value)) this.#deliver(message, listener);
       }
     } catch (thrown) {
-      // A dropped line is a TypeError, one that we gave up an AbortError: both mean "try again".
-      if (thrown instanceof TypeError || (thrown instanceof DOMException && thrown.name === 'AbortError')) return opened;
+      if (brokenLine(thrown)) return opened;
       throw thrown;
     } finally {
       clearTimeout(watchdog);
@@ -102,9 +100,9 @@ class Live {
 
   #deliver(message: StreamMessage, listener: Listener): void {
     if (message.id) this.#lastId = message.id;
-    if (message.event === 'alert') listener.alert(JSON.parse(message.data) as FeedMessage);
+    if (message.event === 'alert') listener.alert(JSON.parse(message.data) as FeedAlert);
     else if (message.event === 'cameras') {
-      listener.cameras((JSON.parse(message.data) as { cameras: CameraStatus[] }).cameras);
+      listener.cameras((JSON.parse(message.data) as FeedCameras).cameras);
     }
   }
 
@@ -117,6 +115,12 @@ class Live {
       };
     });
   }
+}
+
+/** A dropped line is a TypeError, one that we gave up an AbortError, half a message a SyntaxError: all mean "try again". */
+function brokenLine(thrown: unknown): boolean {
+  if (thrown instanceof DOMException) return thrown.name === 'AbortError';
+  return thrown instanceof TypeError || thrown instanceof SyntaxError;
 }
 
 export const live = new Live();

@@ -1,8 +1,8 @@
 /** What the live feed says, handed on to everything that shows it. */
 
-import type { CameraStatus } from '../api/types';
-import type { FeedMessage } from './feed';
+import type { CameraStatus, FeedAlert } from '../api/types';
 import { feedList } from './feedlist.svelte';
+import { clockTime } from './format';
 import type { Listener } from './live.svelte';
 import { places } from './places.svelte';
 import { sound } from './sound.svelte';
@@ -13,11 +13,11 @@ class News implements Listener {
   /** The last new alert as a sentence, for screen readers. */
   spoken = $state('');
   /** The last message about an alert; the alert's own page watches it. */
-  latest = $state.raw<FeedMessage | null>(null);
+  latest = $state.raw<FeedAlert | null>(null);
   /** Counts openings of the stream: pages fetch again what they may have missed. */
   openings = $state(0);
 
-  alert(message: FeedMessage): void {
+  alert(message: FeedAlert): void {
     feedList.receive(message);
     this.latest = message;
     places.refreshSoon();
@@ -28,7 +28,7 @@ class News implements Listener {
     this.spoken = words.feed.announce(
       words.severity[alert.severity],
       behaviour(alert, words, language),
-      `${alert.zone_name}, ${alert.kampung_name}`,
+      `${alert.zone_name}, ${alert.kampung_name}, ${clockTime(alert.captured_at)}`,
     );
   }
 

@@ -6,6 +6,11 @@ class Shortcuts {
   letters = $state(localStorage.getItem(KEY) !== 'off');
   helpOpen = $state(false);
 
+  /** Whether a dialog is open: then every key belongs to it, wherever the focus is. */
+  get blocked(): boolean {
+    return document.querySelector('dialog[open]') !== null;
+  }
+
   setLetters(on: boolean): void {
     this.letters = on;
     localStorage.setItem(KEY, on ? 'on' : 'off');
