@@ -59,6 +59,8 @@ class LoiteringConfig(RuleConfig):
     hours: tuple[ThresholdHours, ...] = Field(default=(), max_length=32)
     min_score: float = Field(default=0.3, ge=0.0, le=1.0, description="staying score below which dwell is no alert")
     min_sway: float = Field(default=0.008, ge=0.0, le=0.1, description="body heights; what sways less is an object")
+    learn_dwell: bool = Field(default=True, description="ask for more time where and when people usually stay")
+    dwell_quantile: float = Field(default=0.99, ge=0.5, le=0.9999, description="of the learned stays; above it alerts")
     resident_after_s: float = Field(default=1800.0, ge=60.0, le=86_400.0, description="alert closed as resident-like")
 
     @property
@@ -160,7 +162,7 @@ class UnusualCountConfig(RuleConfig):
     """Far more people than this hour of the week has seen before."""
 
     cooldown_s: float = Field(default=600.0, ge=0.0, le=86_400.0)
-    quantile: float = Field(default=0.999, ge=0.9, le=0.999999, description="of the learned counts; fires above it")
+    quantile: float = Field(default=0.9997, ge=0.9, le=0.999999, description="of the learned counts; fires above it")
     min_people: int = Field(default=5, ge=1, le=1000, description="fewer are never unusual")
     learning_days: float = Field(default=14.0, ge=1.0, le=90.0, description="in shadow until it has seen so many days")
     on_delay_s: float = Field(default=60.0, ge=0.0, le=3600.0)

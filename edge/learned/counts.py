@@ -2,7 +2,8 @@
 
 Counts of people are overdispersed and autocorrelated, so that Poisson limits fire many times a day. The mean of an
 hour of the week is drawn towards that hour on weekdays or weekends, and this towards all hours. The dispersion is
-taken from the errors of the predictions themselves, so that what the mean does not know yet widens the limit.
+taken from the errors of the predictions themselves, from the second week of an hour on, so that what the mean does not
+know yet widens the limit.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class CountBaseline:
         if self.first_utc_s is None:
             self.first_utc_s = utc_s
         usual = self.mean(hour_of_week)
-        if self.hours[hour_of_week].count or self._group(hour_of_week)[0]:
+        if self.hours[hour_of_week].count >= SAMPLES_PER_WEEK:
             fade = 1.0 - 1.0 / (SAMPLES_PER_WEEK * HOURS_OF_WEEK * MEMORY_WEEKS)
             self.excess = self.excess * fade + (count - usual) ** 2 - usual
             self.squares = self.squares * fade + usual**2

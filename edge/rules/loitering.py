@@ -12,12 +12,15 @@ from edge.config.hours import CalendarConfig
 from edge.config.rules import LoiteringConfig
 from edge.config.zones import ExpectedDwellArea, ZoneConfig
 from edge.geometry import Polygon
+from edge.learned.dwell import cell_of
 from edge.presence.episodes import Episode
-from edge.rules.base import Findings, Reporter, ZoneMoment, within
+from edge.rules.base import BODY_HEIGHT_M, Findings, Reporter, ZoneMoment, within
 from edge.rules.confinement import measure, radius_of, staying_score
 from edge.rules.signal import Signal
 
 JUDGE_EVERY_S = 1.0
+LEARNED_AT_MOST_S = 1200.0
+"""What is usual may raise the threshold so far and no further."""
 RESIDENT_RADIUS = 1.0
 """Units around a resident-like stay in which the next stay is taken for the same one."""
 RESIDENT_MEMORY_S = 600.0
@@ -108,19 +111,25 @@ class LoiteringRule:
             stay.known = True
             return []
         times_s, positions = episode.path.in_units()
-        score = staying_score(measure(times_s, positions))
+        metres = positions if moment.metric else positions * BODY_HEIGHT_M
+        score = staying_score(measure(times_s, metres))
         if score < self._config.min_score:
             return []
         reasons = (
             _stayed(episode),
             _within(radius_of(positions), metric=moment.metric),
-            _over(threshold_s),
+            self._over(threshold_s, moment),
             *self._circumstances(moment),
         )
         findings = Findings(episode.entered, score, reasons, 1, tuple(episode.track_ids))
         signal = self._reporter.begin(moment.at, findings)
         stay.key = signal.key
         return [signal]
+
+    def _over(self, limit_s: float, moment: ZoneMoment) -> Reason:
+        if limit_s > threshold_s(self._config, moment, self._calendar):
+            return Reason(code="longer_than_usual_here", params={"usual_s": limit_s})
+        return Reason(code="stayed_over_threshold", params={"threshold_s": limit_s})
 
     def _circumstances(self, moment: ZoneMoment) -> list[Reason]:
         reasons = []
@@ -155,7 +164,16 @@ class LoiteringRule:
         area = self._area(episode, moment)
         if area is not None:
             return area.threshold_s
-        return threshold_s(self._config, moment, self._calendar)
+        configured_s = threshold_s(self._config, moment, self._calendar)
+        usual_s = self._usual_s(episode, moment)
+        return configured_s if usual_s is None else max(configured_s, min(usual_s, LEARNED_AT_MOST_S))
+
+    def _usual_s(self, episode: Episode, moment: ZoneMoment) -> float | None:
+        """Seconds that nearly all stays at this place and hour last at most, once enough of them are known."""
+        if not self._config.learn_dwell or moment.learned is None:
+            return None
+        cell = cell_of(*episode.foot_xyn)
+        return moment.learned.dwell.limit_s(cell, moment.hour_of_week, self._config.dwell_quantile)
 
     def _area(self, episode: Episode, moment: ZoneMoment) -> ExpectedDwellArea | None:
         for area, polygon in self._areas:
@@ -174,10 +192,6 @@ def threshold_s(config: LoiteringConfig, moment: ZoneMoment, calendar: CalendarC
 
 def _stayed(episode: Episode) -> Reason:
     return Reason(code="stayed", params={"dwell_s": episode.dwell_s})
-
-
-def _over(limit_s: float) -> Reason:
-    return Reason(code="stayed_over_threshold", params={"threshold_s": limit_s})
 
 
 def _within(radius: float, *, metric: bool) -> Reason:

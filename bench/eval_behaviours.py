@@ -1,0 +1,197 @@
+"""Scores every behaviour beside the naive rule: `python -m bench.eval_behaviours [--quick] [--seed N]`.
+
+Prints a table after `docs/behaviours.md` with 95 % bootstrap intervals (over cameras, scenes or tracks) and the seeds;
+the last line is one JSON object. Needs `../shared/data/tracks` for the real tracks; without it those rows are left out
+and their keys are null.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bench.behaviours import calibration, desk, loitering, ordinary, scripted, unusual
+from bench.fit_loitering import TRACKS, load, nested
+from bench.scores import Interval
+
+
+@dataclass(slots=True)
+class Report:
+    """The rows of the table and the figures of the last line."""
+
+    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+    figures: dict[str, float | None] = field(default_factory=dict)
+
+    def row(self, behaviour: str, ours: str, naive: str, goal: str) -> None:
+        self.rows.append((behaviour, ours, naive, goal))
+        print(f"  {behaviour}: {ours} | naive {naive} | goal {goal}", file=sys.stderr, flush=True)
+
+    def table(self) -> str:
+        lines = [("behaviour", "ours", "naive rule", "goal"), *self.rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(4)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is simulated."""
+
+    cameras: int
+    scripted: int
+    scenes: int
+    count_cameras: int
+    library: int
+    calibrations: int
+
+
+FULL = Size(cameras=40, scripted=200, scenes=80, count_cameras=8, library=4, calibrations=60)
+QUICK = Size(cameras=8, scripted=40, scenes=12, count_cameras=2, library=1, calibrations=10)
+
+
+def _loitering_tracks(report: Report, size: Size, seed: int) -> None:
+    del size, seed  # all tracks, under the fit's own seed
+    keys = ("loiter_auc", "loiter_f1")
+    report.figures.update(dict.fromkeys(keys))
+    if not (TRACKS / "tracks.csv").exists():
+        return
+    area, f1 = nested(load(TRACKS))
+    report.figures.update({"loiter_auc": area.value, "loiter_f1": f1.value})
+    report.row("loitering tracks, AUC (nested CV)", str(area), "0.556 (dwell alone)", ">= 0.87")
+    report.row("loitering tracks, F1 (nested CV)", str(f1), "-", ">= 0.62")
+
+
+def _loitering_events(report: Report, size: Size, seed: int) -> None:
+    scored = loitering.events(seed, cameras=size.cameras, id_lives_s=(10.0, 20.0, 30.0, 60.0))
+    ours, naive = scored.ours, scored.naive
+    report.row("loitering events, recall", str(ours.recall), str(naive.recall), ">= 0.95")
+    report.row("loitering events, precision", str(ours.precision), str(naive.precision), ">= 0.90")
+    report.row("loitering, seconds late, median / P95", _late(ours), _late(naive), "P95 <= 5")
+    whole = loitering.events(seed + 1, cameras=size.cameras // 2, id_lives_s=(None,))
+    broken = loitering.events(seed + 1, cameras=size.cameras // 2, id_lives_s=(20.0,))
+    loss = 100.0 * (whole.ours.recall.value - broken.ours.recall.value)
+    naive_loss = 100.0 * (whole.naive.recall.value - broken.naive.recall.value)
+    report.row("recall loss at 20 s fragments, points", f"{loss:.1f}", f"{naive_loss:.1f}", "<= 3")
+    joined = loitering.joins(seed + 2, cameras=max(2, size.cameras // 4), id_life_s=20.0)
+    false_rate = joined.false / max(1, joined.made)
+    report.row("false joins", f"{false_rate:.3f} ({joined.made} joins)", "-", "<= 0.02")
+    alerts, naive_alerts = loitering.passers_by(seed + 3)
+    report.row("steady passers-by, alerts in an hour", str(alerts), f"{naive_alerts} (timer per label)", "0")
+    report.figures.update(
+        loiter_event_recall=ours.recall.value,
+        loiter_event_precision=ours.precision.value,
+        loiter_p95_late_s=ours.p95_late_s,
+        fragment_recall_loss=loss,
+        false_join_rate=false_rate,
+        passersby_alerts=alerts,
+    )
+
+
+def _late(figures: loitering.Figures) -> str:
+    return f"{figures.median_late_s:.1f} / {figures.p95_late_s:.1f}"
+
+
+def _scripted(report: Report, size: Size, seed: int) -> None:
+    both, revisit, group = scripted.revisit_and_group(seed + 4, scenes=size.scripted)
+    report.row(
+        "revisit and group, F1", f"{both} (revisit {revisit.value:.2f}, group {group.value:.2f})", "-", ">= 0.90"
+    )
+    gathered = scripted.gathering(seed + 5, scenes=size.scenes)
+    report.row("gathering, F1", str(gathered.f1), "-", ">= 0.90")
+    report.row("gathering, seconds late, median / P95", _late(gathered), "-", "<= 5")
+    dispersed = scripted.dispersal(seed + 6, scenes=size.scenes)
+    report.row("dispersal, F1", str(dispersed.f1), "-", ">= 0.90")
+    report.row("dispersal, seconds late, median / P95", _late(dispersed), "-", "<= 5")
+    report.figures.update(
+        revisit_group_f1=both.value,
+        gather_f1=gathered.f1.value,
+        gather_p95_late_s=gathered.p95_late_s,
+        disperse_f1=dispersed.f1.value,
+        disperse_p95_late_s=dispersed.p95_late_s,
+    )
+
+
+def _ordinary(report: Report, size: Size, seed: int) -> None:
+    del size
+    report.figures["ordinary_dwell_cut"] = report.figures["ordinary_dwell_kept"] = None
+    if not (TRACKS / "tracks.csv").exists():
+        return
+    found = ordinary.ordinary(seed + 7)
+    report.row(
+        "ordinary dwell, alarms cut, score and dwell map", str(found.learned_cut), f"{found.raw} alarms", ">= 0.90"
+    )
+    report.row("  loiterers kept at that", str(found.learned_kept), "1", "-")
+    report.row("ordinary dwell, alarms cut, score alone", str(found.score_cut), f"{found.raw} alarms", "-")
+    report.row("  loiterers kept at that", str(found.score_kept), "1", "-")
+    report.row("unlabelled street tracks, alarms, score alone", str(found.street_ours), str(found.street_raw), "-")
+    report.figures.update(
+        ordinary_dwell_cut=found.learned_cut.value,
+        ordinary_dwell_kept=found.learned_kept.value,
+        ordinary_score_cut=found.score_cut.value,
+        ordinary_score_kept=found.score_kept.value,
+    )
+
+
+def _counts(report: Report, size: Size, seed: int) -> None:
+    false_alarms, poisson, recall = unusual.unusual_count(seed + 8, cameras=size.count_cameras)
+    report.row("unusual count, false alarms per camera-day", str(false_alarms), f"{poisson} (Poisson)", "<= 0.3")
+    report.row("threefold surge found in 10 min, recall", str(recall), "-", ">= 0.95")
+    report.figures.update(count_fa_per_camera_day=false_alarms.value, surge_recall=recall.value)
+
+
+def _calibration(report: Report, size: Size, seed: int) -> None:
+    report.figures["calibration_error"] = None
+    if not calibration.PETS.exists():
+        return
+    error: Interval = calibration.distance_error(seed + 9, tries=size.calibrations)
+    report.row("calibration, median distance error (PETS2009)", str(error), "-", "<= 0.05")
+    report.figures["calibration_error"] = error.value
+
+
+def _desk(report: Report, size: Size, seed: int) -> None:
+    day = desk.desk_day(seed + 10, library=size.library, panics=min(3, size.library))
+    shown = f"{day.per_hour:.1f} (worst hour {day.worst_hour})"
+    report.row("desk of 32 kampung, incidents an hour", shown, f"{day.raw_per_hour:.1f} (every alert)", "<= 6")
+    report.row("  put into the digest in the day", str(day.digest), "-", "-")
+    report.row("  critical ones shown at once", f"{day.critical_shown} of {day.critical}", "-", "all")
+    report.figures.update(
+        desk_incidents_per_hour=day.per_hour,
+        desk_alerts_per_hour_before_budget=day.raw_per_hour,
+        desk_critical_lost=day.critical - day.critical_shown,
+    )
+
+
+PARTS: dict[str, Callable[[Report, Size, int], None]] = {
+    "tracks": _loitering_tracks,
+    "events": _loitering_events,
+    "scripted": _scripted,
+    "ordinary": _ordinary,
+    "counts": _counts,
+    "calibration": _calibration,
+    "desk": _desk,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--quick", action="store_true", help="small samples: shows that everything runs, proves nothing"
+    )
+    parser.add_argument("--seed", type=int, default=41)
+    parser.add_argument("--only", choices=sorted(PARTS), action="append", help="score only this part")
+    asked = parser.parse_args()
+    report, began = Report(), time.monotonic()
+    for name in asked.only or PARTS:
+        PARTS[name](report, QUICK if asked.quick else FULL, asked.seed)
+    print(report.table())
+    print(f"seed {asked.seed} (each part adds its own number to it), {time.monotonic() - began:.0f} s")
+    print(json.dumps({**report.figures, "seed": asked.seed, "quick": asked.quick}))
+
+
+if __name__ == "__main__":
+    main()
