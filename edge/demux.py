@@ -18,7 +18,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from contract.clock import Clock, Instant
-from edge.bitstream import BitstreamError, Codec, annexb_of, extradata_units, sequence_info
+from edge.bitstream import BitstreamError, Codec, annexb_of, extradata_units, leading_parameter_sets, sequence_info
 from edge.packets import TICKS_PER_S
 from edge.redact import redact_url
 
@@ -139,14 +139,23 @@ class Demuxer:
         self._settings = settings
         self._clock = clock
         self._container = _opened(address, settings, clock)
+        self._length_size = 0
+        self._early: list[RawPacket] = []
         try:
-            self._stream, self.opening, self._length_size = self._video()
+            self._stream, codec = self._video()
+            self._source = self._demuxed()
+            self.opening = self._opening(codec)
         except SourceFault:
             self._container.close()
             raise
 
     def packets(self) -> Iterator[RawPacket]:
         """Every packet that carries something, to the stream's end."""
+        yield from self._early
+        self._early.clear()
+        yield from self._source
+
+    def _demuxed(self) -> Iterator[RawPacket]:
         ticks = float(self._stream.time_base or 0) * TICKS_PER_S
         source = self._container.demux(self._stream)
         # FFmpeg hands an access unit out when the next one begins, so that this one began with the hand-out before.
@@ -176,7 +185,7 @@ class Demuxer:
             try:
                 data = annexb_of(data, self._length_size)
             except BitstreamError:
-                data = b""  # the decoder and the ring count it as damaged
+                data = b""  # damaged: the session lets go of what is empty
         pts = packet.pts if packet.pts is not None else packet.dts
         return RawPacket(
             data=data,
@@ -187,7 +196,7 @@ class Demuxer:
             arrived_mono_s=began_mono_s,
         )
 
-    def _video(self) -> tuple[VideoStream, Opening, int]:
+    def _video(self) -> tuple[VideoStream, Codec]:
         shown = self._settings.shown
         if not self._container.streams.video:
             raise SourceFault(FaultKind.NOT_VIDEO, f"{shown} has no video in it")
@@ -195,13 +204,30 @@ class Demuxer:
         name = stream.codec_context.name
         if name not in tuple(Codec):
             raise SourceFault(FaultKind.UNSUPPORTED_CODEC, f"{shown} sends {name}; H.264 and H.265 can be read")
-        codec = Codec(name)
+        return stream, Codec(name)
+
+    def _opening(self, codec: Codec) -> Opening:
+        context = self._stream.codec_context
         try:
-            units, length_size = extradata_units(codec, stream.codec_context.extradata or b"")
+            units, self._length_size = extradata_units(codec, context.extradata or b"")
+            units = units or self._first_in_band(codec)
             sequence_info(codec, units)
         except BitstreamError as error:
+            shown = self._settings.shown
             raise SourceFault(FaultKind.NOT_VIDEO, f"{shown} does not say what its video is: {error}") from None
-        return stream, Opening(codec, tuple(units), reorders=bool(stream.codec_context.has_b_frames)), length_size
+        return Opening(codec, tuple(units), reorders=bool(context.has_b_frames))
+
+    def _first_in_band(self, codec: Codec) -> list[bytes]:
+        """A camera that RTSP said nothing of tells its parameter sets with its next keyframe."""
+        deadline_mono_s = self._clock.mono_s() + self._settings.open_timeout_s
+        for raw in self._source:
+            self._early.append(raw)
+            units = leading_parameter_sets(codec, raw.data)
+            if units:
+                return units
+            if self._clock.mono_s() > deadline_mono_s:
+                raise unopened_fault(self._settings)
+        return []
 
 
 def _opened(address: str, settings: SourceSettings, clock: Clock) -> InputContainer:

@@ -266,19 +266,24 @@ def test_damaged_and_lost_packets_cost_pictures_and_nothing_else(cameras: RtspCa
     assert numbers == [(numbers[0] + index) % STREET.count for index in range(len(numbers))]
 
 
-def test_a_camera_whose_next_keyframe_is_far_is_waited_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("said", ["by RTSP", "in band"])
+def test_a_camera_whose_next_keyframe_is_far_is_waited_for(tmp_path: Path, said: str) -> None:
     make_video(tmp_path / "rare.mp4", Film(fps=25, gop=75, seconds=3.0, width=128, height=96))
     with RtspCameras(tmp_path) as rare, FaultyLink(rare.port) as link:
         link.lose_share = 1.0
         timer = threading.Timer(0.3, setattr, (link, "lose_share", 0.0))
         timer.start()
         began_mono_s = time.monotonic()
-        settings = SourceSettings(link.url("rare.mp4"), open_timeout_s=1.5)
+        link.hide_parameter_sets = said == "in band"
+        settings = SourceSettings(link.url("rare.mp4"), open_timeout_s=1.5 if said == "by RTSP" else 5.0)
         with open_session(settings, SystemClock(), threading.Event()) as session:
             opened_s = time.monotonic() - began_mono_s
             packets = take(session.packets(), 10)
         timer.join()
-    assert opened_s < 1.5, "it is open though nothing could be decoded yet"
+    if said == "by RTSP":
+        assert opened_s < 1.5, "it is open though nothing could be decoded yet"
+    else:
+        assert opened_s > 2.5, "nobody said what the stream was before the keyframe"
     assert packets[0].is_keyframe
     assert numbers_of(packets) == list(range(10))
 

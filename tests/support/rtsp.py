@@ -119,6 +119,7 @@ class FaultyLink:
     Set from the test's thread at any time:
     stalled: take nothing and send nothing, keep the connections.
     corrupt_share, lose_share: part of the RTP packets to damage or to swallow, 0..1.
+    hide_parameter_sets: take them out of what RTSP says of the stream; they are in band only then.
     Counters: `connections` accepted, `refusals` answered with 401.
     """
 
@@ -134,6 +135,7 @@ class FaultyLink:
         self.stalled = False
         self.corrupt_share = 0.0
         self.lose_share = 0.0
+        self.hide_parameter_sets = False
         self.connections = 0
         self.refusals = 0
         self.port = 0
@@ -207,7 +209,8 @@ class FaultyLink:
         async for message in _messages(camera):
             await self._wait_while_stalled()
             if message[:1] != b"$":
-                to_client.write(_as_udp_answer(message.decode(), route).encode())
+                text = _without_parameter_sets(message.decode()) if self.hide_parameter_sets else message.decode()
+                to_client.write(_as_udp_answer(text, route).encode())
             elif self._random.random() >= self.lose_share:
                 self._forward_rtp(self._damaged(message), to_client, route)
             await to_client.drain()
@@ -327,3 +330,9 @@ def _as_udp_answer(answer: str, route: _Route) -> str:
     return re.sub(
         r"Transport:[^\r]*", f"Transport: RTP/AVP/UDP;unicast;client_port={client};server_port={server}", answer
     )
+
+
+def _without_parameter_sets(answer: str) -> str:
+    head, separator, body = answer.partition("\r\n\r\n")
+    body = re.sub(r";?\s*sprop-[^\r]*", "", body)
+    return re.sub(r"Content-Length: \d+", f"Content-Length: {len(body)}", head) + separator + body
