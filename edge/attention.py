@@ -15,12 +15,14 @@ class Attention(StrEnum):
     """What a camera gets.
 
     QUIET: nobody is there and nothing moves: keyframes only, and now and then a detection to be sure.
+    RESTING: somebody is there, and nothing has moved for long: keyframes only, and a detection on each or nearly so.
     WATCHING: somebody is there, nothing moves: detection at a low rate.
     SEARCHING: something moves for long and nobody was found in it (traffic, a tree): detection at a low rate.
     ACTIVE: something moves: detection on every picture that the analysis rate offers.
     """
 
     QUIET = "quiet"
+    RESTING = "resting"
     WATCHING = "watching"
     SEARCHING = "searching"
     ACTIVE = "active"
@@ -28,7 +30,7 @@ class Attention(StrEnum):
     @property
     def keyframes_only(self) -> bool:
         """Whether decoding keyframes is enough."""
-        return self is Attention.QUIET
+        return self in (Attention.QUIET, Attention.RESTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,11 @@ class AttentionSettings:
         nothing but what was saved: the pictures in between are decoded back from the ring.
     watch_every_s: between detections while people are there and nothing moves. The tracker gives a person up after 3 s
         and lets weak boxes carry on a track for 1 s, so that half a second leaves room for a miss.
-    people_hold_s: somebody is taken to be there for so long after the last sight: detectors blink. Who is missed for
-        longer while standing still is found again by a look within keep_alive_s, and presence bridges 10 s.
+    people_hold_s: somebody is taken to be there for so long after the last sight: detectors blink, and presence
+        bridges the same gap. Who is missed for longer while standing still is found again within keep_alive_s.
+    rest_after_s, rest_every_s: nothing having moved for so long, those who are there rest (or are no people: a detector
+        may see a person in a signpost for ever), and a detection every so often will do. Nobody comes or goes without
+        moving. Not where keyframes are further apart than rest_every_s: the tracker gives up after 3 s.
     fruitless_s: motion without anybody for so long is searched only every `search_every_s`.
     keep_alive_s: between detections while all is quiet, so that somebody who stood still before the start, or came
         unnoticed, is found.
@@ -48,7 +53,9 @@ class AttentionSettings:
 
     hold_s: float = 1.5
     watch_every_s: float = 0.5
-    people_hold_s: float = 2.0
+    people_hold_s: float = 10.0
+    rest_after_s: float = 5.0
+    rest_every_s: float = 2.0
     fruitless_s: float = 30.0
     search_every_s: float = 1.0
     keep_alive_s: float = 5.0
@@ -78,11 +85,12 @@ class AttentionPolicy:
         self._detected_mono_s = -math.inf
         self.attention = Attention.ACTIVE
 
-    def decide(self, at_mono_s: float, *, moving: bool, people: int) -> Decision:
+    def decide(self, at_mono_s: float, *, moving: bool, people: int, keyframe_every_s: float = math.inf) -> Decision:
         """What to do with the picture captured at `at_mono_s`.
 
         moving: the gate's verdict on it. people: how many are there as far as is known: the boxes that may begin a
-        track in the newest analysed picture, or the tracks that it carried, whichever are more.
+        track in the newest analysed picture, or the tracks that it carried, whichever are more. keyframe_every_s: how
+        far apart the camera's keyframes are, as far as is known.
 
         The first picture, and pictures earlier than the last motion (a GOP decoded back from the ring), are detected.
         Raises ValueError for a negative number of people.
@@ -101,15 +109,20 @@ class AttentionPolicy:
             self._wanted_since_mono_s = -math.inf
         elif self._wanted_since_mono_s == -math.inf:
             self._wanted_since_mono_s = at_mono_s
-        self.attention = self._attention(at_mono_s, held=held, present=present)
+        self.attention = self._attention(
+            at_mono_s, held=held, present=present, restful=keyframe_every_s <= self._settings.rest_every_s + _JITTER_S
+        )
         detect = at_mono_s - self._detected_mono_s >= self._pause_s() - _JITTER_S or at_mono_s < self._detected_mono_s
         if detect:
             self._detected_mono_s = max(self._detected_mono_s, at_mono_s)
         return Decision(self.attention, detect)
 
-    def _attention(self, at_mono_s: float, *, held: bool, present: bool) -> Attention:
+    def _attention(self, at_mono_s: float, *, held: bool, present: bool, restful: bool) -> Attention:
+        if not held and not present:
+            return Attention.QUIET
         if not held:
-            return Attention.WATCHING if present else Attention.QUIET
+            rests = restful and at_mono_s - self._moved_mono_s >= self._settings.rest_after_s
+            return Attention.RESTING if rests else Attention.WATCHING
         fruitless_s = at_mono_s - self._wanted_since_mono_s
         if not present and math.isfinite(fruitless_s) and fruitless_s >= self._settings.fruitless_s:
             return Attention.SEARCHING
@@ -119,6 +132,7 @@ class AttentionPolicy:
         settings = self._settings
         return {
             Attention.QUIET: settings.keep_alive_s,
+            Attention.RESTING: settings.rest_every_s,
             Attention.WATCHING: settings.watch_every_s,
             Attention.SEARCHING: settings.search_every_s,
             Attention.ACTIVE: 0.0,

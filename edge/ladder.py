@@ -71,6 +71,8 @@ class DecodeLadder:
         self._on_picture = on_picture
         self._in_view = _NOBODY
         self._last_mono_s = float("-inf")
+        self._keyframe_mono_s = float("-inf")
+        self._keyframe_every_s = float("inf")
         self.decoder = AnalysisDecoder(analysis_fps, mask)
         self.counters = LadderCounters()
 
@@ -86,6 +88,9 @@ class DecodeLadder:
 
     def feed(self, packet: Packet) -> list[Frame]:
         """Take the next packet, which the ring already holds; the frames to detect on."""
+        if packet.is_keyframe:
+            self._keyframe_every_s = packet.captured.mono_s - self._keyframe_mono_s
+            self._keyframe_mono_s = packet.captured.mono_s
         quiet = self.decoder.is_quiet
         found: list[Frame] = []
         for frame in self.decoder.feed(packet):
@@ -110,7 +115,9 @@ class DecodeLadder:
         at_mono_s = frame.captured.mono_s
         in_view = self._in_view
         verdict = self._gate.observe(small, at_mono_s, in_view.boxes_xyxyn)
-        decision = self._policy.decide(at_mono_s, moving=verdict.active, people=in_view.people)
+        decision = self._policy.decide(
+            at_mono_s, moving=verdict.active, people=in_view.people, keyframe_every_s=self._keyframe_every_s
+        )
         if self._on_picture is not None and at_mono_s > self._last_mono_s:
             self._on_picture(small, frame)
         self._last_mono_s = max(self._last_mono_s, at_mono_s)

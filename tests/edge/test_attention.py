@@ -52,6 +52,21 @@ def test_a_detector_that_blinks_does_not_make_a_standing_person_disappear() -> N
         assert policy.attention is not Attention.QUIET
 
 
+def test_whoever_has_not_moved_for_long_is_looked_at_on_keyframes_alone_where_those_come_often_enough() -> None:
+    for keyframe_every_s, attention in ((2.0, Attention.RESTING), (4.0, Attention.WATCHING)):
+        policy = AttentionPolicy()
+        run(policy, 0.0, 5.0, moving=True, people=1)
+        for step in range(50):
+            policy.decide(5.0 + step * PERIOD_S, moving=False, people=1, keyframe_every_s=keyframe_every_s)
+        assert policy.attention is attention
+    assert Attention.RESTING.keyframes_only
+    resting = AttentionPolicy()
+    run(resting, 0.0, 5.0, moving=True, people=1)
+    looks = [resting.decide(11.0 + 2.0 * i, moving=False, people=1, keyframe_every_s=2.0).detect for i in range(900)]
+    assert all(looks)
+    assert resting.decide(1812.0, moving=True, people=1, keyframe_every_s=2.0).attention is Attention.ACTIVE
+
+
 def test_quiet_is_keyframes_only_with_a_look_every_few_seconds() -> None:
     policy = AttentionPolicy()
     run(policy, 0.0, 5.0, moving=False, people=0)
