@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 export SOURCE
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke test lint format console openapi eval-detector eval-tracker setup-demo setup-test setup-bench clean
+.PHONY: help demo smoke test lint format console openapi eval-detector eval-tracker eval-behaviours setup-demo setup-test setup-bench clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ NEEDS_DATA = test -n "$(DATA)" || { echo "usage: make $@ DATA=DIR [ARGS='...']" 
 eval-detector: setup-test ## AP50 and CPU time of detectors on the labelled sets in DATA=DIR; ARGS='--model NAME ...'
 	@$(NEEDS_DATA)
 	@$(RUN) -m bench.eval_detector "$(DATA)" $(ARGS)
+
+eval-behaviours: setup-test ## every behaviour beside the naive rule, with intervals; ARGS='--quick --only PART ...'
+	@$(RUN) -m bench.eval_behaviours $(ARGS)
 
 eval-tracker: setup-bench ## HOTA, IDF1 and switches of the tracker and its peers on DATA=DIR
 	@$(NEEDS_DATA)
