@@ -123,9 +123,8 @@ def _ordinary(report: Report, size: Size, seed: int) -> None:
     if not (TRACKS / "tracks.csv").exists():
         return
     found = ordinary.ordinary(seed + 7)
-    report.row(
-        "ordinary dwell, alarms cut, score and dwell map", str(found.learned_cut), f"{found.raw} alarms", ">= 0.90"
-    )
+    raw = f"{found.raw} alarms"
+    report.row("ordinary dwell, alarms cut, score and dwell map", str(found.learned_cut), raw, ">= 0.90")
     report.row("  loiterers kept at that", str(found.learned_kept), "1", "-")
     report.row("ordinary dwell, alarms cut, score alone", str(found.score_cut), raw, "-")
     report.row("  loiterers kept at that", str(found.score_kept), "1", "-")
