@@ -198,7 +198,7 @@ def _open_session(spec: ModelSpec, threads: int) -> ort.InferenceSession:
     except Exception as broken:
         # ONNX Runtime's errors share no base class but Exception.
         raise KentonganError(
-            ErrorKind.BAD_INPUT, f"the model file {spec.path} is no ONNX model that can be run: {broken}"
+            ErrorKind.BAD_INPUT, f"the model file {spec.file} is no ONNX model that can be run: {broken}"
         ) from broken
 
 

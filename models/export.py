@@ -42,7 +42,7 @@ def export_yolo(source: str, target: Path, *, width: int, height: int) -> str:
         model = YOLO(source, task="detect")
         # The exporter writes beside the weights' path: never beside the user's own file.
         model.model.pt_path = str(Path(scratch) / "model.pt")
-        # nms=False keeps the end-to-end head of a model that has one (26), and adds no suppression to one that has none.
+        # nms=False keeps the end-to-end head of a model that has one (26) and adds no suppression to the others.
         made = model.export(format="onnx", imgsz=(height, width), nms=False, simplify=True, opset=17, device="cpu")
         shutil.copyfile(made, target)
     return manifest_entry(target, width=width, height=height, classes=len(model.names))

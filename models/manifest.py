@@ -119,7 +119,7 @@ class Measurement(_Strict):
 
 
 class ModelSpec(_Strict):
-    """One model. `path` is absolute once a manifest was loaded."""
+    """One model. `file` and `card` are absolute once a manifest was loaded: in it they lie relative to it."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     file: Path
@@ -131,12 +131,11 @@ class ModelSpec(_Strict):
     output: OutputSpec
     lineage: Lineage | None = None
     measured: tuple[Measurement, ...] = ()
-    folder: Path = Field(default=Path(), exclude=True)
 
-    @property
-    def path(self) -> Path:
-        """Where the file lies: `file` relative to the manifest that names it."""
-        return self.folder / self.file
+    def below(self, manifest_folder: Path, weights_folder: Path) -> Self:
+        """The same with `file` below `weights_folder` and `card` below `manifest_folder`, unless they are absolute."""
+        card = None if self.card is None else manifest_folder / self.card
+        return self.model_copy(update={"file": weights_folder / self.file, "card": card})
 
 
 class Manifest(_Strict):
@@ -177,15 +176,14 @@ def load_manifest(path: Path | None = None, weights: Path | None = None) -> Mani
         raise KentonganError(ErrorKind.NOT_FOUND, f"there is no model manifest at {where}") from missing
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as unreadable:
         raise KentonganError(ErrorKind.BAD_INPUT, f"{where} is no readable TOML file: {unreadable}") from unreadable
-    folder = (weights or where.parent).resolve()
-    for table in raw.get("model", []):
-        if isinstance(table, dict):
-            table.setdefault("folder", folder)
     try:
-        return Manifest.model_validate(raw)
+        manifest = Manifest.model_validate(raw)
     except ValidationError as invalid:
         faults = "; ".join(_fault(error) for error in invalid.errors())
         raise KentonganError(ErrorKind.BAD_INPUT, f"{where} is no valid model manifest: {faults}") from invalid
+    folder = where.resolve().parent
+    found = tuple(spec.below(folder, weights.resolve() if weights else folder) for spec in manifest.models)
+    return manifest.model_copy(update={"models": found})
 
 
 def verify(spec: ModelSpec) -> bytes:
@@ -194,16 +192,16 @@ def verify(spec: ModelSpec) -> bytes:
     Raises NOT_FOUND without a file, DIGEST_MISMATCH with both digests.
     """
     try:
-        content = spec.path.read_bytes()
+        content = spec.file.read_bytes()
     except OSError as unreadable:
         raise KentonganError(
-            ErrorKind.NOT_FOUND, f"the model {spec.name} cannot be read from {spec.path}: {unreadable.strerror}"
+            ErrorKind.NOT_FOUND, f"the model {spec.name} cannot be read from {spec.file}: {unreadable.strerror}"
         ) from unreadable
     found = hashlib.sha256(content).hexdigest()
     if found != spec.sha256:
         raise KentonganError(
             ErrorKind.DIGEST_MISMATCH,
-            f"the model file {spec.path} is not the one in the manifest: "
+            f"the model file {spec.file} is not the one in the manifest: "
             f"expected sha256 {spec.sha256} and {spec.size_bytes} bytes, got {found} and {len(content)} bytes",
         )
     return content
@@ -224,4 +222,4 @@ def _keys_at(location: tuple[int | str, ...]) -> list[str]:
     }  # fmt: skip
     parents = [part for part in location[:-1] if isinstance(part, str)]
     table = tables[parents[-1]] if parents else Manifest
-    return [field.alias or name for name, field in table.model_fields.items() if name != "folder"]
+    return [field.alias or name for name, field in table.model_fields.items()]

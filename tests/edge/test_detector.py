@@ -30,9 +30,7 @@ def _boxes(*rows: tuple[float, ...]) -> npt.NDArray[np.float32]:
 
 
 def _with_input(spec: ModelSpec, **changes: object) -> ModelSpec:
-    return ModelSpec.model_validate(
-        spec.model_dump() | {"folder": spec.folder, "input": spec.input.model_dump() | changes}
-    )
+    return ModelSpec.model_validate(spec.model_dump() | {"input": spec.input.model_dump() | changes})
 
 
 def test_boxes_come_back_in_parts_of_the_picture_whatever_its_shape(tmp_path: Path) -> None:
@@ -154,9 +152,9 @@ def test_several_threads_may_share_one_detector(tmp_path: Path) -> None:
 
 def test_a_corrupt_file_is_refused_by_its_digest(tmp_path: Path) -> None:
     spec = spec_for(write_echo_model(tmp_path / "echo.onnx"))
-    content = bytearray(spec.path.read_bytes())
+    content = bytearray(spec.file.read_bytes())
     content[len(content) // 2] ^= 1
-    spec.path.write_bytes(bytes(content))
+    spec.file.write_bytes(bytes(content))
 
     with pytest.raises(KentonganError, match=f"expected sha256 {spec.sha256}") as refusal:
         Detector(spec)
@@ -208,7 +206,7 @@ def test_other_tensor_names_than_the_manifests_are_refused_at_load(tmp_path: Pat
     with pytest.raises(KentonganError, match="one input called 'images' after its manifest, got 'image'"):
         Detector(_with_input(spec, name="images"))
     with pytest.raises(KentonganError, match="an output called 'output0' after its manifest, got 'boxes'"):
-        Detector(spec_for(spec.path, name="output0"))
+        Detector(spec_for(spec.file, name="output0"))
 
 
 def test_impossible_arguments_are_refused(tmp_path: Path) -> None:

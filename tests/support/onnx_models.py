@@ -82,8 +82,7 @@ def spec_for(path: Path, layout: str = "boxes5", **output: object) -> ModelSpec:
     return ModelSpec.model_validate(
         {
             "name": path.stem,
-            "file": path.name,
-            "folder": path.parent,
+            "file": path,
             "sha256": hashlib.sha256(content).hexdigest(),
             "size_bytes": len(content),
             "licence": "Apache-2.0",
