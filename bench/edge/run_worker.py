@@ -1,0 +1,234 @@
+"""Our worker on files, as fast as it goes: `python -m bench.edge.run_worker VIDEO [--cameras N] [--ungated]`.
+
+Everything that a device does for a camera, in one thread: source, timestamps, ring, decode ladder, gate, camera health,
+detector, tracker, presence, rules (loitering and occupancy), events into a real outbox on disk, thumbnails, clips cut
+from the ring. Only sending is left out: there is no server. The clock is the file's. `--ungated` decodes and detects at
+the analysis rate throughout, for the boxes that the gate may not lose.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import structlog
+
+from bench.edge.usage import measured
+from contract.clock import Instant, ManualClock
+from contract.ids import UuidV7Factory
+from contract.reasons import Reason
+from edge.analysis import CameraAnalysis
+from edge.camera import behaviours_of
+from edge.clipdesk import ClipDesk
+from edge.clips import PacketRing
+from edge.config import CameraConfig, ClipConfig
+from edge.config.hours import CalendarConfig
+from edge.decoder import AnalysisDecoder
+from edge.detections import Detections
+from edge.detector import Detector
+from edge.drafts import DraftQueue
+from edge.frame import Frame
+from edge.history import TrackHistory
+from edge.ladder import DecodeLadder
+from edge.learned.state import CameraLearned
+from edge.motion import Luma
+from edge.outbox import Outbox
+from edge.packets import Packet
+from edge.recorder import ClipPlan, Provenance, SignalRecorder
+from edge.rules.signal import Signal
+from edge.source import FaultKind, SourceFault, SourceSettings, open_session
+from edge.tracker import Tracker, TrackerSettings
+from edge.viewhealth import ViewHealth
+from models.manifest import load_manifest
+
+STARTS = Instant(0.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC))
+ZONE: dict[str, Any] = {
+    "id": "lapangan",
+    "name": "Lapangan",
+    "polygon": [[0.02, 0.02], [0.98, 0.02], [0.98, 0.98], [0.02, 0.98]],
+    "rules": {"loitering": {"threshold_s": 15.0}, "occupancy": {"capacity": 2, "on_delay_s": 2.0}},
+}
+QUOTA_BYTES = 1 << 30
+
+
+@dataclass(slots=True)
+class Trace:
+    """What one camera decoded and found. `steps` has one letter for each packet: s skipped, d decoded, k decoded alone
+    (a keyframe while quiet), w the same and then decoded back; `detections` says after which packets how many."""
+
+    steps: list[str] = field(default_factory=list)
+    detections: dict[int, int] = field(default_factory=dict)
+    frames: list[tuple[float, list[list[float]]]] = field(default_factory=list)
+
+
+class BenchCamera:
+    """One camera, wired up as `edge.camera` does it, with its packets taken by hand instead of by a thread."""
+
+    def __init__(self, index: int, video: Path, shared: BenchDevice, *, gated: bool) -> None:
+        self.config = CameraConfig.model_validate(
+            {"id": f"camera-{index}", "kampung_id": "bahari", "url": f"file://{video.resolve()}", "zones": [ZONE]}
+        )
+        self.trace = Trace()
+        self.ring = shared.rings[self.config.id] = PacketRing(shared.clip.ring_s, shared.clip.ring_bytes)
+        self.health = ViewHealth()
+        self._ladder = DecodeLadder(self.ring, self.config.analysis_fps, on_picture=self._look)
+        self._ungated = None if gated else AnalysisDecoder(self.config.analysis_fps)
+        history = TrackHistory(shared.clip.before_s + 2 * shared.clip.after_s)
+        self.recorder = shared.recorder(self.config, history)
+        strong_score = shared.detector.spec.output.strong_score
+        learned = CameraLearned()
+        self.analysis = CameraAnalysis(
+            shared.detector,
+            Tracker(TrackerSettings(strong_score=strong_score)),
+            lambda aspect: behaviours_of(self.config, CalendarConfig(), learned, aspect),
+            history=history,
+            sink=self.recorder,
+            watcher=self._ladder,
+            on_frame=self._found,
+        )
+        self._strong_score = strong_score
+        self._packets = packets_of(video, shared.clock)
+
+    def step(self) -> bool:
+        """Take one packet; False when there is none left."""
+        packet = next(self._packets, None)
+        if packet is None:
+            return False
+        self.ring.append(packet)
+        for frame in self._frames_of(packet):
+            self.analysis.analyse(frame)
+        return True
+
+    def _frames_of(self, packet: Packet) -> list[Frame]:
+        if self._ungated is not None:
+            return self._ungated.feed(packet)
+        decoder, counters = self._ladder.decoder, self._ladder.counters
+        quiet, skipped, wakes = decoder.is_quiet, decoder.counters.skipped, counters.wakes
+        frames = self._ladder.feed(packet)
+        if frames:
+            self.trace.detections[len(self.trace.steps)] = len(frames)
+        woken = "w" if counters.wakes > wakes else "k"
+        self.trace.steps.append("s" if decoder.counters.skipped > skipped else woken if quiet else "d")
+        return frames
+
+    def _look(self, small: Luma, frame: Frame) -> None:
+        self.health.observe(small, frame.captured.mono_s)
+
+    def _found(self, frame: Frame, people: Detections, signals: list[Signal]) -> None:  # noqa: ARG002 - as it is called
+        strong = people.select(people.scores >= self._strong_score)
+        self.trace.frames.append((frame.captured.mono_s, strong.boxes_xyxyn.astype(float).round(4).tolist()))
+
+
+class BenchDevice:
+    """What the cameras share, all of it real: detector, outbox, clip desk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = ManualClock(STARTS.utc)
+        self.clip = ClipConfig()
+        self.detector = Detector(load_manifest().get())
+        self.rings: dict[str, PacketRing] = {}
+        self._new_id = UuidV7Factory(self.clock)
+        self._folder = folder
+        (folder / "clips").mkdir()
+        self.outbox = Outbox(folder / "outbox.sqlite3", quota_bytes=QUOTA_BYTES, clock=self.clock, new_id=self._new_id)
+        self.drafts = DraftQueue(self.outbox)
+        self.masks: dict[str, None] = {}
+        self.clip_desk = ClipDesk(self.rings, self.masks, self.clock)
+
+    def recorder(self, camera: CameraConfig, history: TrackHistory) -> SignalRecorder:
+        self.masks[camera.id] = None
+        digest = hashlib.sha256(json.dumps(ZONE, sort_keys=True).encode()).hexdigest()
+        provenance = Provenance(
+            device_id="bench",
+            kampung_id=camera.kampung_id,
+            camera_id=camera.id,
+            zone_polygons={zone.id: zone.polygon for zone in camera.zones},
+            model_sha256=self.detector.model_sha256,
+            config_sha256=digest,
+            software_version="bench",
+        )
+        plan = ClipPlan(self.clip.before_s, self.clip.after_s, self._folder / "clips")
+        new_id: Any = self._new_id
+        return SignalRecorder(
+            provenance, plan, history=history, drafts=self.drafts, clip_desk=self.clip_desk, new_id=new_id
+        )
+
+    def settle(self, cameras: dict[str, BenchCamera], *, at_once: bool = False) -> int:
+        """Cut the clips that are due and make their events; how many were cut."""
+        self.clip_desk.cut_due(at_once=at_once)
+        outcomes = list(self.clip_desk.outcomes())
+        for outcome in outcomes:
+            cameras[outcome.order.camera_id].recorder.settle(outcome)
+        return sum(outcome.clip is not None for outcome in outcomes)
+
+
+def packets_of(video: Path, clock: ManualClock) -> Iterator[Packet]:
+    """The file's packets; the first picture was taken at STARTS."""
+    settings = SourceSettings(url=str(video), realtime=False, starts=STARTS)
+    with open_session(settings, clock, threading.Event()) as session:
+        try:
+            yield from session.packets()
+        except SourceFault as fault:
+            if fault.kind is not FaultKind.ENDED:
+                raise
+
+
+def work(device: BenchDevice, cameras: dict[str, BenchCamera]) -> int:
+    """Play every camera to its end, turn by turn; the number of clips."""
+    clips, running = 0, list(cameras.values())
+    newest_s = 0.0
+    while running:
+        running = [camera for camera in running if camera.step()]
+        at_s = max((camera.ring.newest_mono_s or 0.0) for camera in cameras.values())
+        if at_s > newest_s:
+            device.clock.advance(at_s - newest_s)
+            newest_s = at_s
+        clips += device.settle(cameras)
+    for camera in cameras.values():
+        camera.analysis.close(Reason(code="worker_restarted"))
+    return clips + device.settle(cameras, at_once=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--cameras", type=int, default=1)
+    parser.add_argument("--ungated", action="store_true")
+    parser.add_argument("--trace", type=Path)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with tempfile.TemporaryDirectory(prefix="kentongan-bench-") as folder:
+        device = BenchDevice(Path(folder))
+        made = [
+            BenchCamera(index, arguments.video, device, gated=not arguments.ungated)
+            for index in range(arguments.cameras)
+        ]
+        cameras = {camera.config.id: camera for camera in made}
+        with closing(device.outbox):
+            with measured() as usage:
+                clips = work(device, cameras)
+            usage.notes |= {"clips": clips, "events": device.outbox.stats().pending_events}
+        usage.notes["faults"] = sorted({str(fault) for camera in made for fault in camera.health.faults})
+        usage.frames = sum(len(camera.trace.frames) for camera in made)
+        if arguments.trace is not None:
+            trace = made[0].trace
+            arguments.trace.write_text(
+                json.dumps({"steps": "".join(trace.steps), "detections": trace.detections, "frames": trace.frames})
+            )
+    usage.tell()
+
+
+if __name__ == "__main__":
+    main()
