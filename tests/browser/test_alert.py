@@ -36,7 +36,7 @@ def test_the_clip_plays_with_the_boxes_in_step(log_in: Opener, story: Story) -> 
     until(page, "document.querySelector('video').currentTime < 0.05")
     assert _left_edge(page) == pytest.approx(0.45 - TRIGGER_OFFSET_S / 20, abs=0.012)
     expect(page.get_by_role("slider", name="Garis waktu klip")).to_have_attribute(
-        "aria-valuetext", "0 dtk dari 8 dtk, −4 dtk dari pemicu"
+        "aria-valuetext", "0 dtk dari 8 dtk, −4,0 dtk dari pemicu"
     )
     expect(page.get_by_text("Rekaman asli kamera, tidak diubah.")).to_be_visible()
 

@@ -11,15 +11,15 @@ const MARGIN = 1.5;
  * The part of a picture, in shares of its width and height, that holds the given boxes (xyxyn) with a margin.
  *
  * `aspect` is the picture's width over its height, `frame` that of the thumbnail; the part has the frame's shape and
- * stays inside the picture. Without boxes, or when `whole` is asked for, it is as large as the picture allows.
+ * stays inside the picture. Without boxes it is as large as the picture allows.
  */
-export function around(boxes: readonly (readonly number[])[], aspect: number, frame: number, whole = false): Crop {
+export function around(boxes: readonly (readonly number[])[], aspect: number, frame: number): Crop {
   // The largest part of the frame's shape: as wide as the picture, or as high.
   const widest = Math.min(1, frame / aspect);
   const perWidth = aspect / frame;
   const xs = boxes.flatMap(([x1, , x2]) => [x1 ?? 0, x2 ?? 1]);
   const ys = boxes.flatMap(([, y1, , y2]) => [y1 ?? 0, y2 ?? 1]);
-  if (whole || xs.length === 0) return part(0.5, 0.5, widest, widest * perWidth);
+  if (xs.length === 0) return part(0.5, 0.5, widest, widest * perWidth);
   const [left, right] = [Math.min(...xs), Math.max(...xs)];
   const [top, bottom] = [Math.min(...ys), Math.max(...ys)];
   const wanted = Math.max((right - left) * MARGIN, ((bottom - top) * MARGIN) / perWidth, SMALLEST);

@@ -62,8 +62,8 @@ describe('numbers', () => {
     expect(format.uncertainty(200, 'id')).toBe('± 3 mnt');
   });
 
-  it('give sizes a unit', () => {
-    expect(format.bytes(955_000, 'id')).toBe('955 kB');
-    expect(format.bytes(1_240_000, 'id')).toBe('1,2 MB');
+  it('from the trigger carry their sign', () => {
+    expect(format.signedSeconds(7, 'id')).toBe('+7,0 dtk');
+    expect(format.signedSeconds(-0.52, 'en')).toBe('−0.5 s');
   });
 });

@@ -106,10 +106,10 @@ export function clipTime(seconds: number, language: Language): string {
   return language === 'id' ? `${minutes}.${rest},${tenths % 10}` : `${minutes}:${rest}.${tenths % 10}`;
 }
 
-/** `955 kB`, `1,2 MB`. */
-export function bytes(size: number, language: Language): string {
-  if (size < 1e6) return `${number(size / 1e3, language)} kB`;
-  return `${number(size / 1e6, language, 1)} MB`;
+/** A distance from the trigger: `+7,0 dtk`, `−0.5 s`. */
+export function signedSeconds(seconds: number, language: Language): string {
+  const sign = seconds < 0 ? '−' : '+';
+  return `${sign}${number(Math.abs(seconds), language, 1)} ${UNITS[language].second}`;
 }
 
 /** A value of `<input type="datetime-local">`, read as WIB (UTC+7, no daylight saving), as an ISO time in UTC. */

@@ -32,7 +32,6 @@ export const ALERT_KEYS = {
   '?': 'help',
 } as const;
 
-export type FeedAction = (typeof FEED_KEYS)[keyof typeof FEED_KEYS];
 export type AlertAction = (typeof ALERT_KEYS)[keyof typeof ALERT_KEYS];
 
 type Press = { key: string; ctrlKey: boolean; metaKey: boolean; altKey: boolean; target: unknown };

@@ -20,7 +20,7 @@ describe('a behaviour in words', () => {
 
   it('does without its measure when there is none', () => {
     expect(behaviour(alertNumber(1), WORDS.id, 'id')).toBe('Berkeliaran');
-    expect(behaviour(alertNumber(1, { rule: 'gathering', people_count: 1200 }), WORDS.id, 'id')).toBe('Orang berkumpul, 1.200 orang');
+    expect(behaviour(alertNumber(1, { rule: 'gathering', people_count: 1200 }), WORDS.id, 'id')).toBe('Berkumpul, 1.200 orang');
   });
 
   it('has a name in both languages for every rule', () => {
