@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from alembic import command
@@ -21,6 +22,7 @@ def _config() -> Config:
     return config
 
 
+@functools.cache
 def newest_version() -> str:
     """The schema version that this code needs."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
