@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.fit_loitering import TRACKS, load, pixels_per_metre
+from bench.scenarios.sensor import NOON_WIB
 from bench.scores import Interval, bootstrap
 from contract.clock import Instant
 from contract.event import Phase
@@ -21,7 +22,6 @@ from edge.learned.state import CameraLearned
 from edge.rules.base import BODY_HEIGHT_M
 from edge.rules.camera import CameraBehaviours
 from edge.rules.signal import Observation
-from tests.support.scenes import NOON_WIB
 
 Array = npt.NDArray[np.float64]
 OPENTRAJ = Path(__file__).parents[2] / "../shared/data/tracks/opentraj"

@@ -15,6 +15,10 @@ from edge.config.calibration import KnownDistance, MarkedPerson
 Array = npt.NDArray[np.float64]
 
 
+MAX_DISTANCE_RESIDUAL = 0.25
+"""Relative error of the distances above which they belong to no four points in a plane."""
+
+
 class CalibrationError(ValueError):
     """Marks from which no ground can be found, with what is wrong about them."""
 
@@ -27,7 +31,7 @@ def homography_of_points(picture: Array, distances: Sequence[KnownDistance]) -> 
     in a plane have, or for three points on a line.
     """
     shape, residual = _shape(picture, distances)
-    if residual > 0.25:
+    if residual > MAX_DISTANCE_RESIDUAL:
         raise CalibrationError(
             f"no four points on flat ground have these distances (they miss by {residual:.0%}); measure again"
         )
@@ -80,7 +84,7 @@ def _shape(picture: Array, distances: Sequence[KnownDistance]) -> tuple[Array, f
         off: Array = (lengths - metres) / metres
         return off
 
-    best: tuple[float, Array] | None = None
+    tried: list[tuple[int, float, Array]] = []
     for stretch in (1.0, 2.0, 4.0, 8.0):
         start = picture * np.array([1.0, stretch])
         lengths = np.array([np.linalg.norm(start[i] - start[j]) for i, j in pairs])
@@ -91,11 +95,11 @@ def _shape(picture: Array, distances: Sequence[KnownDistance]) -> tuple[Array, f
             points = points * np.array([-1.0, 1.0])
         left = float(np.sqrt((errors(points.ravel()) ** 2).mean()))
         mirrored = sum(_cross(*points[list(t)]) * _cross(*picture[list(t)]) < 0 for t in ((0, 1, 2), (0, 2, 3)))
-        if best is None or left + mirrored < best[0]:
-            best = left + mirrored, points
-    if best is None or best[0] >= 1.0:
+        tried.append((mirrored, left, points))
+    mirrored, left, points = min(tried, key=lambda one: (one[0] + one[1], one[0]))
+    if mirrored and left <= MAX_DISTANCE_RESIDUAL:
         raise CalibrationError("the ground points seem to be in another order than their distances say")
-    return best[1], best[0]
+    return points, left
 
 
 def _cross(a: Array, b: Array, c: Array) -> float:

@@ -31,6 +31,8 @@ CLOSER = 0.8
 CLOSE = 2.0
 """Units: neighbours nearer than this are together, whatever they were before."""
 PARTED_S = 30.0
+SETTLE_S = 5.0
+"""After a start or a pause people are only being found: nobody came in that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class GatheringRule:
         self._recent: deque[int] = deque(maxlen=SMOOTH)
         self._past: deque[_Sample] = deque()
         self._rise: _Rise | None = None
+        self._settled_s: float | None = None
         self._key: str | None = None
         self._up_s = 0.0
 
@@ -67,9 +70,11 @@ class GatheringRule:
         if self._past and now_s - self._past[-1].at.mono_s < SAMPLE_S * 0.95:
             return []
         if self._past and now_s - self._past[-1].at.mono_s > UNSEEN_AFTER_S:
-            self._past.clear()
-            self._recent.clear()
-            self._rise = None
+            self._forget_past()
+        if self._settled_s is None:
+            self._settled_s = now_s + SETTLE_S
+        if now_s < self._settled_s:
+            return []
         here = [one for one in moment.presence.open if one.outside_since is None]
         self._recent.append(len(here))
         sample = _Sample(moment.at, float(median(self._recent)), median_nearest(here))
@@ -81,10 +86,16 @@ class GatheringRule:
         return self._watch_rise(moment, sample)
 
     def close(self, at: Instant, reason: Reason) -> list[Signal]:
+        self._key = None
+        self._forget_past()
+        return self._reporter.close(at, reason)
+
+    def _forget_past(self) -> None:
         self._past.clear()
         self._recent.clear()
-        self._rise = self._key = None
-        return self._reporter.close(at, reason)
+        self._settled_s = None
+        if self._key is None:
+            self._rise = None
 
     def _watch_rise(self, moment: ZoneMoment, sample: _Sample) -> list[Signal]:
         if self._rise is None:
