@@ -17,8 +17,6 @@ DEVICE_ID = "kotak-demo"
 OWN_CAMERA_ID = "kamera-sendiri"
 OWN_CAMERA_VARIABLE = "KENTONGAN_CAMERA_URL"
 LOITERING_S = 15.0
-MIN_SCORE = 0.3
-"""The score grows with the stay, and a stay of 15 s scores little: the rule's own limit is made for minutes."""
 COOLDOWN_S = 60.0
 """The footage repeats itself every minute or two: without it the same people would alert in every round."""
 
@@ -49,7 +47,7 @@ class Zone:
     def settings(self) -> Settings:
         rules: Settings = {}
         if self.loitering:
-            rules["loitering"] = {"threshold_s": LOITERING_S, "min_score": MIN_SCORE, "cooldown_s": COOLDOWN_S}
+            rules["loitering"] = {"threshold_s": LOITERING_S, "cooldown_s": COOLDOWN_S}
         if self.capacity is not None:
             rules["occupancy"] = {"capacity": self.capacity, "on_delay_s": 3.0, "off_delay_s": 10.0}
         return {"id": self.id, "name": self.name, "polygon": [list(point) for point in self.polygon], "rules": rules}
