@@ -17,10 +17,6 @@ from edge.rules.camera import CameraBehaviours
 from edge.rules.signal import Observation, Signal
 from edge.tracker import Tracker
 
-IN_VIEW_S = 10.0
-"""So long after the last sight of anybody the camera is still watched as if they were there: presence episodes bridge
-the same gap, and a person who stands still may be missed on a picture or two."""
-
 BELIEVED_SCORE = 0.5
 """From here on a box that no track carries (yet) counts as somebody who may be there."""
 
@@ -81,7 +77,6 @@ class CameraAnalysis:
         self._sink = sink
         self._watcher = watcher
         self._on_frame = on_frame
-        self._in_view_mono_s = float("-inf")
         self._latest: Instant | None = None
         self._idle = True
         self._inhibited = False
@@ -108,7 +103,7 @@ class CameraAnalysis:
         people = self._tracker.update(self._detector.detect(frame), at.mono_s, frame.aspect)
         self._history.add(at.mono_s, people)
         signals = self._behave(frame.aspect).observe(Observation(at, people, frame.aspect))
-        self._tell_watcher(at.mono_s, people)
+        self._tell_watcher(people)
         if self._on_frame is not None:
             self._on_frame(frame, people, signals)
         for signal in signals:
@@ -122,15 +117,11 @@ class CameraAnalysis:
             self._behaviours, self._aspect = self._behaviours_for(aspect), aspect
         return self._behaviours
 
-    def _tell_watcher(self, at_mono_s: float, people: Detections) -> None:
+    def _tell_watcher(self, people: Detections) -> None:
         if self._watcher is None:
             return
         believed = people.select((people.track_ids > 0) | (people.scores >= BELIEVED_SCORE))
-        if len(believed):
-            self._in_view_mono_s = at_mono_s
-            self._watcher.people_seen(len(believed), believed.boxes_xyxyn)
-        elif at_mono_s - self._in_view_mono_s > IN_VIEW_S:
-            self._watcher.people_seen(0, believed.boxes_xyxyn)
+        self._watcher.people_seen(len(believed), believed.boxes_xyxyn)
 
     def inhibit(self, inhibited: bool) -> None:
         """While the camera's picture cannot be believed, nothing is concluded from it: what is open is ended."""

@@ -43,9 +43,11 @@ class AttentionSettings:
         and lets weak boxes carry on a track for 1 s, so that half a second leaves room for a miss.
     people_hold_s: somebody is taken to be there for so long after the last sight: detectors blink, and presence
         bridges the same gap. Who is missed for longer while standing still is found again within keep_alive_s.
-    rest_after_s, rest_every_s: nothing having moved for so long, those who are there rest (or are no people: a detector
-        may see a person in a signpost for ever), and a detection every so often will do. Nobody comes or goes without
-        moving. Not where keyframes are further apart than rest_every_s: the tracker gives up after 3 s.
+    rest_after_s, rest_every_s: nothing having moved and as many people having been seen for so long, those who are
+        there rest (or are no people: a detector may see a person in a signpost for ever), and a detection every so
+        often will do. Nobody comes or goes without moving; a number that changes is a detector that blinks, and a track
+        that must be carried or confirmed anew, which the tracker does within 1 s or not at all. Not where keyframes are
+        further apart than rest_every_s: the tracker gives up after 3 s.
     fruitless_s: motion without anybody for so long is searched only every `search_every_s`.
     keep_alive_s: between detections while all is quiet, so that somebody who stood still before the start, or came
         unnoticed, is found.
@@ -81,6 +83,8 @@ class AttentionPolicy:
         self._settings = settings or AttentionSettings()
         self._moved_mono_s = -math.inf
         self._seen_mono_s = -math.inf
+        self._people = 0
+        self._unsettled_mono_s = -math.inf
         self._wanted_since_mono_s = -math.inf
         self._detected_mono_s = -math.inf
         self.attention = Attention.ACTIVE
@@ -101,6 +105,9 @@ class AttentionPolicy:
             moving = True
         if moving:
             self._moved_mono_s = max(self._moved_mono_s, at_mono_s)
+        if people != self._people:
+            self._people = people
+            self._unsettled_mono_s = at_mono_s
         if people:
             self._seen_mono_s = max(self._seen_mono_s, at_mono_s)
         present = at_mono_s - self._seen_mono_s <= self._settings.people_hold_s
@@ -121,7 +128,8 @@ class AttentionPolicy:
         if not held and not present:
             return Attention.QUIET
         if not held:
-            rests = restful and at_mono_s - self._moved_mono_s >= self._settings.rest_after_s
+            settled_s = at_mono_s - max(self._moved_mono_s, self._unsettled_mono_s)
+            rests = restful and settled_s >= self._settings.rest_after_s
             return Attention.RESTING if rests else Attention.WATCHING
         fruitless_s = at_mono_s - self._wanted_since_mono_s
         if not present and math.isfinite(fruitless_s) and fruitless_s >= self._settings.fruitless_s:

@@ -91,17 +91,17 @@ class DecodeLadder:
         if packet.is_keyframe:
             self._keyframe_every_s = packet.captured.mono_s - self._keyframe_mono_s
             self._keyframe_mono_s = packet.captured.mono_s
-        quiet = self.decoder.is_quiet
+        was_quiet, woken = self.decoder.is_quiet, False
         found: list[Frame] = []
         for frame in self.decoder.feed(packet):
             last_mono_s = self._last_mono_s
             detect = self._judge(frame)
-            if quiet and not self._policy.attention.keyframes_only:
+            if was_quiet and not woken and not self._policy.attention.keyframes_only:
                 found += self._decoded_back(last_mono_s, frame.captured.mono_s)
-                quiet = False
+                woken = True
             if detect:
                 found.append(frame)
-        if quiet != self.decoder.is_quiet:
+        if woken:
             self.counters.wakes += 1
             self.decoder.wake(self._ring.newest_group())
         elif self._policy.attention.keyframes_only:

@@ -12,8 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
+import av
 import numpy as np
 import typer
+from av.video.frame import PictureType
 from rich.console import Console
 from rich.table import Table
 
@@ -23,8 +25,29 @@ from bench.edge.boxes import boxes_kept, frames_of
 SUFFIXES = (".mp4", ".avi", ".mkv")
 
 
-def measure(video: Path, scratch: Path) -> dict[str, Any]:
+def as_camera_would(video: Path, scratch: Path) -> Path:
+    """The video, or where it is neither H.264 nor H.265 a good H.264 copy of it: cameras send nothing else."""
+    with av.open(str(video)) as source:
+        shown = source.streams.video[0]
+        if shown.codec_context.name in ("h264", "hevc"):
+            return video
+        copy = scratch / f"{video.stem}.mp4"
+        with av.open(str(copy), "w") as out:
+            stream = out.add_stream("libx264", rate=shown.average_rate, options={"crf": "18"})
+            stream.width, stream.height, stream.pix_fmt = shown.width, shown.height, "yuv420p"
+            stream.codec_context.gop_size = round(2 * float(shown.average_rate or 25))
+            stream.codec_context.max_b_frames = 0
+            for number, frame in enumerate(source.decode(shown)):
+                frame.pts, frame.time_base = number, None
+                frame.pict_type = PictureType.NONE
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    return copy
+
+
+def measure(original: Path, scratch: Path) -> dict[str, Any]:
     """One video's row."""
+    video = as_camera_would(original, scratch)
     gated_trace, ungated_trace = scratch / "gated.json", scratch / "ungated.json"
     gated = run(module("run_worker", str(video), "--trace", str(gated_trace)))
     ungated = run(module("run_worker", str(video), "--ungated", "--trace", str(ungated_trace)))

@@ -67,6 +67,18 @@ def test_whoever_has_not_moved_for_long_is_looked_at_on_keyframes_alone_where_th
     assert resting.decide(1812.0, moving=True, people=1, keyframe_every_s=2.0).attention is Attention.ACTIVE
 
 
+def test_who_is_found_standing_or_missed_while_resting_is_watched_closely_enough_to_be_tracked_again() -> None:
+    policy = AttentionPolicy()
+    run(policy, 0.0, 5.0, moving=False, people=0)
+    assert policy.attention is Attention.QUIET
+    # Found by a look on a keyframe, told before the next one.
+    assert policy.decide(14.0, moving=False, people=1, keyframe_every_s=2.0).attention is Attention.WATCHING
+    for step in range(30):
+        policy.decide(14.2 + step * PERIOD_S, moving=False, people=1, keyframe_every_s=2.0)
+    assert policy.attention is Attention.RESTING
+    assert policy.decide(22.0, moving=False, people=0, keyframe_every_s=2.0).attention is Attention.WATCHING
+
+
 def test_quiet_is_keyframes_only_with_a_look_every_few_seconds() -> None:
     policy = AttentionPolicy()
     run(policy, 0.0, 5.0, moving=False, people=0)
