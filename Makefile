@@ -7,7 +7,8 @@ RUN := .venv/bin/python
 export SOURCE
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke test lint format console openapi eval-detector eval-tracker eval-behaviours setup-demo setup-test setup-bench clean
+.PHONY: help demo smoke test lint format console openapi bench-edge bench-server eval-detector eval-tracker \
+	eval-behaviours setup-demo setup-test setup-bench clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +55,12 @@ eval-behaviours: setup-test ## every behaviour beside the naive rule, with inter
 eval-tracker: setup-bench ## HOTA, IDF1 and switches of the tracker and its peers on DATA=DIR
 	@$(NEEDS_DATA)
 	@$(RUN) -m bench.eval_tracker "$(DATA)" $(ARGS)
+
+bench-edge: setup-test ## What the edge worker costs beside its peers, on the demo's footage; ARGS='--rounds N'
+	@$(RUN) -m bench.bench_edge $(ARGS)
+
+bench-server: setup-test ## How many events a second the server accepts, durably; ARGS='--seconds N --connections N'
+	@$(RUN) -m bench.bench_server_ingest $(ARGS)
 
 clean: ## Remove everything that the set-up made in this checkout
 	rm -rf .venv .setup console/node_modules server/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
