@@ -68,6 +68,7 @@ class Session:
             self._times = CaptureClock(clock)
         else:
             self._times = _ReplayTimes(settings.starts or Instant(clock.mono_s(), clock.utc()))
+        self._previous: RawPacket | None = None
         self.grades: Counter[Grade] = Counter()
 
     def __enter__(self) -> Self:
@@ -116,6 +117,9 @@ class Session:
         return _with_first_timestamps(held)
 
     def _judged(self, raw: RawPacket) -> Iterator[Packet]:
+        if self._is_repeated(raw):
+            self.grades[Grade.DROP] += 1
+            return
         network = self._settings.is_network
         duration_s = raw.duration_90k / TICKS_PER_S
         verdict = self._judge.judge(
@@ -137,6 +141,16 @@ class Session:
             duration_s=duration_s,
             is_keyframe=raw.is_keyframe,
             stream=self._sets.stream,
+        )
+
+    def _is_repeated(self, raw: RawPacket) -> bool:
+        """Whether this is the previous packet once more: hurried senders say a picture twice, and it is one picture."""
+        previous, self._previous = self._previous, raw
+        return (
+            previous is not None
+            and raw.pts_90k is not None
+            and raw.pts_90k == previous.pts_90k
+            and raw.data == previous.data
         )
 
 

@@ -17,8 +17,11 @@ import pytest
 
 from contract.clock import SystemClock
 from edge.decoder import AnalysisDecoder
+from edge.demux import RawPacket
+from edge.file_reader import FileReader
 from edge.packets import Packet
-from edge.source import FaultKind, SourceFault, SourceSettings, open_session
+from edge.source import FaultKind, Session, SourceFault, SourceSettings, open_session
+from edge.timestamps import Grade
 from tests.support.cameras import STREET, make_films, take
 from tests.support.media import Film, make_video, picture_number
 from tests.support.rtsp import FaultyLink, LogIn, RtspCameras, deaf_server
@@ -321,3 +324,26 @@ def test_a_session_leaves_no_thread_behind(cameras: RtspCameras) -> None:
             return
         time.sleep(0.02)
     pytest.fail("the reader's thread still runs three seconds after its session was closed")
+
+
+class StutteringReader(FileReader):
+    """Says every third packet twice, as a hurried RTSP server does."""
+
+    def packets(self, stop: threading.Event) -> Iterator[RawPacket]:
+        for number, raw in enumerate(super().packets(stop)):
+            yield raw
+            if number % 3 == 0:
+                yield raw
+
+
+def test_a_picture_that_is_sent_twice_is_one_picture(tmp_path: Path) -> None:
+    film = Film(seconds=2.0)
+    settings = SourceSettings(url=str(make_video(tmp_path / "film.mp4", film)), realtime=False)
+    clock, stop = SystemClock(), threading.Event()
+    seen = []
+    with Session(settings, StutteringReader(settings, clock), clock, stop) as session:
+        with pytest.raises(SourceFault, match="end"):
+            for packet in session.packets():
+                seen.append(packet)  # noqa: PERF402 - the generator ends by raising
+        assert numbers_of(seen) == list(range(film.count))
+        assert session.grades[Grade.DROP] == -(-film.count // 3)
