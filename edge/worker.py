@@ -37,6 +37,7 @@ TAKE_TIMEOUT_S = 0.2
 HOUSEKEEPING_S = 1.0
 SAVE_EVERY_S = 600.0
 STOP_TIMEOUT_S = 8.0
+UNSEALED = "the worker stopped before the clip was sealed"
 
 _log = structlog.get_logger(__name__)
 
@@ -168,6 +169,10 @@ class Worker:
 
     def _last_word_builder(self, left: OpenSignal) -> Callable[[int], EventData]:
         data = left.latest.data
+        if left.ended:
+            # Its end is known; only the promise of a clip is taken back, and a second end would move the first.
+            fault = {"phase": Phase.CONTINUES, "clip_fault": UNSEALED}
+            return lambda sequence: EventData.model_validate(data.model_dump() | fault | {"device_sequence": sequence})
         now = self._clock.utc()
         changes = {
             "phase": Phase.ENDED,
@@ -176,7 +181,7 @@ class Worker:
             # It ended at some time since its last event: nobody can say when.
             "time_uncertainty_s": min(86_400.0, max(0.0, (now - data.captured_at).total_seconds())),
             "tracks": (),
-            "clip_fault": data.clip_fault if left.clip_settled else "the worker stopped before the clip was sealed",
+            "clip_fault": data.clip_fault if left.clip_settled else UNSEALED,
         }
         return lambda sequence: EventData.model_validate(data.model_dump() | changes | {"device_sequence": sequence})
 
