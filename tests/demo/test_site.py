@@ -51,7 +51,7 @@ def test_every_simulated_camera_has_footage_and_there_are_three_or_more_in_two_k
     assert len({camera.kampung.id for camera in SIMULATED}) == 2
 
 
-def test_the_place_names_every_zone_that_an_event_can_name() -> None:
+def test_the_place_names_every_zone_that_the_worker_watches() -> None:
     cameras = provisioning(SIMULATED)["cameras"]
     assert isinstance(cameras, list)
     told = {(camera["id"], zone["id"]) for camera in cameras for zone in camera["zones"]}
