@@ -85,8 +85,10 @@ def _blocks(polygons: list[npt.NDArray[np.float64]], width: int, height: int) ->
     even = np.zeros(((height + 1) // 2 * 2, (width + 1) // 2 * 2), dtype=np.uint8)
     for corners in polygons:
         outline = np.zeros((height + 2, width + 2), dtype=np.uint8)  # with a border, from which the outside is reached
-        # Pixel i covers i..i+1 of the continuous picture, while OpenCV puts its integer coordinates at pixel centres.
-        fixed = np.round((corners * (width, height) - 0.5 + 1.0) * (1 << _SHIFT)).astype(np.int32)
+        # Pixel i covers i..i+1 of the continuous picture, while OpenCV puts integer coordinates at pixel centres. An
+        # outline within half a pixel of the picture's edge is drawn on its last pixels, or it would fall beside them.
+        centres = np.clip(corners * (width, height) - 0.5, 0.0, (width - 1, height - 1))
+        fixed = np.round((centres + 1.0) * (1 << _SHIFT)).astype(np.int32)
         cv2.fillPoly(outline, [fixed], 1, shift=_SHIFT)
         cv2.polylines(outline, [fixed], isClosed=True, color=1, thickness=1, shift=_SHIFT)
         outline[0, :] = outline[-1, :] = outline[:, 0] = outline[:, -1] = 0

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contract.clock import Instant
@@ -58,6 +58,8 @@ part = st.integers(0, 1000).map(lambda thousandths: thousandths / 1000)
 corner = st.tuples(part, part)
 
 
+@example(polygon=[(0.0, 0.0), (0.0, 0.02), (0.435, 1.0)], width=39, height=2)
+@settings(max_examples=200, deadline=None)
 @given(
     polygon=st.lists(corner, min_size=3, max_size=8),
     width=st.integers(2, 97),
