@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,7 +39,7 @@ def as_camera_would(video: Path, scratch: Path) -> Path:
             stream.codec_context.gop_size = round(2 * float(shown.average_rate or 25))
             stream.codec_context.max_b_frames = 0
             for number, frame in enumerate(source.decode(shown)):
-                frame.pts, frame.time_base = number, None
+                frame.pts, frame.time_base = number, 1 / Fraction(shown.average_rate or 25)
                 frame.pict_type = PictureType.NONE
                 out.mux(stream.encode(frame))
             out.mux(stream.encode(None))
