@@ -41,7 +41,7 @@ def main() -> int:
     except _StoppedError:
         print("\nEverything is stopped. The next start goes on with the stored alerts.", flush=True)
         return 0
-    except (MissingPrerequisiteError, StackError) as error:
+    except (MissingPrerequisiteError, StackError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0

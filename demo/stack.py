@@ -32,6 +32,8 @@ HOST = "127.0.0.1"
 USUAL_PORT = 8080
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
+SERVER_VARIABLES = "KENTONGAN_SERVER_"
+"""Settings of a real server on this machine: they would go before the demo's own."""
 KEPT_FROM_CHILDREN = ("SOURCE", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")
 
 
@@ -59,7 +61,11 @@ class Stack:
         self.port = 0
         self._source = source
         self._children: list[Child] = []
-        self.env = {key: value for key, value in os.environ.items() if key not in KEPT_FROM_CHILDREN}
+        self.env = {
+            key: value
+            for key, value in os.environ.items()
+            if key not in KEPT_FROM_CHILDREN and not key.startswith(SERVER_VARIABLES)
+        }
         self.env["PYTHONUNBUFFERED"] = "1"
         self._lock: int | None = None
 
@@ -170,15 +176,23 @@ class Stack:
 
     def _ensure_accounts(self) -> None:
         file = self.state / "server" / "demo-logins.json"
-        known = load_accounts(file)
+        known, made = load_accounts(file), file.with_suffix(".made")
         if known is None:
             known = new_accounts()
-            for account in known:
-                scope = [] if account.kampung_id is None else ["--kampung", account.kampung_id]
-                words = ["user", "add", account.username, "--role", account.role, "--display-name", account.title]
-                self._cli(*words, *scope, said=account.password)
             save_accounts(file, known)
+        if not made.is_file():  # the first start, or one that was interrupted here
+            for account in known:
+                self._ensure_account(account)
+            made.touch()
         self.accounts = known
+
+    def _ensure_account(self, account: Account) -> None:
+        scope = [] if account.kampung_id is None else ["--kampung", account.kampung_id]
+        words = ["user", "add", account.username, "--role", account.role, "--display-name", account.title]
+        try:
+            self._cli(*words, *scope, said=account.password)
+        except StackError:
+            self._cli("user", "password", account.username, said=account.password)
 
     def _ensure_token(self) -> None:
         token = self.state / "token"
