@@ -77,7 +77,7 @@ def camera_hour(seed: int, part: str, *, panic: bool = False) -> list[Alert]:
     if panic:
         crowd, _ = dispersal_scene(rng, positive=True)
         walkers.extend(_later(one, 1800.0) for one in crowd)
-    sensor = Sensor(fps=2.0 if not panic else 5.0, miss=0.2, id_life_s=40.0, id_gap_s=6.0)
+    sensor = Sensor(fps=2.0 if not panic else 5.0, miss=0.2, id_life_s=40.0)
     zone = {"id": "gang", "name": "Gang", "polygon": sensor.camera.zone(*ZONE_M), "rules": RULES}
     config = ZoneConfig.model_validate(zone)
     camera = CameraBehaviours([config], learned=_taught(rng, config, sensor, places))

@@ -46,7 +46,7 @@ def revisit_and_group(seed: int, *, scenes: int = 200) -> tuple[Interval, Interv
         positive, revisit = number % 4 < 2, number % 2 == 0
         walkers = (revisit_scene if revisit else group_scene)(rng, positive=positive)
         rules: dict[str, object] = {"revisit": {}} if revisit else {"group": {}}
-        sensor = Sensor(fps=3.0, miss=0.2, id_life_s=30.0, id_gap_s=6.0)
+        sensor = Sensor(fps=3.0, miss=0.2, id_life_s=30.0)
         duration_s = min(1500.0, max(float(one.times_s[-1]) for one in walkers) + 20.0)
         found = len(signals_of(walkers, rules, duration_s, sensor, seed * 1000 + number))
         truth.append(int(positive))
@@ -73,7 +73,7 @@ def gathering(seed: int, *, scenes: int) -> Figures:
     for number in range(scenes):
         rng = np.random.default_rng((seed, 1, number))
         walkers, needed_s = gathering_scene(rng, positive=number % 2 == 0)
-        sensor = Sensor(fps=5.0, miss=0.2, id_life_s=30.0, id_gap_s=4.0)
+        sensor = Sensor(fps=5.0, miss=0.2, id_life_s=30.0)
         found = signals_of(walkers, {"gathering": {}}, 420.0, sensor, seed * 1000 + number)
         due = [] if needed_s is None else [needed_s + HOLD_S]
         counted.append(match(due, [one.captured.mono_s for one in found], early_s=20.0))
@@ -86,7 +86,7 @@ def dispersal(seed: int, *, scenes: int) -> Figures:
     for number in range(scenes):
         rng = np.random.default_rng((seed, 2, number))
         walkers, panic_s = dispersal_scene(rng, positive=number % 2 == 0)
-        sensor = Sensor(fps=5.0, miss=0.2, id_life_s=30.0, id_gap_s=4.0)
+        sensor = Sensor(fps=5.0, miss=0.2, id_life_s=30.0)
         found = signals_of(walkers, {"dispersal": {}}, 150.0, sensor, seed * 1000 + number)
         due = [] if panic_s is None else [panic_s]
         counted.append(match(due, [one.captured.mono_s for one in found], early_s=0.0, late_s=10.0))

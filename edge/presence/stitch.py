@@ -36,12 +36,17 @@ PICTURE_EDGE = 0.015
 """A box so close to the picture's edge, in parts of the picture, is cut by it."""
 PLACE_SIGMA, PLACE_SIGMA_PER_S = 0.35, 0.12
 """Units by which a place may differ from what the motion before and after the gap explains (1 sigma)."""
-SIZE_SIGMA = 0.15
+ANCHORED_S, ANCHORED_WITHIN = 15.0, 0.05
+"""Who has not left so small a circle (units) for so long is fixed to the spot: most likely a thing."""
+ANCHORED_SIGMA = 0.12
+SIZE_SIGMA = 0.2
 """Of the logarithm of the ratio of heights."""
 VEER_SIGMA = 2.0
 """Units per second by which the velocity may have changed."""
-MAX_COST, ENTERING_COST = 2.5, 1.0
-"""Sigmas beyond which a new track is a new person; fewer where it began at the picture's edge."""
+MAX_COST, ENTERING_COST = 1.8, 0.8
+"""Sigmas beyond which a new track is a new person; fewer where it began at the picture's edge. Chosen on simulated
+streets (`bench/behaviours/loitering.py`): below, stays fall apart; above, strangers are joined.
+"""
 
 
 @dataclass(slots=True)
@@ -67,6 +72,7 @@ class _Person:
     born_box: _Box
     unit: float
     box: _Box
+    anchor: _Sighting
     judged: bool = False
     recent: list[_Sighting] = field(default_factory=list)
 
@@ -80,6 +86,12 @@ class _Person:
             self.recent.pop(0)
         self.unit = unit
         self.box = box
+        if math.hypot(sighting.x - self.anchor.x, sighting.y - self.anchor.y) > ANCHORED_WITHIN * unit:
+            self.anchor = sighting
+
+    @property
+    def anchored(self) -> bool:
+        return self.seen_s - self.anchor.at_s >= ANCHORED_S
 
     def velocity(self) -> tuple[float, float]:
         """Units per second on the plane over the last second or so; zero while unknown."""
@@ -152,7 +164,7 @@ class Stitcher:
 
     def _new(self, track_id: int, sighting: _Sighting, unit: float, box: _Box) -> _Person:
         """A person for a track that is new, or whose person is already seen in this moment under another track."""
-        person = _Person(self._next_id, [track_id], sighting, unit, box, unit, box)
+        person = _Person(self._next_id, [track_id], sighting, unit, box, unit, box, sighting)
         self._next_id += 1
         self._persons[person.person_id] = person
         self._person_of_track[track_id] = person.person_id
@@ -194,6 +206,9 @@ class Stitcher:
         for track_id in new.tracks:
             self._person_of_track[track_id] = old.person_id
         old.recent, old.unit, old.box = new.recent, new.unit, new.box
+        last = new.recent[-1]
+        if math.hypot(last.x - old.anchor.x, last.y - old.anchor.y) > ANCHORED_WITHIN * new.unit:
+            old.anchor = new.anchor
         del self._persons[new.person_id]
 
 
@@ -222,7 +237,7 @@ def _join_cost(old: _Person, new: _Person) -> float | None:
     if both_walk and _cosine(before, after) < OPPOSITE:
         return None
     unexplained = _distance_to_triangle(moved, _times(before, gap_s), _times(after, gap_s))
-    place = unexplained / (PLACE_SIGMA + PLACE_SIGMA_PER_S * gap_s)
+    place = unexplained / (ANCHORED_SIGMA if old.anchored else PLACE_SIGMA + PLACE_SIGMA_PER_S * gap_s)
     size = math.log(max(new_height, 1e-6) / max(old_height, 1e-6)) / SIZE_SIGMA
     veer = math.hypot(after[0] - before[0], after[1] - before[1]) / VEER_SIGMA
     cost = math.hypot(place, size, veer)

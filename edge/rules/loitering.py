@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contract.clock import Instant
@@ -25,19 +26,20 @@ RESIDENT_RADIUS = 1.0
 """Units around a resident-like stay in which the next stay is taken for the same one."""
 RESIDENT_MEMORY_S = 600.0
 """How long an empty spot keeps its resident: a vendor who went for water is no news when he comes back."""
-LOST_MEMORY_S = 45.0
-"""How long a spot is kept where an alerted person was lost from sight, not seen leaving: he is no second loiterer."""
+ECHO_WITHIN = 2.5
+"""Units from where an alerted person was lost from sight, not seen leaving, in which whoever appears before her stay is
+given up is taken for her: the stitching has missed a join, and she is no second loiterer.
+"""
 
 
 @dataclass(slots=True)
 class _Spot:
-    """A place that somebody holds of whom enough was said."""
+    """A place that somebody has held for so long that he belongs there."""
 
     x: float
     y: float
     unit: float
     held_s: float
-    memory_s: float
 
     def covers(self, episode: Episode) -> bool:
         away = math.hypot(episode.position[0] - self.x, episode.position[1] - self.y)
@@ -66,8 +68,12 @@ class LoiteringRule:
         self._spots: list[_Spot] = []
 
     def observe(self, moment: ZoneMoment) -> list[Signal]:
-        signals = [signal for episode in moment.presence.left for signal in self._leave(episode, moment.at)]
-        self._spots = [spot for spot in self._spots if moment.at.mono_s - spot.held_s <= spot.memory_s]
+        signals = [
+            signal
+            for episode in moment.presence.left
+            for signal in self._leave(episode, moment.presence.open, moment.at)
+        ]
+        self._spots = [spot for spot in self._spots if moment.at.mono_s - spot.held_s <= RESIDENT_MEMORY_S]
         known = {}
         for episode in moment.presence.open:
             stay = known[episode.person_id] = self._stays.get(episode.person_id) or _Stay()
@@ -79,33 +85,31 @@ class LoiteringRule:
         self._stays.clear()
         return self._reporter.close(at, reason)
 
-    def _leave(self, episode: Episode, at: Instant) -> list[Signal]:
+    def _leave(self, episode: Episode, still_open: Sequence[Episode], at: Instant) -> list[Signal]:
         stay = self._stays.pop(episode.person_id, None)
         if stay is None or stay.key is None:
             return []
         if episode.outside_since is None:
-            self._hold_spot(episode, at.mono_s, LOST_MEMORY_S)
+            self._quieten_echo(episode, still_open)
         self._reporter.update(stay.key, people_count=1, track_ids=episode.track_ids)
         return [self._reporter.end(stay.key, at, (_stayed(episode), Reason(code="left_zone")))]
 
     def _judge(self, episode: Episode, stay: _Stay, moment: ZoneMoment) -> list[Signal]:
         now_s = moment.at.mono_s
         if stay.known:
-            self._hold_spot(episode, now_s, LOST_MEMORY_S)
+            self._hold_known(episode, now_s)
             return []
         if stay.key is not None:
             return self._grow_resident(episode, stay, moment.at)
         if now_s - stay.judged_s < JUDGE_EVERY_S:
             return []
         threshold_s = self._threshold_s(episode, moment)
-        since_static_s = episode.last_inside.mono_s - stay.static_s
-        if threshold_s is None or min(episode.dwell_s, since_static_s) < threshold_s:
+        if threshold_s is None or episode.dwell_s < threshold_s:
             return []
         stay.judged_s = now_s
         if self._is_static(episode):
             stay.static_s = now_s
-            return []
-        if not self._reporter.may_begin(moment):
+        if episode.last_inside.mono_s - stay.static_s < threshold_s or not self._reporter.may_begin(moment):
             return []
         if any(spot.covers(episode) for spot in self._spots):
             stay.known = True
@@ -145,15 +149,24 @@ class LoiteringRule:
         self._reporter.update(stay.key, people_count=1, track_ids=episode.track_ids)
         ended = self._reporter.end(stay.key, at, (_stayed(episode), Reason(code="resident_like")))
         stay.key, stay.known = None, True
-        self._hold_spot(episode, at.mono_s, RESIDENT_MEMORY_S)
+        self._spots.append(_Spot(*episode.position, episode.unit, at.mono_s))
         return [ended]
 
-    def _hold_spot(self, episode: Episode, now_s: float, memory_s: float) -> None:
+    def _quieten_echo(self, lost: Episode, still_open: Sequence[Episode]) -> None:
+        """Say nothing more of whoever appeared nearest to where an alerted person was lost, and since then."""
+        appeared = [
+            (away, one.person_id)
+            for one in still_open
+            if one.entered.mono_s >= lost.last_inside.mono_s and (away := _distance_at_entry(lost, one)) <= ECHO_WITHIN
+        ]
+        if appeared:
+            stay = self._stays.setdefault(min(appeared)[1], _Stay())
+            stay.known = stay.key is None
+
+    def _hold_known(self, episode: Episode, now_s: float) -> None:
         for spot in self._spots:
             if spot.covers(episode):
-                spot.held_s, spot.memory_s = now_s, max(spot.memory_s, memory_s)
-                return
-        self._spots.append(_Spot(*episode.position, episode.unit, now_s, memory_s))
+                spot.held_s = now_s
 
     def _is_static(self, episode: Episode) -> bool:
         sway = episode.sway.amount()
@@ -180,6 +193,12 @@ class LoiteringRule:
             if within(area.hours, moment.local, self._calendar) and polygon.contains([episode.foot_xyn])[0]:
                 return area
         return None
+
+
+def _distance_at_entry(lost: Episode, appeared: Episode) -> float:
+    """Units from where one person was lost to where another appeared."""
+    away = math.hypot(appeared.path.xs[0] - lost.position[0], appeared.path.ys[0] - lost.position[1])
+    return away / ((lost.unit + appeared.unit) / 2)
 
 
 def threshold_s(config: LoiteringConfig, moment: ZoneMoment, calendar: CalendarConfig) -> float:
