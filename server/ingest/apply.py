@@ -1,16 +1,14 @@
 """From an event to its alert: a pure function, so that every order of arrival can be tested.
 
 Events of one signal may arrive in any order and with some missing. What the alert says about its trigger comes from the
-event with the lowest device sequence number (that is `began`, once it is here), what it says about the course of things
-from all of them, and its reasons from the last that gives any. The same events give the same alert in whatever order
-they come.
+event with the lowest device sequence number (that is `began`, once it is here): when, where and why it fired. What it
+says about the course of things comes from all of them. The same events give the same alert in whatever order they come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from contract.event import Event, EventData, Phase, Severity
@@ -33,12 +31,10 @@ def open_alert(alert_id: UUID, event: Event, received_at: datetime) -> Alert:
         severity=data.severity.value,
         score=data.score,
         people_count=data.people_count,
-        reasons=_reasons(data),
         received_at=received_at,
         updated_at=received_at,
         opening_event_id=event.id,
         first_sequence=data.device_sequence,
-        reasons_sequence=data.device_sequence if data.reasons else 0,
         ended_at=None,
         clip_id=None,
         clip_fault=None,
@@ -60,9 +56,6 @@ def continue_alert(alert: Alert, event: Event, received_at: datetime) -> None:
     if data.device_sequence < alert.first_sequence:
         alert.first_sequence = data.device_sequence
         _take_trigger(alert, event)
-    if data.reasons and data.device_sequence > alert.reasons_sequence:
-        alert.reasons_sequence = data.device_sequence
-        alert.reasons = _reasons(data)
     alert.score = max(alert.score, data.score)
     alert.people_count = max(alert.people_count, data.people_count)
     alert.severity = max(alert.severity, data.severity.value, key=_RANK.__getitem__)
@@ -76,6 +69,8 @@ def _take_trigger(alert: Alert, event: Event) -> None:
     alert.began_at = data.began_at
     alert.captured_at = data.captured_at
     alert.time_uncertainty_s = data.time_uncertainty_s
+    # How it ended is told by its last event: that must not displace why somebody was called.
+    alert.reasons = [reason.model_dump() for reason in data.reasons]
     alert.trigger_boxes = [_box_at_trigger(data, index) for index in range(len(data.tracks))]
 
 
@@ -91,7 +86,3 @@ def _take_course(alert: Alert, data: EventData) -> None:
         alert.clip_fault = data.clip_fault
     if data.phase is Phase.ENDED:
         alert.ended_at = data.captured_at
-
-
-def _reasons(data: EventData) -> list[dict[str, Any]]:
-    return [reason.model_dump() for reason in data.reasons]

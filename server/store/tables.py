@@ -172,7 +172,6 @@ class Alert(Base):
     opening_event_id: Mapped[UUID]
     trigger_event_id: Mapped[UUID]
     first_sequence: Mapped[int] = mapped_column(BigInteger)
-    reasons_sequence: Mapped[int] = mapped_column(BigInteger)
     clip_id: Mapped[UUID | None]
     clip_fault: Mapped[str | None] = mapped_column(String(200))
     clip_stored: Mapped[bool]

@@ -81,5 +81,6 @@ def test_the_trigger_is_what_the_first_event_says_and_the_course_what_the_last_d
     assert (alert.severity, alert.score) == ("critical", 0.9)
     assert alert.ended_at == NOON + timedelta(minutes=5)
     assert alert.clip_id == events[0].data.clip_id
-    assert alert.reasons == [{"code": "left_zone", "params": {}}]
+    assert alert.reasons == [reason.model_dump() for reason in events[0].data.reasons]
+    assert alert.reasons
     assert (alert.state, alert.version) == ("new", 1)

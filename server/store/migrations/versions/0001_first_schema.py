@@ -142,7 +142,6 @@ def upgrade() -> None:
         sa.Column("opening_event_id", sa.Uuid(), nullable=False),
         sa.Column("trigger_event_id", sa.Uuid(), nullable=False),
         sa.Column("first_sequence", sa.BigInteger(), nullable=False),
-        sa.Column("reasons_sequence", sa.BigInteger(), nullable=False),
         sa.Column("clip_id", sa.Uuid(), nullable=True),
         sa.Column("clip_fault", sa.String(length=200), nullable=True),
         sa.Column("clip_stored", sa.Boolean(), nullable=False),
