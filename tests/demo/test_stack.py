@@ -13,7 +13,7 @@ import pytest
 
 from demo.accounts import load_accounts, new_accounts, save_accounts, write_private
 from demo.processes import start
-from demo.stack import ChildDiedError, Stack, free_port
+from demo.stack import ChildDiedError, Stack, StackError, free_port
 from scripts.say import MissingPrerequisiteError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,3 +101,26 @@ def test_a_private_file_that_was_readable_by_all_is_made_private(tmp_path: Path)
     file.chmod(0o644)
     write_private(file, "new")
     assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("new", 0o600)
+
+
+def test_accounts_of_an_interrupted_first_start_get_their_passwords_at_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[tuple[str, ...]] = []
+
+    def cli(_: Stack, *words: str, **told: str) -> str:
+        said.append((words[1], words[2], told["said"]))
+        if words[1] == "add" and words[2] == "operator":
+            raise StackError("the account exists")
+        return ""
+
+    monkeypatch.setattr(Stack, "_cli", cli)
+    with Stack(tmp_path) as stack:
+        stack._ensure_accounts()
+        accounts = stack.accounts
+        again = len(said)
+        stack._ensure_accounts()
+    passwords = {account.username: account.password for account in accounts}
+    assert said[:2] == [("add", "operator", passwords["operator"]), ("password", "operator", passwords["operator"])]
+    assert [words[:2] for words in said[2:]] == [("add", name) for name in passwords if name != "operator"]
+    assert len(said) == again
