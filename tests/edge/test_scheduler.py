@@ -18,7 +18,7 @@ def frame(at_mono_s: float) -> Frame:
 
 
 def drain(scheduler: FrameScheduler) -> list[tuple[str, float]]:
-    taken = []
+    taken: list[tuple[str, float]] = []
     while (item := scheduler.take(0.0)) is not None:
         taken.append((item[0], item[1].captured.mono_s))
     return taken
@@ -61,7 +61,7 @@ def test_a_source_that_is_not_live_waits_for_room_and_loses_nothing() -> None:
         target=lambda: [scheduler.offer("file", frame(second), wait=True) for second in range(50)]
     )
     offered.start()
-    taken = []
+    taken: list[float] = []
     while len(taken) < 50:
         item = scheduler.take(5.0)
         assert item is not None
