@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 export SOURCE
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke test lint format console openapi bench-edge bench-server eval-detector eval-tracker \
+.PHONY: help demo smoke test lint format console openapi bench-edge bench-server soak eval-detector eval-tracker \
 	eval-behaviours setup-demo setup-test setup-bench clean
 
 help: ## Say what can be made
@@ -61,6 +61,9 @@ bench-edge: setup-test ## What the edge worker costs beside its peers, on the de
 
 bench-server: setup-test ## How many events a second the server accepts, durably; ARGS='--seconds N --connections N'
 	@$(RUN) -m bench.bench_server_ingest $(ARGS)
+
+soak: setup-test ## Half an hour of four cameras with injected faults: does the worker leak? ARGS='--minutes N --cameras N'
+	@$(RUN) -m bench.soak $(ARGS)
 
 clean: ## Remove everything that the set-up made in this checkout
 	rm -rf .venv .setup console/node_modules server/static .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -168,7 +168,11 @@ class FaultyLink:
 
     async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         self.connections += 1
-        camera, to_camera = await asyncio.open_connection("127.0.0.1", self._upstream_port)
+        try:
+            camera, to_camera = await asyncio.open_connection("127.0.0.1", self._upstream_port)
+        except OSError:  # the camera is gone: so is its client's connection
+            to_client.transport.abort()
+            return
         self._writers |= {to_client, to_camera}
         route = _Route()
         try:
