@@ -54,7 +54,7 @@ def street(rng: np.random.Generator) -> list[Walker]:
         left, right, near, far = ZONE_M
         room = reach_m + 0.4
         spot = (float(rng.uniform(left + room, right - room)), float(rng.uniform(near + room, far - room)))
-        stay_s = float(rng.choice([15, 30, 45, 90, 150, 240, 400])) * float(rng.uniform(0.9, 1.1))
+        stay_s = float(rng.choice([15, 30, 45, 54, 90, 150, 240, 400])) * float(rng.uniform(0.9, 1.1))
         at_s = float(rng.uniform(0, CAMERA_S - stay_s - 40))
         walkers.append(lingering(rng, at_s, stay_s, spot, radius_m=reach_m))
     if rng.uniform() < 0.5:

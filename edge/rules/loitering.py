@@ -22,6 +22,8 @@ from edge.rules.signal import Signal
 JUDGE_EVERY_S = 1.0
 LEARNED_AT_MOST_S = 1200.0
 """What is usual may raise the threshold so far and no further."""
+HIDDEN_S = 5.0
+"""Who was in the zone so short a time ago and was not seen leaving still stays: alerts do not wait for detectors."""
 RESIDENT_RADIUS = 1.0
 """Units around a resident-like stay in which the next stay is taken for the same one."""
 RESIDENT_MEMORY_S = 600.0
@@ -104,12 +106,13 @@ class LoiteringRule:
         if now_s - stay.judged_s < JUDGE_EVERY_S:
             return []
         threshold_s = self._threshold_s(episode, moment)
-        if threshold_s is None or episode.dwell_s < threshold_s:
+        present_s = _present_s(episode, moment.at)
+        if threshold_s is None or present_s < threshold_s:
             return []
         stay.judged_s = now_s
         if self._is_static(episode):
             stay.static_s = now_s
-        if episode.last_inside.mono_s - stay.static_s < threshold_s or not self._reporter.may_begin(moment):
+        if now_s - stay.static_s < threshold_s or not self._reporter.may_begin(moment):
             return []
         if any(spot.covers(episode) for spot in self._spots):
             stay.known = True
@@ -120,7 +123,7 @@ class LoiteringRule:
         if score < self._config.min_score:
             return []
         reasons = (
-            _stayed(episode),
+            Reason(code="stayed", params={"dwell_s": present_s}),
             _within(radius_of(positions), metric=moment.metric),
             self._over(threshold_s, moment),
             *self._circumstances(moment),
@@ -193,6 +196,12 @@ class LoiteringRule:
             if within(area.hours, moment.local, self._calendar) and polygon.contains([episode.foot_xyn])[0]:
                 return area
         return None
+
+
+def _present_s(episode: Episode, at: Instant) -> float:
+    """Seconds of the stay so far; somebody hidden for a moment in the zone is taken to be there still."""
+    hidden = episode.outside_since is None and at.mono_s - episode.last_inside.mono_s <= HIDDEN_S
+    return at.mono_s - episode.entered.mono_s if hidden else episode.dwell_s
 
 
 def _distance_at_entry(lost: Episode, appeared: Episode) -> float:
