@@ -17,7 +17,7 @@ from contract.event import CAMERA_ZONE
 from contract.reasons import Reason
 from edge.analysis import CameraAnalysis
 from edge.calibration.solve import CalibrationError
-from edge.clipdesk import ClipDesk
+from edge.clipdesk import GRACE_S, ClipDesk, longest_clip_s
 from edge.clips import PacketRing
 from edge.config import CameraConfig, DeviceConfig
 from edge.config.hours import CalendarConfig
@@ -74,7 +74,8 @@ class CameraUnit:
         device = shared.config
         self._learned_store = LearnedStore(device.data_dir / "learned")
         self._learned = self._load_learned()
-        history = TrackHistory(device.clip.before_s + 2 * device.clip.after_s)
+        # The boxes of the longest clip's first second, when its cutting has waited as long as it may.
+        history = TrackHistory(longest_clip_s(device.clip) + GRACE_S + device.clip.after_s)
         self.recorder = SignalRecorder(
             self._provenance(),
             ClipPlan(device.clip.before_s, device.clip.after_s, device.data_dir / "clips"),

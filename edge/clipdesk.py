@@ -1,11 +1,15 @@
-"""The clip desk: one thread that cuts clips out of the cameras' rings once the seconds after the trigger are in."""
+"""The clip desk: one thread that cuts clips out of the cameras' rings once the seconds after the trigger are in.
+
+Signals whose seconds overlap share a clip: while an order is open, another on the same camera prolongs it instead of
+storing the same seconds twice.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -14,11 +18,16 @@ import structlog
 from contract.clock import Clock, Instant
 from contract.event import ClipReference
 from edge.clips import ClipFault, PacketRing, write_clip
+from edge.config.device import RING_MARGIN_S, ClipConfig
 from edge.masks import PrivacyMask
 
 GRACE_S = 5.0
 """How long a clip waits for packets that should have come before it is cut without them: a camera that is late by its
 network, and the end of one that was lost."""
+
+MAX_SHARED_S = 40.0
+"""How long a shared clip may become. Whoever looks at its first signal waits for the whole of it: with 10 s before and
+after a trigger, 20 s longer at the most."""
 
 _POLL_S = 0.2
 
@@ -36,6 +45,14 @@ class ClipOrder:
     after_s: float
     destination: Path
 
+    @property
+    def starts_mono_s(self) -> float:
+        return self.trigger.mono_s - self.before_s
+
+    @property
+    def ends_mono_s(self) -> float:
+        return self.trigger.mono_s + self.after_s
+
 
 @dataclass(frozen=True, slots=True)
 class ClipOutcome:
@@ -46,21 +63,46 @@ class ClipOutcome:
     fault: str | None
 
 
+def longest_clip_s(config: ClipConfig) -> float:
+    """How long a clip may become by sharing: a clip of one signal at least, and never more than the ring holds."""
+    return max(config.before_s + config.after_s, min(MAX_SHARED_S, config.ring_s - RING_MARGIN_S))
+
+
 class ClipDesk:
     """Takes orders from any thread, cuts in its own, and hands outcomes back through `outcomes`."""
 
-    def __init__(self, rings: Mapping[str, PacketRing], masks: Mapping[str, PrivacyMask | None], clock: Clock) -> None:
+    def __init__(
+        self,
+        rings: Mapping[str, PacketRing],
+        masks: Mapping[str, PrivacyMask | None],
+        clock: Clock,
+        *,
+        longest_s: float = MAX_SHARED_S,
+    ) -> None:
+        """`longest_s`: how long a clip may become by being shared."""
         self._rings = rings
         self._masks = masks
         self._clock = clock
+        self._longest_s = longest_s
         self._lock = threading.Lock()
-        self._orders: list[ClipOrder] = []
+        self._orders: dict[UUID, ClipOrder] = {}
+        self._cutting = 0
         self._outcomes: queue.SimpleQueue[ClipOutcome] = queue.SimpleQueue()
 
-    def order(self, order: ClipOrder) -> None:
-        """Ask for a clip."""
+    def order(self, wanted: ClipOrder) -> ClipOrder:
+        """Ask for a clip. Returns the order that will bring it: `wanted`, or one that was open and shall reach so far.
+
+        The clip of a shared order is cut around the trigger of the first who asked.
+        """
         with self._lock:
-            self._orders.append(order)
+            for known in self._orders.values():
+                if self._can_share(known, wanted):
+                    ends_mono_s = max(known.ends_mono_s, wanted.ends_mono_s)
+                    shared = replace(known, after_s=ends_mono_s - known.trigger.mono_s)
+                    self._orders[known.clip_id] = shared
+                    return shared
+            self._orders[wanted.clip_id] = wanted
+            return wanted
 
     def outcomes(self) -> Iterable[ClipOutcome]:
         """The outcomes since the last call, in the order in which they came about."""
@@ -74,7 +116,7 @@ class ClipDesk:
     def waiting(self) -> int:
         """Orders not cut yet."""
         with self._lock:
-            return len(self._orders)
+            return len(self._orders) + self._cutting
 
     def run(self, stop: threading.Event) -> None:
         """Cut what is due until told to stop; then cut the rest with what the rings hold."""
@@ -85,24 +127,33 @@ class ClipDesk:
     def cut_due(self, *, at_once: bool = False) -> None:
         """Cut every order whose last second has been recorded or will not come; `at_once`: every order."""
         with self._lock:
-            due = [order for order in self._orders if at_once or self._is_due(order)]
+            due = [order for order in self._orders.values() if at_once or self._is_due(order)]
+            for order in due:  # from here on nobody can join them
+                del self._orders[order.clip_id]
+            self._cutting = len(due)
         for order in due:
             outcome = self._cut(order)
             with self._lock:
-                self._orders.remove(order)
+                self._cutting -= 1
             self._outcomes.put(outcome)
 
+    def _can_share(self, known: ClipOrder, wanted: ClipOrder) -> bool:
+        return (
+            known.camera_id == wanted.camera_id
+            and known.starts_mono_s <= wanted.starts_mono_s <= known.ends_mono_s
+            and wanted.ends_mono_s - known.starts_mono_s <= self._longest_s
+        )
+
     def _is_due(self, order: ClipOrder) -> bool:
-        ends_mono_s = order.trigger.mono_s + order.after_s
+        ends_mono_s = order.ends_mono_s
         newest_mono_s = self._rings[order.camera_id].newest_mono_s
         recorded = newest_mono_s is not None and newest_mono_s >= ends_mono_s
         return recorded or self._clock.mono_s() >= ends_mono_s + GRACE_S
 
     def _cut(self, order: ClipOrder) -> ClipOutcome:
-        trigger_mono_s = order.trigger.mono_s
         ring = self._rings[order.camera_id]
         try:
-            packets = ring.between(trigger_mono_s - order.before_s, trigger_mono_s + order.after_s)
+            packets = ring.between(order.starts_mono_s, order.ends_mono_s)
             clip = write_clip(
                 packets,
                 clip_id=order.clip_id,

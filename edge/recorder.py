@@ -1,5 +1,7 @@
 """Turns one camera's signals into events: thumbnail at once, clip when it is sealed, and the last word after the clip.
 
+Signals whose seconds overlap name the same clip, each with its own moment in it.
+
 Not thread-safe: the inference thread owns it. It keeps of each open signal what its later events need.
 """
 
@@ -15,7 +17,7 @@ from uuid import UUID
 import structlog
 
 from contract.clock import Instant
-from contract.event import ClipReference, EventData, Phase, ThumbnailReference, TrackSummary
+from contract.event import ClipReference, EventData, Phase, Severity, ThumbnailReference, TrackSummary
 from edge.clipdesk import ClipDesk, ClipOrder, ClipOutcome
 from edge.drafts import Draft, DraftQueue
 from edge.frame import Frame
@@ -27,6 +29,8 @@ from edge.rules.signal import Signal
 THUMBNAIL_WIDTH_PX = 640
 THUMBNAIL_QUALITY = 75
 MAX_TRACKS_OF_A_SIGNAL = 200
+
+_RANK = {Severity.NOTICE: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 _log = structlog.get_logger(__name__)
 
@@ -56,10 +60,10 @@ class ClipPlan:
 @dataclass(slots=True)
 class _OpenSignal:
     signal_id: UUID
-    clip_id: UUID
     began: Signal
     thumbnail: ThumbnailReference | None
     track_ids: dict[int, None]
+    clip_id: UUID | None = None
     clip: ClipReference | None = None
     clip_fault: str | None = None
     last_word: Signal | None = None
@@ -89,7 +93,7 @@ class SignalRecorder:
         self._clip_desk = clip_desk
         self._new_id = new_id
         self._open: dict[str, _OpenSignal] = {}
-        self._keys_of_clips: dict[UUID, str] = {}
+        self._keys_of_clips: dict[UUID, list[str]] = {}
 
     @property
     def open_count(self) -> int:
@@ -112,41 +116,49 @@ class SignalRecorder:
                 self._finish(signal.key)
 
     def settle(self, outcome: ClipOutcome) -> None:
-        """Make the event that names the sealed clip, or says why there will be none; then the last word if it waits."""
-        key = self._keys_of_clips.pop(outcome.order.clip_id)
-        known = self._open[key]
-        known.clip, known.clip_fault = outcome.clip, outcome.fault
-        attachments: tuple[Attachment, ...] = ()
-        if outcome.clip is not None:
-            attachments = (
-                Attachment(
-                    AttachmentKind.CLIP,
-                    outcome.order.destination,
-                    outcome.clip.sha256,
-                    outcome.clip.size_bytes,
-                    outcome.clip.clip_id,
-                ),
-            )
-        self._submit(known, known.began, phase=Phase.CONTINUES, attachments=attachments)
-        self._finish(key)
+        """Make the events that name the sealed clip, or say why there will be none; then the last words that wait.
+
+        A signal that shares the clip and is not in it after all (the clip breaks off where the camera changes its
+        picture) gets one of its own.
+        """
+        keys = self._keys_of_clips.pop(outcome.order.clip_id)
+        # The outbox files a clip under the first event that brings it: the most severe decides when it is sent.
+        for key in sorted(keys, key=lambda key: _RANK[self._open[key].began.severity], reverse=True):
+            known = self._open[key]
+            later_s = known.began.captured.mono_s - outcome.order.trigger.mono_s
+            clip = None if outcome.clip is None else _seen_from(outcome.clip, later_s)
+            if later_s > 0.0 and (clip is None or clip.trigger_offset_s > clip.duration_s):
+                self._order_clip(key, known)
+                continue
+            known.clip, known.clip_fault = clip, outcome.fault
+            attachments: tuple[Attachment, ...] = ()
+            if clip is not None:
+                path = outcome.order.destination
+                attachments = (Attachment(AttachmentKind.CLIP, path, clip.sha256, clip.size_bytes, clip.clip_id),)
+            self._submit(known, known.began, phase=Phase.CONTINUES, attachments=attachments)
+            self._finish(key)
 
     def _begin(self, signal: Signal, frame: Frame | None) -> None:
-        clip_id = self._new_id()
         thumbnail, attachments = self._thumbnail(frame)
-        known = _OpenSignal(self._new_id(), clip_id, signal, thumbnail, dict.fromkeys(signal.track_ids))
+        known = _OpenSignal(self._new_id(), signal, thumbnail, dict.fromkeys(signal.track_ids))
         self._open[signal.key] = known
-        self._keys_of_clips[clip_id] = signal.key
+        self._order_clip(signal.key, known)
         self._submit(known, signal, attachments=attachments)
-        self._clip_desk.order(
+
+    def _order_clip(self, key: str, known: _OpenSignal) -> None:
+        clip_id = self._new_id()
+        order = self._clip_desk.order(
             ClipOrder(
                 clip_id=clip_id,
                 camera_id=self._provenance.camera_id,
-                trigger=signal.captured,
+                trigger=known.began.captured,
                 before_s=self._plan.before_s,
                 after_s=self._plan.after_s,
                 destination=self._plan.folder / f"{clip_id}.mp4",
             )
         )
+        known.clip_id = order.clip_id
+        self._keys_of_clips.setdefault(order.clip_id, []).append(key)
 
     def _finish(self, key: str) -> None:
         known = self._open[key]
@@ -207,10 +219,20 @@ class SignalRecorder:
         self._drafts.submit(Draft(lambda sequence: EventData(device_sequence=sequence, **fields), attachments))
 
     def _tracks(self, known: _OpenSignal, at: Instant) -> tuple[TrackSummary, ...]:
-        newest = list(known.track_ids)[-MAX_TRACKS_OF_A_SIGNAL:]
+        """Where the signal's people were, in its clip's seconds once these are known."""
+        since_mono_s, until_mono_s = at.mono_s - self._plan.before_s, at.mono_s + self._plan.after_s
+        if known.clip is not None:
+            clip_starts_mono_s = known.began.captured.mono_s - known.clip.trigger_offset_s
+            since_mono_s = min(since_mono_s, clip_starts_mono_s)
+            until_mono_s = max(until_mono_s, clip_starts_mono_s + known.clip.duration_s)
         return self._history.summaries(
-            newest,
+            list(known.track_ids)[-MAX_TRACKS_OF_A_SIGNAL:],
             origin_mono_s=at.mono_s,
-            since_mono_s=at.mono_s - self._plan.before_s,
-            until_mono_s=at.mono_s + self._plan.after_s,
+            since_mono_s=since_mono_s,
+            until_mono_s=until_mono_s,
         )
+
+
+def _seen_from(clip: ClipReference, later_s: float) -> ClipReference:
+    """The clip as it concerns a signal that fired so many seconds after the one for which it was cut."""
+    return clip.model_copy(update={"trigger_offset_s": clip.trigger_offset_s + later_s})

@@ -21,7 +21,7 @@ from contract.event import EventData, Phase
 from contract.ids import UuidV7Factory
 from contract.reasons import Reason
 from edge.camera import CameraUnit, Shared
-from edge.clipdesk import ClipDesk
+from edge.clipdesk import ClipDesk, longest_clip_s
 from edge.clips import PacketRing
 from edge.config import DeviceConfig
 from edge.detector import Detector
@@ -58,7 +58,7 @@ class Worker:
         self._scheduler = FrameScheduler(camera_ids)
         self._rings = {camera_id: PacketRing(config.clip.ring_s, config.clip.ring_bytes) for camera_id in camera_ids}
         self._masks = {camera.id: PrivacyMask(camera.masks) if camera.masks else None for camera in config.cameras}
-        self._clip_desk = ClipDesk(self._rings, self._masks, clock)
+        self._clip_desk = ClipDesk(self._rings, self._masks, clock, longest_s=longest_clip_s(config.clip))
         with ExitStack() as opened:
             self._outbox = opened.enter_context(closing(self._open_outbox(config)))
             client = opened.enter_context(IngestClient(config.server))
