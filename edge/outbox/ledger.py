@@ -24,6 +24,7 @@ from edge.outbox.records import (
 )
 
 KEPT_DELETIONS = 10_000
+SHARERS_WITHIN = 100
 SEVERITY_RANK = {Severity.NOTICE: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 _KEYS = {"events": "sequence", "attachments": "attachment_id"}
@@ -31,12 +32,12 @@ _KEYS = {"events": "sequence", "attachments": "attachment_id"}
 
 @dataclass(frozen=True, slots=True)
 class DeletedAttachment:
-    """What was known of an attachment before its row went. `body` is the JSON of its event."""
+    """What was known of an attachment before its row went. `bodies`: the JSON of an event of each signal about it."""
 
     kind: AttachmentKind
     path: str
     sent: bool
-    body: bytes
+    bodies: tuple[bytes, ...]
 
 
 def last_sequence(connection: sqlite3.Connection) -> int:
@@ -195,17 +196,36 @@ def delete_attachment(
 ) -> DeletedAttachment | None:
     """Delete the row and record it; None if it is gone already."""
     row = connection.execute(
-        "SELECT a.kind, a.clip_id, a.path, a.size_bytes, a.state, e.event_id, e.body "
+        "SELECT a.kind, a.clip_id, a.path, a.size_bytes, a.state, e.event_id, e.body, a.sequence "
         "FROM attachments AS a JOIN events AS e USING (sequence) WHERE a.attachment_id = ?",
         (attachment_id,),
     ).fetchone()
     if row is None:
         return None
-    kind, clip_id, path, size_bytes, state, event_id, body = row
+    kind, clip_id, path, size_bytes, state, event_id, body, sequence = row
     sent = state == "sent"
+    bodies = (body,) if clip_id is None else _bodies_naming_clip(connection, clip_id, sequence)
     connection.execute("DELETE FROM attachments WHERE attachment_id = ?", (attachment_id,))
     _record_deletion(connection, (at_s, kind, event_id, clip_id, size_bytes, sent, reason.value))
-    return DeletedAttachment(AttachmentKind(kind), path, sent, body)
+    return DeletedAttachment(AttachmentKind(kind), path, sent, bodies)
+
+
+def _bodies_naming_clip(connection: sqlite3.Connection, clip_id: str, sequence: int) -> tuple[bytes, ...]:
+    """The event by which each signal that shares the clip named it, its own among them.
+
+    They were committed in one go with the event that brought the file, so that few rows need a look.
+    """
+    rows = connection.execute(
+        "SELECT body FROM (SELECT sequence, body FROM events WHERE sequence >= ? ORDER BY sequence LIMIT ?) "
+        "WHERE instr(CAST(body AS TEXT), ?) ORDER BY sequence",
+        (sequence, SHARERS_WITHIN, clip_id),
+    ).fetchall()
+    naming: dict[UUID, bytes] = {}
+    for (body,) in rows:
+        data = Event.model_validate_json(body).data
+        if data.clip is not None and str(data.clip.clip_id) == clip_id:
+            naming.setdefault(data.signal_id, body)
+    return tuple(naming.values())
 
 
 def delete_event(connection: sqlite3.Connection, sequence: int, reason: DeletionReason, at_s: float) -> None:
@@ -226,13 +246,13 @@ def _record_deletion(connection: sqlite3.Connection, row: tuple[float, str, str,
         connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'deleted_unsent'")
 
 
-def clip_fault_of(gone: DeletedAttachment, reason: DeletionReason) -> Callable[[int], EventData]:
-    """What builds the event that takes back the promise of a clip: its event again, the reference replaced by a fault.
+def clip_fault_of(body: bytes, reason: DeletionReason) -> Callable[[int], EventData]:
+    """What builds the event that takes back the promise of a clip: an event again, the reference replaced by a fault.
 
     It says nothing else: it is a `continues` without reasons even when the signal has ended, so that neither its end
     nor its last reasons change.
     """
-    data = Event.model_validate_json(gone.body).data
+    data = Event.model_validate_json(body).data
 
     def build(sequence: int) -> EventData:
         fault = f"deleted on the device before it was sent: {reason.value}"

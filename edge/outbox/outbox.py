@@ -282,7 +282,8 @@ class Outbox:
                 continue
             paths.append(self._root / gone.path)
             if gone.kind is AttachmentKind.CLIP and not gone.sent:
-                self._append(ledger.clip_fault_of(gone, reason))
+                for body in gone.bodies:
+                    self._append(ledger.clip_fault_of(body, reason))
         return paths
 
     def _settled_path(self, attachment: Attachment) -> str:

@@ -56,7 +56,7 @@ def alert_detail(record: AlertRecord, pictures: Scope) -> AlertDetail:
             "events": [_event_brief(row, event) for row, event in events],
             "tracks": _tracks(record.named.alert, [event for _, event in events]),
             "zone_polygon": trigger.data.zone_polygon,
-            "clip": _clip_status(record.clip) if record.clip else None,
+            "clip": _clip_status(record.clip, [event for _, event in events]) if record.clip else None,
             "clip_fault": record.named.alert.clip_fault,
             "history": [_opened(record.named.alert), *map(_history_entry, record.history)],
             "notes": [Note(at=entry.at, actor=entry.actor, note=entry.note) for entry in record.history if entry.note],
@@ -132,8 +132,10 @@ def _tracks(alert: Alert, events: Sequence[Event]) -> list[TrackPath]:
     ]
 
 
-def _clip_status(clip: Clip) -> ClipStatus:
-    reference = ClipReference.model_validate(clip.reference)
+def _clip_status(clip: Clip, events: Sequence[Event]) -> ClipStatus:
+    """The clip as the alert's own events name it: of alerts that share a clip, each has its own moment in it."""
+    own = [event.data.clip for event in events if event.data.clip is not None and event.data.clip.clip_id == clip.id]
+    reference = own[-1] if own else ClipReference.model_validate(clip.reference)
     stored = clip.stored_at is not None
     return ClipStatus(**reference.model_dump(), uploaded=stored, verified=stored)
 

@@ -40,14 +40,11 @@ class OffsetConflictError(KentonganError):
 
 @dataclass(frozen=True, slots=True)
 class UploadStatus:
-    """Bytes stored of an announced clip."""
+    """Bytes stored of an announced clip. `complete`: their hash was right and the row says so; they may be deleted."""
 
     offset: int
     length: int
-
-    @property
-    def complete(self) -> bool:
-        return self.offset == self.length
+    complete: bool
 
 
 class ClipUploads:
@@ -65,7 +62,7 @@ class ClipUploads:
         async with self._database.read() as reading:
             awaited = await media.awaited_clips(reading)
         for clip in awaited:
-            if await asyncio.to_thread(self._whole_on_disk, clip):
+            if await asyncio.to_thread(self._arrived_bytes, clip) == clip.size_bytes:
                 _log.info("finishing an interrupted upload", clip_id=str(clip.id))
                 try:
                     await self._seal(clip)
@@ -84,7 +81,7 @@ class ClipUploads:
     ) -> UploadStatus:
         """Append the bytes of `stream`, which begin at `offset`; seal the clip when its announced size is reached.
 
-        What arrived before a failure stays and counts.
+        What arrived before a failure stays and counts; after a failure to seal, no bytes at the end seal again.
 
         Raises:
             KentonganError: `not-found`, `conflict` (`OffsetConflictError`), `too-large` (more bytes than announced;
@@ -103,10 +100,11 @@ class ClipUploads:
             finally:
                 # Also when the device hung up: HEAD will answer with what is on the disk, so it must be there.
                 await asyncio.shield(asyncio.to_thread(self._files.sync, clip.path))
-            status = await self._status(clip)
-            if status.complete:
-                await self._seal(clip)
-            return status
+            offset = await asyncio.to_thread(self._arrived_bytes, clip)
+            if offset < clip.size_bytes:
+                return UploadStatus(offset, clip.size_bytes, complete=False)
+            await self._seal(clip)
+            return UploadStatus(clip.size_bytes, clip.size_bytes, complete=True)
 
     async def _take(self, clip: Clip, offset: int, stream: AsyncIterator[bytes]) -> None:
         held: list[bytes] = []
@@ -139,17 +137,19 @@ class ClipUploads:
         now = self._clock.utc()
         async with self._database.write() as writing:
             row = await media.clip(writing.session, clip.id)
-            alert = await alerts.for_change(writing.session, clip.alert_id)
-            if row is None or alert is None or row.stored_at is not None:
+            if row is None or row.stored_at is not None:
                 return
             row.stored_at = now
-            if alert.clip_id == clip.id:
-                alert.clip_stored = True
-            alert.updated_at = now
+            shown_by = await alerts.showing_clip(writing.session, row)
+            for alert in shown_by:
+                alert.clip_stored = alert.clip_stored or alert.clip_id == clip.id
+                alert.updated_at = now
             detail: Detail = {"clip_id": str(clip.id), "sha256": clip.sha256, "size_bytes": clip.size_bytes}
-            stored = AuditEntry(f"device:{clip.device_id}", "clip.stored", clip.kampung_id, f"alert:{alert.id}", detail)
+            subject = f"alert:{clip.alert_id}"
+            stored = AuditEntry(f"device:{clip.device_id}", "clip.stored", clip.kampung_id, subject, detail)
             await audit.append(writing.session, now, [stored])
-            await feed.append(writing.session, now, [FeedEntry("updated", alert.kampung_id, alert_id=alert.id)])
+            news = [FeedEntry("updated", alert.kampung_id, alert_id=alert.id) for alert in shown_by]
+            await feed.append(writing.session, now, news)
             writing.after_commit(self._wake_feed)
 
     async def _announced(self, device: EnrolledDevice, clip_id: UUID) -> Clip:
@@ -161,8 +161,11 @@ class ClipUploads:
 
     async def _status(self, clip: Clip) -> UploadStatus:
         if clip.stored_at is not None:
-            return UploadStatus(clip.size_bytes, clip.size_bytes)
-        return UploadStatus(await asyncio.to_thread(self._files.partial_size, clip.path), clip.size_bytes)
+            return UploadStatus(clip.size_bytes, clip.size_bytes, complete=True)
+        # Every byte may be here and the clip not be sealed: an empty piece at the end asks for that once more.
+        return UploadStatus(await asyncio.to_thread(self._arrived_bytes, clip), clip.size_bytes, complete=False)
 
-    def _whole_on_disk(self, clip: Clip) -> bool:
-        return self._files.path(clip.path).exists() or self._files.partial_size(clip.path) == clip.size_bytes
+    def _arrived_bytes(self, clip: Clip) -> int:
+        """A file with its final name is whole, also before its row says so."""
+        whole = self._files.path(clip.path).exists()
+        return clip.size_bytes if whole else self._files.partial_size(clip.path)

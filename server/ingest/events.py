@@ -58,7 +58,7 @@ class _Batch:
     received_at: datetime
     known: dict[UUID, EventRow]
     alerts: dict[tuple[str, UUID], Alert]
-    clips: dict[UUID, Clip]
+    clips: dict[UUID, tuple[Clip, str]]
     audit: list[AuditEntry] = field(default_factory=list)
     feed: list[FeedEntry] = field(default_factory=list)
     new_alerts: list[Alert] = field(default_factory=list)
@@ -211,9 +211,8 @@ class EventIngest:
         row = _event_row(job, alert, batch.received_at)
         batch.known[event.id] = row
         batch.new_events.append(row)
-        if data.clip is not None and data.clip.clip_id not in batch.clips:
-            batch.clips[data.clip.clip_id] = clip = _clip_row(alert, event, batch.received_at)
-            batch.new_clips.append(clip)
+        if data.clip is not None:
+            _announce(batch, alert, event)
         detail = {
             "event_id": str(event.id),
             "phase": data.phase.value,
@@ -230,18 +229,36 @@ class EventIngest:
         await feed.append(writing.session, batch.received_at, batch.feed)
 
 
+def _announce(batch: _Batch, alert: Alert, event: Event) -> None:
+    """The first event that seals a clip makes its row; one that shares it may come when its bytes are here already."""
+    reference = event.data.clip
+    assert reference is not None  # noqa: S101 - the caller has looked
+    known = batch.clips.get(reference.clip_id)
+    if known is None:
+        clip = _clip_row(alert, event, batch.received_at)
+        batch.clips[clip.id] = (clip, alert.camera_id)
+        batch.new_clips.append(clip)
+    elif known[0].stored_at is not None:
+        alert.clip_stored = True
+
+
 def _check_agreement(batch: _Batch, alert: Alert | None, event: Event) -> None:
-    """A signal stays on its camera, in its zone and with its rule; a clip is announced with one hash."""
+    """A signal stays on its camera, in its zone and with its rule; a clip on its camera and with its hash.
+
+    Several signals may share a clip, and whoever may see one of their alerts may see the clip: so all of them are of
+    one camera in one kampung.
+    """
     data = event.data
     if alert is not None and (alert.camera_id, alert.zone_id, alert.rule) != (data.camera_id, data.zone_id, data.rule):
         raise KentonganError(ErrorKind.CONFLICT, f"signal {data.signal_id} is known from another camera, zone or rule")
-    clip = batch.clips.get(data.clip_id) if data.clip_id is not None else None
-    if clip is None:
+    known = batch.clips.get(data.clip_id) if data.clip_id is not None else None
+    if known is None:
         return
-    same_alert = alert is not None and clip.alert_id == alert.id
+    clip, camera_id = known
+    same_place = (clip.device_id, clip.kampung_id, camera_id) == (data.device_id, data.kampung_id, data.camera_id)
     same_bytes = data.clip is None or (clip.sha256, clip.size_bytes) == (data.clip.sha256, data.clip.size_bytes)
-    if not (same_alert and same_bytes):
-        raise KentonganError(ErrorKind.CONFLICT, f"clip {data.clip_id} is known with other content or another signal")
+    if not (same_place and same_bytes):
+        raise KentonganError(ErrorKind.CONFLICT, f"clip {data.clip_id} is known with other content or another camera")
 
 
 def _event_row(job: _Job, alert: Alert, received_at: datetime) -> EventRow:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from server.permissions import Scope
 from server.store.tables import Alert, AlertHistory, Camera, Clip, EventRow, Kampung, Zone
@@ -16,6 +17,8 @@ from server.store.tables import Alert, AlertHistory, Camera, Clip, EventRow, Kam
 OPEN_STATES = ("new", "acknowledged")
 NEIGHBOURS_WITHIN = timedelta(minutes=30)
 MAX_NEIGHBOURS = 10
+_PLACE = ("device_id", "kampung_id", "camera_id")
+"""What alerts that share a clip have in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,20 @@ async def neighbours(session: AsyncSession, alert: Alert) -> list[NamedAlert]:
     return await _fetch(session, query)
 
 
+async def showing_clip(session: AsyncSession, clip: Clip) -> Sequence[Alert]:
+    """The alert that announced the clip and all that share it, locked until the transaction ends."""
+    owner = aliased(Alert)
+    query = (
+        select(Alert)
+        .join(owner, owner.id == clip.alert_id)
+        .where(*(getattr(owner, name) == getattr(Alert, name) for name in _PLACE))
+        .where(or_(Alert.id == clip.alert_id, Alert.clip_id == clip.id))
+        .order_by(Alert.id)
+        .with_for_update(of=Alert)
+    )
+    return (await session.execute(query)).scalars().all()
+
+
 async def for_change(session: AsyncSession, alert_id: UUID) -> Alert | None:
     """The alert's row, locked until the transaction ends."""
     return (await session.execute(select(Alert).where(Alert.id == alert_id).with_for_update())).scalar_one_or_none()
@@ -135,8 +152,16 @@ async def history_of(session: AsyncSession, alert_id: UUID) -> Sequence[AlertHis
 
 
 async def clip_of(session: AsyncSession, alert: Alert) -> Clip | None:
-    """The clip that the alert's device announced as sealed."""
-    return await session.get(Clip, alert.clip_id) if alert.clip_id is not None else None
+    """The clip that the alert names, once it was announced as sealed and if it is of the alert's own camera.
+
+    A device may promise any id before the clip is known: the name alone must not open another camera's pictures.
+    """
+    if alert.clip_id is None:
+        return None
+    owner = aliased(Alert)
+    query = select(Clip).join(owner, owner.id == Clip.alert_id).where(Clip.id == alert.clip_id)
+    same = query.where(*(getattr(owner, name) == getattr(alert, name) for name in _PLACE))
+    return (await session.execute(same)).scalar_one_or_none()
 
 
 async def open_counts(session: AsyncSession, scope: Scope) -> dict[str, dict[str, int]]:

@@ -24,9 +24,10 @@ async def alerts_of_signals(
     return {(row.device_id, row.signal_id): row for row in (await session.execute(query)).scalars()}
 
 
-async def known_clips(session: AsyncSession, clip_ids: Sequence[UUID]) -> dict[UUID, Clip]:
-    found = await session.execute(select(Clip).where(Clip.id.in_(clip_ids)))
-    return {row.id: row for row in found.scalars()}
+async def known_clips(session: AsyncSession, clip_ids: Sequence[UUID]) -> dict[UUID, tuple[Clip, str]]:
+    """Clips by id, each with the id of its camera."""
+    query = select(Clip, Alert.camera_id).join(Alert, Alert.id == Clip.alert_id).where(Clip.id.in_(clip_ids))
+    return {row.id: (row, camera_id) for row, camera_id in await session.execute(query)}
 
 
 async def add(

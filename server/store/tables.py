@@ -149,6 +149,7 @@ class Alert(Base):
         Index("ix_alert_kampung_time", "kampung_id", "captured_at", "id"),
         Index("ix_alert_camera_time", "camera_id", "captured_at"),
         Index("ix_alert_open", "state", "kampung_id", "severity"),
+        Index("ix_alert_clip", "clip_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -217,7 +218,11 @@ class AlertHistory(Base):
 
 
 class Clip(Base):
-    """A sealed clip that a device announced; `stored_at` is set once its bytes are here and their hash is right."""
+    """A sealed clip that a device announced; `stored_at` is set once its bytes are here and their hash is right.
+
+    `alert_id` is the alert that announced it first; others of the same camera may be about it too (`Alert.clip_id`).
+    `reference` is what that announcement said; when the trigger was is another moment for each of them.
+    """
 
     __tablename__ = "clip"
 

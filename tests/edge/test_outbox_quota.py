@@ -203,3 +203,21 @@ def _commit_clip(
     changes = {"clip_id": reference.clip_id, "clip": reference}
     outbox.commit(building(phase=Phase.CONTINUES, severity=severity, **changes), [clip])
     return clip.path
+
+
+def test_every_signal_that_shared_a_clip_is_told_that_the_quota_took_it(tmp_path: Path, clock: ManualClock) -> None:
+    with open_outbox(tmp_path, clock, quota_bytes=QUOTA_BYTES) as outbox:
+        clip, reference = clip_file(tmp_path, bytes(CLIP_BYTES))
+        shared = {
+            "phase": Phase.CONTINUES,
+            "clip_id": reference.clip_id,
+            "clip": reference,
+            "severity": Severity.NOTICE,
+        }
+        signals = {outbox.commit(building(**shared), [clip]).data.signal_id for _ in range(3)}
+        while clip.path.exists():
+            _commit_clip(outbox, tmp_path)
+        told = [event.data for event in send_everything(outbox) if event.data.clip_fault]
+        assert [data.signal_id for data in told if data.signal_id in signals] == sorted(signals)
+        assert {data.clip_id for data in told if data.signal_id in signals} == {reference.clip_id}
+        assert [deletion.clip_id for deletion in outbox.deletions()].count(reference.clip_id) == 1

@@ -123,7 +123,7 @@ def test_a_yaml_typo_stops_the_server_with_one_sentence(tmp_path: Path) -> None:
 
 def test_migrating_twice_is_harmless(config: Path) -> None:
     for _ in range(2):
-        assert "The database is at version 0001." in said(config, "migrate").stdout
+        assert "The database is at version 0002." in said(config, "migrate").stdout
 
 
 def test_a_database_from_a_newer_version_is_refused(config: Path) -> None:
