@@ -195,6 +195,8 @@ def _prepared(config: Path | None) -> Settings:
     from server.store import migrate as migrations
 
     settings = _or_exit(lambda: load_settings(config))
+    # What is stored is about people: nobody else on this machine reads it, even in a folder that is open to all.
+    os.umask(0o077)
     try:
         prepare_folders(settings)
         migrations.upgrade(settings.database)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +19,13 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 @pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr("server.auth.passwords.PasswordHasher", lambda: CHEAP_HASHER)
     path = tmp_path / "server.yaml"
     path.write_text(yaml.safe_dump({"data_dir": str(tmp_path / "data")}), encoding="utf-8")
-    return path
+    usual = os.umask(0o022)
+    yield path
+    os.umask(usual)  # the commands set it for their process, which here is the tests' own
 
 
 def said(config: Path, *words: str, stdin: str = "", status: int = 0) -> Result:
@@ -124,6 +128,14 @@ def test_a_yaml_typo_stops_the_server_with_one_sentence(tmp_path: Path) -> None:
 def test_migrating_twice_is_harmless(config: Path) -> None:
     for _ in range(2):
         assert "The database is at version 0002." in said(config, "migrate").stdout
+
+
+def test_nobody_else_may_read_the_database_even_in_a_folder_that_is_open_to_all(config: Path) -> None:
+    folder = load_settings(config).data_dir
+    folder.mkdir(mode=0o755)
+    said(config, "migrate")
+    assert [path.name for path in folder.iterdir() if path.stat().st_mode & 0o077] == []
+    assert (folder / "kentongan.sqlite3").is_file()
 
 
 def test_a_database_from_a_newer_version_is_refused(config: Path) -> None:
