@@ -1,7 +1,8 @@
-"""Around every request: an identifier, a bound on the body, headers for the browser, one log line, no stack traces."""
+"""Around every request: an identifier, bounds on the body, headers for the browser, one log line, no stack traces."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -99,23 +100,31 @@ class RequestEnvelope:
                 )
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse a body over the limit: at once by its declared length, otherwise as soon as it has passed it."""
+        """Refuse a body over the limit, at once by its declared length or as soon as it has passed it, and one that
+        stops coming: a link that dies in silence would else hold its request, and the upload's lock, for ever.
+        """
         limit = body_limit(scope["path"], self._limits)
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdigit() and int(declared) > limit:
+        if declared.isdecimal() and int(declared) > limit:
             problem = problem_of(ErrorKind.TOO_LARGE, _too_large(limit))
             await problem_response(Request(scope), problem, {"Connection": "close"})(scope, receive, send)
             return
-        received = 0
+        received, whole = 0, False
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            if message["type"] == "http.request":
-                received += len(message.get("body", b""))
-                if received > limit:
-                    # An HTTPException passes through FastAPI's reading of bodies; others become a 400.
-                    raise HTTPException(413, _too_large(limit), {"Connection": "close"})
+            nonlocal received, whole
+            if whole:
+                return await receive()  # whoever asks now waits for the client to leave, which may take hours
+            try:
+                async with asyncio.timeout(self._limits.body_stall_s):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, "the body stopped coming", {"Connection": "close"}) from None
+            whole = not message.get("more_body", False)
+            received += len(message.get("body", b""))
+            if received > limit:
+                # An HTTPException passes through FastAPI's reading of bodies; others become a 400.
+                raise HTTPException(413, _too_large(limit), {"Connection": "close"})
             return message
 
         await self._app(scope, counted, send)

@@ -43,13 +43,16 @@ class LogInLimits(_Section):
 
 
 class Limits(_Section):
-    """Sizes of request bodies, enforced while they stream in."""
+    """Sizes of request bodies, enforced while they stream in, and how long they may stand still."""
 
     json_bytes: int = Field(default=65_536, ge=1024)
     event_bytes: int = Field(default=1_048_576, ge=1024)
     thumbnail_bytes: int = Field(default=2_000_000, ge=1024)
     clip_chunk_bytes: int = Field(default=8_388_608, ge=1024)
     clip_bytes: int = Field(default=536_870_912, ge=1024, description="largest clip that may be announced")
+    body_stall_s: float = Field(
+        default=30.0, gt=0.0, le=600.0, description="a request whose body stands still for so long is given up"
+    )
 
 
 class Live(_Section):

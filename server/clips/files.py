@@ -74,7 +74,7 @@ class MediaFiles:
         part = self._part(name)
         try:
             self._make_folder(part.parent)
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             try:
                 for chunk in chunks:
                     _write_whole(descriptor, chunk)
@@ -106,18 +106,25 @@ class MediaFiles:
         self._part(name).unlink(missing_ok=True)
 
     def seal(self, name: str, sha256: str) -> bool:
-        """Give the partial file its final name if its bytes have the hash; otherwise drop it and return False."""
+        """Give the partial file its final name if its bytes have the hash; otherwise drop it and return False.
+
+        Raises:
+            KentonganError: `storage-full`, `unavailable`; the file stays as it is, to be sealed later.
+        """
         part, final = self._part(name), self.path(name)
-        if not final.exists():
-            if hash_file(part) != sha256:
-                part.unlink()
+        try:
+            arrived = final if final.exists() else part
+            if hash_file(arrived) != sha256:
+                arrived.unlink()
                 return False
-            _sync_file(part)
-            part.rename(final)
+            if arrived is part:
+                _sync_file(part)
+                part.rename(final)
             _sync_folder(final.parent)
-            return True
+        except OSError as error:
+            raise _as_kentongan_error(error) from error
         part.unlink(missing_ok=True)
-        return hash_file(final) == sha256
+        return True
 
     def store(self, name: str, body: bytes) -> None:
         """Write a small file whole.
@@ -128,7 +135,7 @@ class MediaFiles:
         part, final = self._part(name), self.path(name)
         try:
             self._make_folder(part.parent)
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             try:
                 _write_whole(descriptor, body)
                 os.fsync(descriptor)
@@ -147,7 +154,8 @@ class MediaFiles:
     def _make_folder(self, folder: Path) -> None:
         if folder.is_dir():
             return
-        folder.mkdir(parents=True, exist_ok=True)
+        for missing in reversed([folder, *(up for up in folder.parents if up.is_relative_to(self.root))]):
+            missing.mkdir(mode=0o700, exist_ok=True)  # with `parents`, those between would get the usual mode
         for made in (folder, *folder.parents):
             _sync_folder(made)
             if made == self.root:

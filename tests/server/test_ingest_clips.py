@@ -230,6 +230,56 @@ def _settled_offset(device: httpx.Client, clip_id: UUID) -> int:
     return offset
 
 
+def test_a_device_whose_link_dies_in_silence_does_not_hold_its_clip(make_server: Callable[..., LiveServer]) -> None:
+    server = make_server(limits={"body_stall_s": 0.3})
+    clip_id = announced(server)
+    host, port = server.base_url.removeprefix("http://").split(":")
+    head = (
+        f"PATCH {API}/ingest/clips/{clip_id} HTTP/1.1\r\nHost: {host}\r\n"
+        f"Authorization: Bearer {server.tokens['box-1']}\r\n"
+        "Content-Type: application/partial-upload\r\nUpload-Offset: 0\r\nContent-Length: 600000\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=10.0) as silent:
+        silent.sendall(head.encode() + CLIP[:1000])
+        answer = b""
+        while part := silent.recv(4096):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    device = server.device()
+    assert offset_of(device, clip_id) == (1000, "?0")
+    assert upload_clip(device, clip_id, CLIP[1000:], 1000).headers["upload-complete"] == "?1"
+
+
+def test_a_clip_counts_as_complete_only_once_it_is_checked_and_recorded(
+    live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fails while the last piece is hashed, then between the new name and the row."""
+    clip_id, device = announced(live_server), live_server.device()
+
+    def unreadable(path: Path) -> str:
+        raise OSError(errno.EIO, "Input/output error", path)
+
+    monkeypatch.setattr("server.clips.files.hash_file", unreadable)
+    problem(upload_clip(device, clip_id, CLIP), 503, "unavailable")
+    assert offset_of(device, clip_id) == (600_000, "?0")
+    problem(upload_clip(device, clip_id, b"", 600_000), 503, "unavailable")
+    monkeypatch.undo()
+    clip_path(live_server, clip_id).with_suffix(".mp4.part").rename(clip_path(live_server, clip_id))
+    assert offset_of(device, clip_id) == (600_000, "?0")
+    assert upload_clip(device, clip_id, b"", 600_000).headers["upload-complete"] == "?1"
+    assert offset_of(device, clip_id) == (600_000, "?1")
+    live_server.stop()
+    assert consistency_findings(live_server.settings) == []
+
+
+def test_only_the_servers_own_user_may_read_a_clip(live_server: LiveServer) -> None:
+    clip_id = announced(live_server)
+    upload_clip(live_server.device(), clip_id, CLIP)
+    path = clip_path(live_server, clip_id)
+    for stored in (path, path.parent, path.parent.parent):
+        assert stored.stat().st_mode & 0o077 == 0, stored
+
+
 def test_a_server_killed_during_an_upload_goes_on_after_a_restart(server_template: Template, tmp_path: Path) -> None:
     """kill -9 of a real process while a piece is on its way; the bytes on the disk are the offset afterwards."""
     server = copied_server(server_template, tmp_path / "data")
