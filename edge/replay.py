@@ -77,7 +77,7 @@ def replay(
             watch(frame, people, signals)
 
     analysis = CameraAnalysis(
-        Detector(spec, threads=config.detector.threads),
+        Detector(spec, threads=config.detector.threads, backend=config.detector.backend),
         Tracker(TrackerSettings(strong_score=spec.output.strong_score)),
         lambda aspect: behaviours_of(camera, config.calendar, learned, aspect),
         history=TrackHistory(config.clip.before_s),

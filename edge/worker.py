@@ -50,7 +50,12 @@ class Worker:
         self._clock = clock
         self._new_id: Callable[[], UUID] = UuidV7Factory(clock)
         spec = load_manifest(config.detector.manifest).get(config.detector.model)
-        self._detector = Detector(spec, threads=config.detector.threads)
+        self._detector = Detector(
+            spec,
+            threads=config.detector.threads,
+            backend=config.detector.backend,
+            cache_dir=config.data_dir / "openvino",
+        )
         self._clip_folder = config.data_dir / "clips"
         self._clip_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         camera_ids = [camera.id for camera in config.cameras]

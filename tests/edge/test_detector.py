@@ -1,23 +1,20 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 
-import av
 import numpy as np
 import numpy.typing as npt
 import pytest
 from onnx import TensorProto
 
 from bench.motdata import ArrayPicture
-from contract.clock import Instant
 from contract.errors import ErrorKind, KentonganError
 from edge.detections import Detections
 from edge.detector import Detector
-from edge.frame import Frame
 from models.layouts import iou_matrix
 from models.manifest import ModelSpec, load_manifest
+from tests.support.footage import footage_frames
 from tests.support.onnx_models import HEIGHT, WIDTH, spec_for, write_constant_model, write_echo_model
 
 
@@ -176,27 +173,23 @@ def test_the_right_digest_of_a_file_that_is_no_model_is_refused(tmp_path: Path, 
 def test_another_output_shape_than_the_layouts_is_refused_at_load(tmp_path: Path) -> None:
     model = write_constant_model(tmp_path / "m.onnx", np.zeros((1, 84, 10), np.float32))
 
-    with pytest.raises(
-        KentonganError, match=r"an output of tensor\(float\) \(1, N, 5\).*got tensor\(float\) \(1, 84, 10\)"
-    ):
+    with pytest.raises(KentonganError, match=r"an output of float32 \(1, N, 5\).*got float32 \(1, 84, 10\)"):
         Detector(spec_for(model))
-    with pytest.raises(KentonganError, match=r"\(1, 5, N\).*got tensor\(float\) \(1, 84, 10\)"):
+    with pytest.raises(KentonganError, match=r"\(1, 5, N\).*got float32 \(1, 84, 10\)"):
         Detector(spec_for(model, "yolov8"))
 
 
 def test_another_input_size_than_the_manifests_is_refused_at_load(tmp_path: Path) -> None:
     model = write_constant_model(tmp_path / "m.onnx", np.zeros((1, 1, 5), np.float32), width=96, height=64)
 
-    with pytest.raises(
-        KentonganError, match=r"\(1, 3, 32, 64\) after its manifest, got tensor\(float\) \(1, 3, 64, 96\)"
-    ):
+    with pytest.raises(KentonganError, match=r"\(1, 3, 32, 64\) after its manifest, got float32 \(1, 3, 64, 96\)"):
         Detector(spec_for(model))
 
 
 def test_an_input_that_is_not_of_real_numbers_is_refused_at_load(tmp_path: Path) -> None:
     model = write_constant_model(tmp_path / "m.onnx", np.zeros((1, 1, 5), np.float32), input_type=TensorProto.UINT8)
 
-    with pytest.raises(KentonganError, match=r"got tensor\(uint8\)"):
+    with pytest.raises(KentonganError, match=r"got uint8"):
         Detector(spec_for(model))
 
 
@@ -228,22 +221,10 @@ def test_on_real_footage_the_default_model_and_a_peer_find_the_same_people(share
     peers = load_manifest(Path(__file__).parents[2] / "bench" / "peers.toml", shared_data / "weights")
     ours, theirs = Detector(load_manifest().get(), score_threshold=0.6), Detector(peers.get(), score_threshold=0.6)
     agreed = total = 0
-    for frame in _frames(shared_data / "mot" / "PETS09-S2L1-vtest.mp4", range(0, 160, 20)):
+    for frame in footage_frames(shared_data / "mot" / "PETS09-S2L1-vtest.mp4", range(0, 160, 20)):
         first, second = ours.detect(frame).boxes_xyxyn, theirs.detect(frame).boxes_xyxyn
         agreed += int((iou_matrix(first, second).max(axis=1, initial=0) > 0.5).sum())
         total += len(first)
 
     assert total > 25
     assert agreed / total > 0.85
-
-
-def _frames(video: Path, indices: range) -> list[Frame]:
-    captured = Instant(0.0, datetime(2026, 11, 24, tzinfo=UTC))
-    found = []
-    with av.open(video) as container:
-        for index, picture in enumerate(container.decode(video=0)):
-            if index >= indices.stop:
-                break
-            if index in indices:
-                found.append(Frame.from_av(picture, captured))
-    return found
