@@ -10,6 +10,7 @@ from typing import Protocol
 
 from contract.clock import Instant
 from contract.reasons import Reason
+from edge.crowdflow import CrowdFlow
 from edge.detections import Detections, FloatArray
 from edge.frame import Frame
 from edge.history import TrackHistory
@@ -77,6 +78,7 @@ class CameraAnalysis:
         self._sink = sink
         self._watcher = watcher
         self._on_frame = on_frame
+        self._crowd_flow = CrowdFlow()
         self._latest: Instant | None = None
         self._idle = True
         self._inhibited = False
@@ -102,12 +104,18 @@ class CameraAnalysis:
         self._idle = False
         people = self._tracker.update(self._detector.detect(frame), at.mono_s, frame.aspect)
         self._history.add(at.mono_s, people)
-        signals = self._behave(frame.aspect).observe(Observation(at, people, frame.aspect))
+        signals = self._observe(frame, people)
         self._tell_watcher(people)
         if self._on_frame is not None:
             self._on_frame(frame, people, signals)
         for signal in signals:
             self._sink.record(signal, frame)
+
+    def _observe(self, frame: Frame, people: Detections) -> list[Signal]:
+        """What the behaviours say; with the flow of the picture while a crowd is too dense to be detected."""
+        behaviours = self._behave(frame.aspect)
+        flow = self._crowd_flow.measure(frame) if behaviours.wants_flow else None
+        return behaviours.observe(Observation(frame.captured, people, frame.aspect, flow))
 
     def _behave(self, aspect: float) -> CameraBehaviours:
         """The behaviours for this aspect. Another one than before is another view: what was open is ended."""

@@ -15,6 +15,7 @@ from edge.config.rules import RuleConfig
 from edge.learned.state import ZoneLearned
 from edge.presence.episodes import Episode, Presence
 from edge.presence.stitch import MAX_GAP_S
+from edge.rules.dense import ZoneFlow
 from edge.rules.signal import Signal
 
 UNSEEN_AFTER_S = MAX_GAP_S
@@ -40,6 +41,7 @@ class ZoneMoment:
 
     local: the camera's local time. metric: units are metres. people: all persons in the picture, in the zone or not.
     area_m2: of the zone on the ground, None where not calibrated. learned: what the zone knows of its past.
+    flow: how the picture moves in the zone while a crowd is too dense to detect people one by one.
     limit_factor: by which the calendar lets the usual count grow today, None if it says that no count is unusual.
     """
 
@@ -51,6 +53,7 @@ class ZoneMoment:
     area_m2: float | None = None
     learned: ZoneLearned | None = None
     limit_factor: float | None = 1.0
+    flow: ZoneFlow | None = None
 
     @property
     def hour_of_week(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contract.clock import Instant
+from contract.event import Rule
 from contract.reasons import Reason
 from edge.calibration.ground import GroundPlane, calibrate
 from edge.calibration.solve import CalibrationError
@@ -18,8 +19,9 @@ from edge.geometry import Located, PicturePlane, Plane, Polygon
 from edge.learned.state import CameraLearned, ZoneLearned
 from edge.presence.episodes import ZonePresence
 from edge.presence.stitch import Stitched, Stitcher
-from edge.rules.base import Mover, ZoneMoment
+from edge.rules.base import BODY_HEIGHT_M, Mover, ZoneMoment
 from edge.rules.build import BuiltRule, build_rules
+from edge.rules.dense import DenseCrowd
 from edge.rules.learner import ZoneLearner
 from edge.rules.shadow import ShadowLog
 from edge.rules.signal import Observation, Signal
@@ -34,6 +36,11 @@ class _Zone:
     learned: ZoneLearned
     learner: ZoneLearner
     area_m2: float | None
+    dense: DenseCrowd
+
+    @property
+    def watches_flow(self) -> bool:
+        return any(one.kind is Rule.DISPERSAL for one in self.rules)
 
     @property
     def unusual(self) -> bool:
@@ -70,6 +77,12 @@ class CameraBehaviours:
         return self._people_count
 
     @property
+    def wants_flow(self) -> bool:
+        """Whether the next observation should carry the flow of the picture: a crowd is too dense to detect."""
+        now_s = self._last_s
+        return now_s is not None and any(zone.watches_flow and zone.dense.is_dense(now_s) for zone in self._zones)
+
+    @property
     def learned(self) -> CameraLearned:
         """What the camera has learned so far, to be stored now and then and at the end."""
         return self._learned
@@ -88,15 +101,18 @@ class CameraBehaviours:
         override = self._calendar.override_at(at.utc)
         signals: list[Signal] = []
         for zone in self._zones:
+            presence = zone.presence.observe(at, people, located, stitched, observation.aspect)
+            zone.dense.observe(presence, people, 1.0 if self._plane.metric else BODY_HEIGHT_M)
             moment = ZoneMoment(
                 at=at,
                 local=local,
-                presence=zone.presence.observe(at, people, located, stitched, observation.aspect),
+                presence=presence,
                 metric=self._plane.metric,
                 people=_movers(zone.polygon, people, located, stitched),
                 area_m2=zone.area_m2,
                 learned=zone.learned,
                 limit_factor=1.0 if override is None else override.limit_factor,
+                flow=zone.dense.flow(observation.flow, at.mono_s, observation.aspect),
             )
             for one in zone.rules:
                 self._sort(one, one.rule.observe(moment), signals)
@@ -130,6 +146,7 @@ class CameraBehaviours:
             learned=learned,
             learner=ZoneLearner(learned),
             area_m2=self._plane.area_m2(polygon),
+            dense=DenseCrowd(polygon),
         )
 
     def _sort(self, one: BuiltRule, said: list[Signal], alerting: list[Signal]) -> None:

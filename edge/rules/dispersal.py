@@ -1,9 +1,13 @@
-"""Dispersal: a crowd runs apart."""
+"""Dispersal: a crowd runs apart.
+
+Where it is too dense for people to be detected one by one, the flow of the picture stands in for their movement.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 
 from contract.clock import Instant
@@ -12,7 +16,8 @@ from contract.reasons import Reason
 from edge.config.hours import CalendarConfig
 from edge.config.rules import DispersalConfig
 from edge.config.zones import ZoneConfig
-from edge.rules.base import Findings, Mover, Reporter, ZoneMoment, in_units
+from edge.rules.base import BODY_HEIGHT_M, Findings, Mover, Reporter, ZoneMoment, in_units
+from edge.rules.dense import ZoneFlow
 from edge.rules.signal import Signal
 
 CROWD_MEMORY_S = 6.0
@@ -49,6 +54,8 @@ class DispersalRule:
             self._counts.pop(0)
         if self._key is not None:
             return self._watch_end(moment)
+        if self._flow_runs(moment) and moment.flow is not None:
+            return self._hold(moment, self._findings_of_flow(moment, moment.flow))
         crowd = [one for one in moment.people if one.person_id in self._inside_s]
         speed = median(math.hypot(*one.velocity) for one in crowd) if crowd else 0.0
         gone = self._gone_share()
@@ -56,11 +63,7 @@ class DispersalRule:
             if now_s - self._fast_s > HELD_S:
                 self._since = None
             return []
-        self._fast_s = now_s
-        self._since = self._since or moment.at
-        if now_s - self._since.mono_s < HELD_S or not self._reporter.may_begin(moment):
-            return []
-        return [self._begin(moment, crowd, speed, gone)]
+        return self._hold(moment, self._findings(moment, crowd, speed, gone))
 
     def close(self, at: Instant, reason: Reason) -> list[Signal]:
         self._inside_s.clear()
@@ -85,7 +88,30 @@ class DispersalRule:
         most = max(count for _, count in self._counts)
         return 1.0 - self._counts[-1][1] / most if most else 0.0
 
-    def _begin(self, moment: ZoneMoment, crowd: Sequence[Mover], speed: float, gone: float) -> Signal:
+    def _hold(self, moment: ZoneMoment, findings: Findings) -> list[Signal]:
+        """Begin once the movement has lasted a little."""
+        self._fast_s = moment.at.mono_s
+        self._since = self._since or moment.at
+        if moment.at.mono_s - self._since.mono_s < HELD_S or not self._reporter.may_begin(moment):
+            return []
+        signal = self._reporter.begin(moment.at, replace(findings, began=self._since))
+        self._key = signal.key
+        return [signal]
+
+    def _flow_runs(self, moment: ZoneMoment) -> bool:
+        """Whether the picture of a crowd that is too dense to count runs apart."""
+        flow = moment.flow
+        fast = flow is not None and flow.speed * BODY_HEIGHT_M > self._config.speed_mps
+        return fast and flow is not None and flow.divergence >= APART and flow.people >= self._config.min_people
+
+    def _findings_of_flow(self, moment: ZoneMoment, flow: ZoneFlow) -> Findings:
+        dense = Reason(code="crowd_too_dense_to_count")
+        ran = Reason(code="people_ran_body_heights", params={"count": flow.people, "speed": flow.speed})
+        tracks = tuple(dict.fromkeys(one.track_id for one in moment.people if one.inside))
+        score = min(1.0, 0.5 * flow.speed * BODY_HEIGHT_M / self._config.speed_mps)
+        return Findings(moment.at, score, (ran, Reason(code="ran_apart"), dense), flow.people, tracks)
+
+    def _findings(self, moment: ZoneMoment, crowd: Sequence[Mover], speed: float, gone: float) -> Findings:
         was = max(count for _, count in self._counts)
         code, name = ("people_ran", "speed_mps") if moment.metric else ("people_ran_body_heights", "speed")
         reasons = [Reason(code=code, params={"count": max(len(crowd), 1), name: speed})]
@@ -93,18 +119,15 @@ class DispersalRule:
             reasons.append(Reason(code="ran_apart"))
         if gone >= self._config.gone_share:
             reasons.append(Reason(code="people_gone", params={"share": gone, "window_s": self._config.gone_s}))
-        began = self._since or moment.at
         faster = speed / in_units(self._config.speed_mps, moment) - 1.0
         score = min(1.0, 0.5 + 0.25 * faster + 0.02 * was)
         tracks = tuple(dict.fromkeys(one.track_id for one in crowd))
-        signal = self._reporter.begin(moment.at, Findings(began, score, tuple(reasons), was, tracks))
-        self._key = signal.key
-        return signal
+        return Findings(moment.at, score, tuple(reasons), was, tracks)
 
     def _watch_end(self, moment: ZoneMoment) -> list[Signal]:
         limit = in_units(self._config.speed_mps, moment)
         fast = [one for one in moment.people if math.hypot(*one.velocity) > limit]
-        if len(fast) >= 2:
+        if len(fast) >= 2 or self._flow_runs(moment):
             self._fast_s = moment.at.mono_s
         if self._key is None or moment.at.mono_s - self._fast_s < CALM_S:
             return []

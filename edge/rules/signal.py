@@ -5,10 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from contract.clock import Instant
 from contract.event import Phase, Rule, Severity
 from contract.reasons import Reason
 from edge.detections import Detections
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowField:
+    """How corners of the picture moved just now, whoever they belong to.
+
+    places_xyn: (N, 2) float64, parts of the picture. velocities: (N, 2) float64, picture heights per second.
+    """
+
+    places_xyn: npt.NDArray[np.float64]
+    velocities: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +30,13 @@ class Observation:
     """What one camera saw at one moment: its detections, tracked, and the picture's shape.
 
     `aspect` is the picture's width over its height, so that distances in parts of the picture can be compared across
-    and along it.
+    and along it. `flow` is there while `CameraBehaviours.wants_flow` asked for it.
     """
 
     captured: Instant
     people: Detections
     aspect: float
+    flow: FlowField | None = None
 
 
 @dataclass(frozen=True, slots=True)
