@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bench.behaviours import calibration, desk, loitering, ordinary, scripted, unusual
+from bench.behaviours import calibration, desk, loitering, ordinary, real_stays, scripted, unusual
 from bench.behaviours.matching import Figures
 from bench.fit_loitering import TRACKS, load, nested
 from bench.scores import Interval
@@ -93,6 +93,18 @@ def _loitering_events(report: Report, size: Size, seed: int) -> None:
     )
 
 
+def _real_stays(report: Report, size: Size, seed: int) -> None:
+    keys = ("real_event_recall", "real_event_precision")
+    report.figures.update(dict.fromkeys(keys))
+    if not real_stays.PETS.exists():
+        return
+    scored = real_stays.real_stays(seed + 11, rounds=size.cameras // 2)
+    report.row("stays of PETS2009's people, ids broken, recall", str(scored.ours.recall), str(scored.naive.recall), "-")
+    report.row("  precision", str(scored.ours.precision), str(scored.naive.precision), "-")
+    report.row("  seconds late, median / P95", _late(scored.ours), _late(scored.naive), "-")
+    report.figures.update(real_event_recall=scored.ours.recall.value, real_event_precision=scored.ours.precision.value)
+
+
 def _late(figures: Figures) -> str:
     return f"{figures.median_late_s:.1f} / {figures.p95_late_s:.1f}"
 
@@ -169,6 +181,7 @@ def _desk(report: Report, size: Size, seed: int) -> None:
 PARTS: dict[str, Callable[[Report, Size, int], None]] = {
     "tracks": _loitering_tracks,
     "events": _loitering_events,
+    "stays": _real_stays,
     "scripted": _scripted,
     "ordinary": _ordinary,
     "counts": _counts,

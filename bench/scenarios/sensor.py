@@ -53,7 +53,7 @@ def watch(
 ) -> Iterator[Sighting]:
     """The scenario's observations, in order; the same seed gives the same."""
     rng = np.random.default_rng(seed)
-    ids = _Ids(rng, sensor)
+    ids = IdBreaker(rng, sensor)
     start = Instant(0.0, starts_at)
     for block in np.arange(0.0, duration_s, BLOCK_S):
         times_s = np.arange(block, min(block + BLOCK_S, duration_s), 1.0 / sensor.fps)
@@ -78,7 +78,7 @@ def watch(
             yield Sighting(observation, tuple(present[row] for row in rows))
 
 
-class _Ids:
+class IdBreaker:
     """Hands out track ids, and breaks them."""
 
     def __init__(self, rng: np.random.Generator, sensor: Sensor) -> None:
