@@ -25,6 +25,12 @@ class CameraHealth(BaseModel):
     last_frame_at: AwareDatetime | None = None
     coverage: float = Field(ge=0.0, le=1.0, description="share of the last hour (or since the start) that was seen")
     analysed_fps: float = Field(ge=0.0)
+    target_fps: float | None = Field(
+        default=None, ge=0.0, description="analysis rate that is aimed at while something moves"
+    )
+    degraded: bool = Field(
+        default=False, description="true while that is below the configured rate, because the device cannot keep up"
+    )
     dropped_frames: int = Field(
         ge=0, le=MAX_COUNT, description="frames due for analysis that were dropped since the start"
     )

@@ -43,9 +43,7 @@ class AnalysisDecoder:
     """
 
     def __init__(self, analysis_fps: float = 5.0, mask: PrivacyMask | None = None) -> None:
-        if not 0.1 <= analysis_fps <= 60.0:
-            raise ValueError(f"analysis_fps is 0.1 to 60 frames a second, got {analysis_fps}")
-        self._interval_s = 1.0 / analysis_fps
+        self.set_rate(analysis_fps)
         self._mask = mask
         self._stream: StreamInfo | None = None
         self._context: VideoCodecContext | None = None
@@ -57,6 +55,12 @@ class AnalysisDecoder:
         self._is_hurt = False
         self._quiet = False
         self.counters = DecodeCounters()
+
+    def set_rate(self, analysis_fps: float) -> None:
+        """Give out so many frames a second from now on: 0.1 to 60."""
+        if not 0.1 <= analysis_fps <= 60.0:
+            raise ValueError(f"analysis_fps is 0.1 to 60 frames a second, got {analysis_fps}")
+        self._interval_s = 1.0 / analysis_fps
 
     @property
     def is_quiet(self) -> bool:

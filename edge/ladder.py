@@ -81,6 +81,11 @@ class DecodeLadder:
         """How closely the camera is watched now."""
         return self._policy.attention
 
+    def set_rate(self, analysis_fps: float) -> None:
+        """Aim at so many frames a second from now on, also when decoding back. For the camera's thread."""
+        self._fps = analysis_fps
+        self.decoder.set_rate(analysis_fps)
+
     def people_seen(self, people: int, boxes_xyxyn: npt.ArrayLike) -> None:
         """What the analysis saw in the newest frame: how many people (boxes that may begin a track, or that a track
         carries), and where ((N, 4) in parts of the picture)."""

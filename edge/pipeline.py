@@ -14,6 +14,7 @@ import structlog
 
 from contract.clock import Clock
 from edge.ladder import DecodeLadder
+from edge.pace import AnalysisPace
 from edge.packets import Packet
 from edge.scheduler import FrameScheduler
 from edge.sender.backoff import Backoff
@@ -34,6 +35,14 @@ class StreamHealth(Protocol):
     def session_lost(self, camera_id: str, fault: str) -> None: ...
 
     def frame_seen(self, camera_id: str) -> None: ...
+
+
+class AnalysisHealth(Protocol):
+    """Who is told how much of what is worth analysing is analysed."""
+
+    def frames_dropped(self, camera_id: str, count: int = 1) -> None: ...
+
+    def pace_changed(self, camera_id: str, target_fps: float, *, degraded: bool) -> None: ...
 
 
 class StreamKeeper:
@@ -99,7 +108,7 @@ class StreamKeeper:
 
 
 class AnalysisFeed:
-    """Offers for analysis what the decode ladder finds worth it."""
+    """Offers for analysis what the decode ladder finds worth it, no faster than the analysis keeps up with."""
 
     def __init__(
         self,
@@ -107,19 +116,30 @@ class AnalysisFeed:
         ladder: DecodeLadder,
         scheduler: FrameScheduler,
         *,
-        live: bool = True,
-        on_dropped: Callable[[str], None] | None = None,
+        pace: AnalysisPace,
+        health: AnalysisHealth,
     ) -> None:
-        """`live` false: a file that may wait, of which no picture is dropped."""
         self._camera_id = camera_id
         self._ladder = ladder
         self._scheduler = scheduler
-        self._live = live
-        self._on_dropped = on_dropped
+        self._pace = pace
+        self._health = health
 
     def __call__(self, packet: Packet) -> None:
         """Take in the stream's next packet."""
-        for frame in self._ladder.feed(packet):
-            kept = self._scheduler.offer(self._camera_id, frame, wait=not self._live)
-            if not kept and self._on_dropped is not None:
-                self._on_dropped(self._camera_id)
+        frames = self._ladder.feed(packet)
+        dropped = self._scheduler.offer(self._camera_id, frames) if frames else 0
+        if dropped:
+            self._health.frames_dropped(self._camera_id, dropped)
+        was_degraded = self._pace.is_degraded
+        if self._pace.note(packet.captured.mono_s, offered=len(frames), dropped=dropped):
+            self._slow_down_or_recover(was_degraded)
+
+    def _slow_down_or_recover(self, was_degraded: bool) -> None:
+        fps, degraded = self._pace.fps, self._pace.is_degraded
+        self._ladder.set_rate(fps)
+        self._health.pace_changed(self._camera_id, fps, degraded=degraded)
+        # A device that is too slow for good goes up and down for ever: only the ends of that are worth a line.
+        log = _log.debug if was_degraded and degraded else _log.warning if degraded else _log.info
+        words = "analysis slowed down: the device cannot keep up" if degraded else "analysis at its full rate again"
+        log(words, camera=self._camera_id, fps=round(fps, 1))

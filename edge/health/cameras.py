@@ -58,6 +58,8 @@ class _Camera:
     last_frame_s: float | None = None
     last_frame_at: datetime | None = None
     dropped: int = 0
+    target_fps: float | None = None
+    degraded: bool = False
     sessions_lost: int = 0
     people_count: int = 0
     fault: str | None = None
@@ -131,6 +133,12 @@ class DeviceHealth:
         with self._lock:
             self._cameras[camera_id].dropped += count
 
+    def pace_changed(self, camera_id: str, target_fps: float, *, degraded: bool) -> None:
+        """From now on so many pictures a second are asked for; `degraded`: fewer than configured."""
+        with self._lock:
+            self._cameras[camera_id].target_fps = target_fps
+            self._cameras[camera_id].degraded = degraded
+
     def cameras(self) -> list[CameraSnapshot]:
         """How every camera is now, in the order of the configuration."""
         now_s = self._clock.mono_s()
@@ -161,6 +169,8 @@ def _snapshot(camera_id: str, camera: _Camera, now_s: float) -> CameraSnapshot:
         last_frame_at=camera.last_frame_at,
         coverage=sum(count > 0 for count in seen) / len(seen) if seen else float(age_s is not None),
         analysed_fps=sum(analysed) / len(analysed) if analysed else 0.0,
+        target_fps=camera.target_fps,
+        degraded=camera.degraded,
         dropped_frames=camera.dropped,
         people_count=camera.people_count,
         fault=camera.fault,

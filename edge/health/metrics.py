@@ -87,6 +87,8 @@ class _DeviceCollector(Collector):
         coverage = _gauge("camera_coverage_ratio", "Share of the last hour that was seen, 0 to 1.", "camera")
         age = _gauge("camera_last_frame_age_seconds", "Time since the last picture; absent before it.", "camera")
         rate = _gauge("camera_analysed_frames_per_second", "Mean analysis rate of the last 10 s.", "camera")
+        target = _gauge("camera_target_frames_per_second", "Analysis rate that is aimed at while it moves.", "camera")
+        slowed = _gauge("camera_degraded", "1 while that is below the configured rate, for overload.", "camera")
         dropped = _counter("camera_dropped_frames", "Pictures due for analysis that were dropped.", "camera")
         lost = _counter("camera_sessions_lost", "Times the camera's session ended.", "camera")
         for snapshot in self._health.cameras():
@@ -97,9 +99,12 @@ class _DeviceCollector(Collector):
             if snapshot.last_frame_age_s is not None:
                 age.add_metric([camera], snapshot.last_frame_age_s)
             rate.add_metric([camera], snapshot.health.analysed_fps)
+            if snapshot.health.target_fps is not None:
+                target.add_metric([camera], snapshot.health.target_fps)
+            slowed.add_metric([camera], float(snapshot.health.degraded))
             dropped.add_metric([camera], snapshot.health.dropped_frames)
             lost.add_metric([camera], snapshot.sessions_lost)
-        yield from (state, coverage, age, rate, dropped, lost)
+        yield from (state, coverage, age, rate, target, slowed, dropped, lost)
 
     def _outbox_metrics(self, stats: OutboxStats) -> Iterator[Metric]:
         pending = _gauge("outbox_pending", "What the server does not have yet.", "kind")

@@ -129,6 +129,14 @@ def test_the_analysis_rate_is_the_mean_of_the_last_ten_seconds(health: DeviceHea
     assert health.cameras()[0].health.analysed_fps == 0.0
 
 
+def test_the_rate_that_is_aimed_at_is_told(health: DeviceHealth) -> None:
+    assert health.cameras()[0].health.target_fps is None
+    health.pace_changed("gate", 3.5, degraded=True)
+    told = health.cameras()[0].health
+    assert (told.target_fps, told.degraded) == (3.5, True)
+    assert health.cameras()[1].health.degraded is False
+
+
 def test_nobody_is_counted_on_a_lost_camera(health: DeviceHealth) -> None:
     health.frame_analysed("gate", people_count=7)
     health.session_lost("gate", "gone")
@@ -181,6 +189,7 @@ def test_metrics_are_served_as_they_are_at_the_moment_of_the_scrape(health: Devi
 
 def test_the_document_lists_every_metric_and_no_other(health: DeviceHealth, clock: ManualClock) -> None:
     health.frame_seen("gate")
+    health.pace_changed("gate", 5.0, degraded=False)
     served = {sample.name for metric in registry_of(health, clock).collect() for sample in metric.samples}
     assert set(re.findall(r"`(kentongan_edge_\w+)`", DOCUMENT.read_text(encoding="utf-8"))) == served
 

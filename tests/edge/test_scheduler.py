@@ -27,15 +27,15 @@ def drain(scheduler: FrameScheduler) -> list[tuple[str, float]]:
 def test_cameras_are_served_in_turn_whatever_they_offer() -> None:
     scheduler = FrameScheduler(["a", "b", "c"], capacity=3)
     for second in range(3):
-        assert scheduler.offer("a", frame(second))
-    scheduler.offer("c", frame(10))
-    scheduler.offer("b", frame(20))
+        assert scheduler.offer("a", [frame(second)]) == 0
+    scheduler.offer("c", [frame(10)])
+    scheduler.offer("b", [frame(20)])
     assert drain(scheduler) == [("a", 0), ("b", 20), ("c", 10), ("a", 1), ("a", 2)]
 
 
 def test_a_full_queue_gives_up_its_oldest_frame_and_counts_it() -> None:
     scheduler = FrameScheduler(["a", "b"], capacity=2)
-    assert [scheduler.offer("a", frame(second)) for second in range(4)] == [True, True, False, False]
+    assert [scheduler.offer("a", [frame(second)]) for second in range(4)] == [0, 0, 1, 1]
     assert drain(scheduler) == [("a", 2), ("a", 3)]
     assert (scheduler.dropped("a"), scheduler.dropped("b")) == (2, 0)
 
@@ -45,8 +45,8 @@ def test_a_greedy_camera_costs_the_others_nothing() -> None:
     served: Counter[str] = Counter()
     for second in range(100):
         for _ in range(5):
-            scheduler.offer("greedy", frame(second))
-        scheduler.offer("modest", frame(second))
+            scheduler.offer("greedy", [frame(second)])
+        scheduler.offer("modest", [frame(second)])
         for _ in range(2):
             item = scheduler.take(0.0)
             assert item is not None
@@ -55,37 +55,40 @@ def test_a_greedy_camera_costs_the_others_nothing() -> None:
     assert served["modest"] == 100
 
 
-def test_a_source_that_is_not_live_waits_for_room_and_loses_nothing() -> None:
-    scheduler = FrameScheduler(["file"], capacity=1)
-    offered = threading.Thread(
-        target=lambda: [scheduler.offer("file", frame(second), wait=True) for second in range(50)]
-    )
-    offered.start()
-    taken: list[float] = []
-    while len(taken) < 50:
-        item = scheduler.take(5.0)
-        assert item is not None
-        taken.append(item[1].captured.mono_s)
-    offered.join(5.0)
-    assert taken == [float(second) for second in range(50)]
-    assert scheduler.dropped("file") == 0
+def test_what_was_decoded_back_has_room_of_its_own_and_keeps_its_order() -> None:
+    scheduler = FrameScheduler(["a"], capacity=2, burst_capacity=20)
+    assert scheduler.offer("a", [frame(0)]) == 0
+    assert scheduler.offer("a", [frame(second) for second in range(1, 16)]) == 0
+    assert [scheduler.offer("a", [frame(second)]) for second in (16, 17)] == [0, 0]
+    assert drain(scheduler) == [("a", second) for second in range(18)]
 
 
-def test_closing_wakes_a_waiting_taker_and_a_waiting_offerer() -> None:
-    scheduler = FrameScheduler(["file"], capacity=1)
-    scheduler.offer("file", frame(0))
-    blocked = threading.Thread(target=lambda: scheduler.offer("file", frame(1), wait=True))
-    blocked.start()
+def test_a_burst_that_is_too_long_gives_up_its_oldest_frames() -> None:
+    scheduler = FrameScheduler(["a"], capacity=1, burst_capacity=4)
+    assert scheduler.offer("a", [frame(second) for second in range(6)]) == 2
+    assert drain(scheduler) == [("a", second) for second in (2, 3, 4, 5)]
+    assert scheduler.dropped("a") == 2
+
+
+def test_closing_wakes_a_waiting_taker_and_what_is_queued_can_still_be_taken() -> None:
+    scheduler = FrameScheduler(["a"])
+    taken: list[object] = []
+    waiting = threading.Thread(target=lambda: taken.append(scheduler.take(60.0)))
+    waiting.start()
     scheduler.close()
-    blocked.join(5.0)
-    assert not blocked.is_alive()
+    waiting.join(5.0)
+    assert taken == [None]
+    scheduler.offer("a", [frame(0)])
     assert scheduler.take(60.0) is not None
     assert scheduler.take(60.0) is None
 
 
 @pytest.mark.parametrize(
-    ("cameras", "capacity", "says"), [([], 1, "at least one camera"), (["a"], 0, "at least 1 frame")]
+    ("cameras", "capacity", "burst", "says"),
+    [([], 1, 1, "at least one camera"), (["a"], 0, 1, "capacity must"), (["a"], 1, 0, "burst_capacity must")],
 )
-def test_a_scheduler_without_cameras_or_room_is_refused(cameras: list[str], capacity: int, says: str) -> None:
+def test_a_scheduler_without_cameras_or_room_is_refused(
+    cameras: list[str], capacity: int, burst: int, says: str
+) -> None:
     with pytest.raises(ValueError, match=says):
-        FrameScheduler(cameras, capacity=capacity)
+        FrameScheduler(cameras, capacity=capacity, burst_capacity=burst)
