@@ -96,7 +96,7 @@ def _loitering_events(report: Report, size: Size, seed: int) -> None:
 def _real_stays(report: Report, size: Size, seed: int) -> None:
     keys = ("real_event_recall", "real_event_precision")
     report.figures.update(dict.fromkeys(keys))
-    if not real_stays.PETS.exists():
+    if not calibration.PETS.exists():
         return
     scored = real_stays.real_stays(seed + 11, rounds=size.cameras // 2)
     report.row("stays of PETS2009's people, ids broken, recall", str(scored.ours.recall), str(scored.naive.recall), "-")
