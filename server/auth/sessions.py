@@ -95,6 +95,11 @@ class SessionDesk:
         self._throttle.succeeded(name, address)
         token = new_token()
         async with self._database.write() as writing:
+            # Once more, in the transaction that opens the session: the password may have been set meanwhile, which
+            # ended every session that its predecessor had opened.
+            now_stored = await users.by_name(writing.session, name)
+            if now_stored is None or now_stored.password_hash != user.password_hash:
+                raise KentonganError(ErrorKind.UNAUTHENTICATED, "the name or the password is wrong")
             if old_token is not None:
                 await users.end_session(writing.session, token_hash(old_token))
             await users.forget_sessions(writing.session, now - self._absolute - timedelta(days=7))

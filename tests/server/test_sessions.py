@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http.cookies import SimpleCookie
+from pathlib import Path
 
 import httpx
 import pytest
 
-from contract.clock import ManualClock
+from contract.clock import ManualClock, SystemClock
+from contract.errors import KentonganError
+from server.auth.accounts import AccountDesk
 from server.auth.passwords import LogInThrottle, Passwords
+from server.auth.sessions import SessionDesk
 from server.settings import LogInLimits, Settings
-from tests.support.server import API, CHEAP_HASHER, PASSWORD, LiveServer, problem
+from server.store.database import Database
+from tests.support.server import API, CHEAP_HASHER, PASSWORD, LiveServer, Template, problem
 
 MORNING = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 
@@ -178,6 +184,41 @@ def test_a_stranger_elsewhere_does_not_lock_an_operator_out() -> None:
     for _ in range(4):
         throttle.attempt("budi", "203.0.113.9")
     assert throttle.attempt("budi", "10.0.0.1") is None
+
+
+def test_an_address_over_its_limit_closes_no_account() -> None:
+    throttle = LogInThrottle(LogInLimits(window_s=60, attempts_per_account=1, attempts_per_address=2))
+    assert [throttle.attempt(name, "203.0.113.9") is None for name in ("a", "b", "budi")] == [True, True, False]
+    assert throttle.attempt("budi", "10.0.0.1") is None
+
+
+def test_many_addresses_of_one_network_count_as_one() -> None:
+    throttle = LogInThrottle(LogInLimits(window_s=60, attempts_per_account=100, attempts_per_address=3))
+    allowed = [throttle.attempt(f"name-{number}", f"2001:db8:1:2::{number:x}") is None for number in range(1, 6)]
+    assert allowed == [True] * 3 + [False] * 2
+    assert throttle.attempt("budi", "2001:db8:1:3::1") is None
+    assert throttle.attempt("budi", "::ffff:10.0.0.1") is None
+
+
+async def test_a_password_that_is_set_during_a_log_in_with_the_old_one_ends_that_too(
+    server_template: Template, tmp_path: Path
+) -> None:
+    shutil.copytree(server_template.folder, tmp_path / "data")
+    settings = Settings(data_dir=tmp_path / "data")
+    database, clock = Database(settings.database), SystemClock()
+
+    class SetMeanwhile(Passwords):
+        async def verify(self, stored_hash: str | None, password: str) -> bool:
+            matches = await super().verify(stored_hash, password)
+            await AccountDesk(database, clock, self, "shell:test").set_password("auditor", "another long password")
+            return matches
+
+    desk = SessionDesk(database, clock, SetMeanwhile(CHEAP_HASHER), LogInThrottle(settings.log_in), settings.sessions)
+    try:
+        with pytest.raises(KentonganError, match="the name or the password is wrong"):
+            await desk.log_in("auditor", PASSWORD, "10.0.0.1", None)
+    finally:
+        await database.close()
 
 
 async def test_an_unknown_account_costs_a_hash_as_a_known_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
