@@ -61,6 +61,9 @@ class Live(_Section):
         default=20.0, gt=0.0, description="a client that takes nothing for so long is cut off"
     )
     max_clients: int = Field(default=500, ge=1)
+    max_clients_per_account: int = Field(
+        default=20, ge=1, description="pages of one account that follow at once, so that none takes all the places"
+    )
 
 
 class CameraAges(_Section):

@@ -44,7 +44,7 @@ async def live_feed(
     when the session does; a client that does not keep up is cut off and resumes with Last-Event-ID.
     """
     live = services.settings.live
-    services.feed.admit()
+    services.feed.admit(person.user_id)
     return EventSourceResponse(
         _events(services, person, after),
         ping=live.keepalive_s,
@@ -57,7 +57,7 @@ async def live_feed(
 async def _events(services: Services, person: Person, after: int | None) -> AsyncIterator[ServerSentEvent]:
     # A first word at once: proxies and browsers show the stream as open only after some bytes.
     yield ServerSentEvent(comment="open", retry=RECONNECT_AFTER_MS)
-    news = services.feed.follow(lambda: services.sessions.still(person), after)
+    news = services.feed.follow(person.user_id, lambda: services.sessions.still(person), after)
     try:
         async with aclosing(news):
             async for person_now, batch in news:

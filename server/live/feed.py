@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from contract.errors import ErrorKind, KentonganError
 from server.auth.sessions import Person
@@ -44,7 +45,7 @@ class LiveFeed:
     def __init__(self, database: Database, settings: Live) -> None:
         self._database = database
         self._settings = settings
-        self._followers: set[asyncio.Event] = set()
+        self._followers: dict[asyncio.Event, UUID] = {}
         self._closed = False
 
     @property
@@ -61,23 +62,26 @@ class LiveFeed:
         self._closed = True
         self.wake()
 
-    def admit(self) -> None:
+    def admit(self, user_id: UUID) -> None:
         """Raises:
-        KentonganError: `unavailable` when too many clients follow already.
+        KentonganError: `unavailable` when too many clients follow already, in all or with this account.
         """
+        own = sum(follower == user_id for follower in self._followers.values())
         if self._closed or len(self._followers) >= self._settings.max_clients:
             raise KentonganError(ErrorKind.UNAVAILABLE, "too many consoles follow the feed; try again later")
+        if own >= self._settings.max_clients_per_account:
+            raise KentonganError(ErrorKind.UNAVAILABLE, "too many consoles of this account follow the feed; close some")
 
     async def follow(
-        self, renew: Callable[[], Awaitable[Person]], after: int | None
+        self, user_id: UUID, renew: Callable[[], Awaitable[Person]], after: int | None
     ) -> AsyncGenerator[tuple[Person, FeedBatch], None]:
-        """What is new after sequence `after` (None: from now on), until the server stops.
+        """What is new for the account `user_id` after sequence `after` (None: from now on), until the server stops.
 
         `renew` says who is following, with the grants of this moment; it is asked before anything is given out and at
         least once per keep-alive, and what it raises ends the stream.
         """
         woken = asyncio.Event()
-        self._followers.add(woken)
+        self._followers[woken] = user_id
         try:
             position = await self._start(after)
             while not self._closed:
@@ -93,7 +97,7 @@ class LiveFeed:
                 except TimeoutError:
                     continue
         finally:
-            self._followers.discard(woken)
+            del self._followers[woken]
 
     async def _start(self, after: int | None) -> int:
         async with self._database.read() as reading:
@@ -103,11 +107,12 @@ class LiveFeed:
 
     async def _read(self, person: Person, position: int) -> tuple[FeedBatch, int, bool]:
         async with self._database.read() as reading:
+            end = await feed.newest(reading)
             rows = await feed.after(reading, person.scope(Permission.ALERT_READ), position, BATCH)
-            newest = _newest_per_subject(rows)
+            told = _newest_per_subject(rows)
             created = {row.alert_id for row in rows if row.kind == "created"}
-            alert_ids = [row.alert_id for row in newest if row.alert_id is not None]
-            camera_ids = [row.camera_id for row in newest if row.camera_id is not None]
+            alert_ids = [row.alert_id for row in told if row.alert_id is not None]
+            camera_ids = [row.camera_id for row in told if row.camera_id is not None]
             named = await alerts.several(reading, alert_ids) if alert_ids else {}
             cameras = await places.cameras_by_id(reading, camera_ids) if camera_ids else {}
         entries = [
@@ -118,9 +123,13 @@ class LiveFeed:
                 alert=named.get(row.alert_id) if row.alert_id else None,
                 camera=cameras.get(row.camera_id) if row.camera_id else None,
             )
-            for row in newest
+            for row in told
         ]
-        return FeedBatch(entries), rows[-1].sequence if rows else position, len(rows) == BATCH
+        more = len(rows) == BATCH
+        last = rows[-1].sequence if rows else position
+        # What happened elsewhere up to `end` is done with too: the console of a quiet kampung would else read all of it
+        # again whenever anything happens anywhere.
+        return FeedBatch(entries), last if more else max(last, end), more
 
 
 def _newest_per_subject(rows: Sequence[FeedRow]) -> list[FeedRow]:

@@ -16,9 +16,12 @@ from contract.event import Phase, TimedBox, TrackSummary
 from contract.heartbeat import CameraState
 from server.auth.accounts import AccountDesk
 from server.auth.passwords import Passwords
+from server.auth.sessions import Person
+from server.live.feed import FeedBatch, LiveFeed
 from server.permissions import Grant, Role
 from server.store import users
 from server.store.database import Database
+from tests.support.events import new_id
 from tests.support.feed import FeedReader
 from tests.support.server import (
     API,
@@ -155,6 +158,40 @@ def test_more_consoles_than_allowed_are_turned_away(make_server: Callable[..., L
     server = make_server(live={"max_clients": 1})
     with FeedReader(server.log_in("operator-bahari")):
         problem(server.log_in("operator-bahari").get(f"{API}/feed"), 503, "unavailable")
+
+
+def test_one_account_cannot_take_every_place(make_server: Callable[..., LiveServer]) -> None:
+    server = make_server(live={"max_clients_per_account": 1})
+    with FeedReader(server.log_in("operator-bahari")):
+        problem(server.log_in("operator-bahari").get(f"{API}/feed"), 503, "unavailable")
+        with FeedReader(server.log_in("auditor-bahari")) as feed:
+            alert_id = server.new_alert()
+            assert feed.next().data["alert"]["id"] == alert_id
+
+
+def test_what_happens_elsewhere_is_read_past_and_not_again(live_server: LiveServer) -> None:
+    for number in range(1, 4):
+        live_server.new_alert(number, "bahari")
+    elsewhere = Person(
+        session_id=new_id(),
+        session_hash="",
+        csrf_token="",
+        user_id=new_id(),
+        user_name="operator-kenanga",
+        display_name="",
+        language="id",
+        grants=(Grant(Role.OPERATOR, "kenanga"),),
+        expires_at=datetime(2026, 11, 25, tzinfo=UTC),
+    )
+
+    async def read() -> tuple[FeedBatch, int, bool]:
+        database = Database(live_server.settings.database)
+        try:
+            return await LiveFeed(database, live_server.settings.live)._read(elsewhere, 0)
+        finally:
+            await database.close()
+
+    assert asyncio.run(read()) == (FeedBatch([]), 3, False)
 
 
 def test_the_server_stops_at_once_with_open_streams(live_server: LiveServer) -> None:
