@@ -81,6 +81,7 @@ def _box_at_trigger(data: EventData, index: int) -> list[float]:
 
 def _take_course(alert: Alert, data: EventData) -> None:
     if data.clip_id is not None and (alert.clip_id is None or data.clip is not None):
+        alert.clip_stored = alert.clip_stored and alert.clip_id == data.clip_id
         alert.clip_id = data.clip_id
     if data.clip_fault is not None:
         alert.clip_fault = data.clip_fault

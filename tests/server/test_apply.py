@@ -84,3 +84,14 @@ def test_the_trigger_is_what_the_first_event_says_and_the_course_what_the_last_d
     assert alert.reasons == [reason.model_dump() for reason in events[0].data.reasons]
     assert alert.reasons
     assert (alert.state, alert.version) == ("new", 1)
+
+
+def test_a_clip_that_replaces_a_stored_one_has_yet_to_arrive() -> None:
+    began = event_of(1, clip_id=new_id())
+    alert = arrive((began, with_clip(following(began, 2, phase=Phase.CONTINUES), b"clip")))
+    alert.clip_stored = True
+    continue_alert(alert, following(began, 3, phase=Phase.CONTINUES), NOON)
+    assert alert.clip_stored
+    other = with_clip(following(began, 4, phase=Phase.CONTINUES, clip_id=new_id()), b"another")
+    continue_alert(alert, other, NOON)
+    assert (alert.clip_id, alert.clip_stored) == (other.data.clip_id, False)
