@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from contract.errors import ErrorKind, KentonganError
@@ -44,9 +45,16 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A consistent view of the database; nothing can be written through it."""
-        async with AsyncSession(self._readers, expire_on_commit=False, autoflush=False) as session:
-            yield session
+        """A consistent view of the database; nothing can be written through it.
+
+        Raises:
+            KentonganError: `unavailable` when the database, or a free connection to it, is.
+        """
+        try:
+            async with AsyncSession(self._readers, expire_on_commit=False, autoflush=False) as session:
+                yield session
+        except (OperationalError, NoConnectionError) as error:
+            raise KentonganError(ErrorKind.UNAVAILABLE, "the database cannot be read at the moment") from error
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteTransaction]:
