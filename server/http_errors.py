@@ -86,7 +86,7 @@ def faults_of(errors: Sequence[Mapping[str, Any]]) -> list[FieldFault]:
     faults = []
     for error in errors[:MAX_FAULTS]:
         parts = [str(part).replace("~", "~0").replace("/", "~1") for part in error["loc"]]
-        pointer = "".join(f"/{part}" for part in parts)
+        pointer = "".join(f"/{part}" for part in parts)[:500]  # an unknown key may be as long as the body
         faults.append(FieldFault(pointer=pointer, detail=str(error["msg"])[:500].removeprefix("Value error, ")))
     return faults
 

@@ -149,8 +149,8 @@ class AlertQuery(_Taken):
     kampung: Slug | None = Field(default=None, description="only this kampung")
     camera: Slug | None = Field(default=None, description="only this camera")
     rule: Rule | None = None
-    state: tuple[AlertState, ...] = Field(default=(), description="any of these; repeat the parameter")
-    severity: tuple[Severity, ...] = Field(default=(), description="any of these; repeat the parameter")
+    state: tuple[AlertState, ...] = Field(default=(), max_length=16, description="any of these; repeat the parameter")
+    severity: tuple[Severity, ...] = Field(default=(), max_length=16, description="any of these; repeat the parameter")
     since: Moment | None = Field(default=None, description="captured at or after")
     until: Moment | None = Field(default=None, description="captured before")
     cursor: CursorText | None = Field(default=None, description="next_cursor of the page before")

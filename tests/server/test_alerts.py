@@ -183,9 +183,10 @@ def test_a_list_is_narrowed_by_what_is_asked(
         {"cursor": "!" * 32},
         {"kampng": "bahari"},
         {"kampung": "Bahari!"},
+        {"state": ["new"] * 17},
     ],
 )
-def test_a_question_that_makes_no_sense_is_refused(live_server: LiveServer, query: dict[str, str]) -> None:
+def test_a_question_that_makes_no_sense_is_refused(live_server: LiveServer, query: dict[str, str | list[str]]) -> None:
     problem(live_server.log_in("operator-bahari").get(f"{API}/alerts", params=query), 422, "bad-input")
 
 
