@@ -650,6 +650,18 @@ export interface components {
             /** Analysed Fps */
             analysed_fps: number;
             /**
+             * Target Fps
+             * @description analysis rate that is aimed at while something moves
+             * @default null
+             */
+            target_fps: number | null;
+            /**
+             * Degraded
+             * @description true while that is below the configured rate, because the device cannot keep up
+             * @default false
+             */
+            degraded: boolean;
+            /**
              * Dropped Frames
              * @description frames due for analysis that were dropped since the start
              */
