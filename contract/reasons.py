@@ -128,6 +128,10 @@ REASON_WORDS: Mapping[str, Mapping[Language, str]] = MappingProxyType(
         "camera_frozen": {"id": "gambar kamera membeku", "en": "the camera's picture is frozen"},
         "camera_dark": {"id": "gambar kamera gelap", "en": "the camera's picture is dark"},
         "camera_no_stream": {"id": "kamera tidak mengirim gambar", "en": "the camera sends no picture"},
+        "camera_clock_wrong": {
+            "id": "jam kamera selisih {offset_s:duration} dari jam perangkat tepi",
+            "en": "the camera's clock differs from the edge device's by {offset_s:duration}",
+        },
         "camera_at_fault": {
             "id": "gambar kamera tidak dapat dipercaya",
             "en": "the camera's picture cannot be believed",

@@ -19,6 +19,7 @@ from edge.analysis import CameraAnalysis
 from edge.calibration.solve import CalibrationError
 from edge.clipdesk import GRACE_S, ClipDesk, longest_clip_s
 from edge.clips import PacketRing
+from edge.clock_watch import ClockWatch
 from edge.config import CameraConfig, DeviceConfig
 from edge.config.hours import CalendarConfig
 from edge.detector import Detector
@@ -90,6 +91,7 @@ class CameraUnit:
         self._analysed_ring = ring if main == analysed else PacketRing(SUBSTREAM_RING_S, SUBSTREAM_RING_BYTES)
         self._views = ViewStore(device.data_dir / "views")
         self._view_watch = ViewWatch(self._views.load(config.id))
+        self._clock_watch = ClockWatch()
         self._faults = CameraFaults()
         self._started = Instant(shared.clock.mono_s(), shared.clock.utc())
         self._ladder = DecodeLadder(self._analysed_ring, config.analysis_fps, mask, on_picture=self._view_watch.look)
@@ -112,7 +114,7 @@ class CameraUnit:
         looks = StreamKeeper(
             camera_id,
             self._analysed,
-            _in_turn(self._analysed_ring.append, feed),
+            _in_turn(self._clock_watch.see, self._analysed_ring.append, feed),
             health=shared.health,
             clock=shared.clock,
         )
@@ -123,7 +125,7 @@ class CameraUnit:
 
     def look_after(self) -> None:
         """Report what is wrong with the camera, believe it only while nothing is, and end what it no longer shows."""
-        for note in self._view_watch.notes():
+        for note in (*self._view_watch.notes(), *self._clock_watch.notes()):
             self._report(self._faults.take(note), note.frame)
         now = Instant(self._shared.clock.mono_s(), self._shared.clock.utc())
         newest_mono_s = self._analysed_ring.newest_mono_s

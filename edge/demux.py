@@ -6,6 +6,7 @@ FFmpeg leaves this module, not even as the cause or context of another.
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ _SCHEMES = ("rtsp", "rtsps")
 # Without it FFmpeg opens a text file as a picture of a terminal, and a playlist as whatever it points at.
 _FILE_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,avi,h264,hevc"
 _ANALYSIS_SHARE = 0.4
+_PRODUCER_TIME = struct.Struct("@qi")
+"""FFmpeg's AVProducerReferenceTime: microseconds since 1970, flags. Its RTSP demuxer makes it of sender reports."""
 
 
 class FaultKind(StrEnum):
@@ -99,6 +102,8 @@ class RawPacket:
     """One access unit in Annex B as it was demuxed; ticks of 1/90,000 s; not judged yet.
 
     arrived_mono_s: when its first bytes came, on the box's monotonic clock.
+    reported_utc_s: when it was taken by the camera's clock as its sender reports tell it, in seconds since 1970; None
+        before the first report, and of a camera that says that it does not know the time.
     """
 
     data: bytes
@@ -107,6 +112,7 @@ class RawPacket:
     duration_90k: int
     is_keyframe: bool
     arrived_mono_s: float
+    reported_utc_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +200,7 @@ class Demuxer:
             duration_90k=round((packet.duration or 0) * ticks),
             is_keyframe=packet.is_keyframe,
             arrived_mono_s=began_mono_s,
+            reported_utc_s=_reported_utc_s(packet),
         )
 
     def _video(self) -> tuple[VideoStream, Codec]:
@@ -253,6 +260,14 @@ def _opened(address: str, settings: SourceSettings, clock: Clock) -> InputContai
     if settings.is_network and clock.mono_s() - began_mono_s >= settings.open_timeout_s:
         raise unopened_fault(settings)
     raise _opening_fault(failed, settings)
+
+
+def _reported_utc_s(packet: av.Packet[VideoStream]) -> float | None:
+    if not packet.has_sidedata("prft"):
+        return None
+    told_us, _ = _PRODUCER_TIME.unpack_from(bytes(packet.get_sidedata("prft")))
+    # A camera without a clock reports 0 or the time since it was switched on, counted from 1900 (RFC 3550, 6.4.1).
+    return float(told_us) / 1e6 if told_us > 0 else None
 
 
 def unopened_fault(settings: SourceSettings) -> SourceFault:

@@ -1,4 +1,5 @@
-"""A camera's faults as signals of their own: what its pictures show (`viewhealth`), and a stream that stays away.
+"""A camera's faults as signals of their own: what its pictures show (`viewhealth`), a stream that stays away, and
+a clock that is wrong (`clock_watch`).
 
 `ViewWatch` belongs to the camera's thread, `CameraFaults` to the inference thread; notes cross between them in a queue.
 """
@@ -6,8 +7,8 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from contract.clock import Instant
@@ -31,21 +32,25 @@ class CameraFault(StrEnum):
     FROZEN = "frozen"
     DARK = "dark"
     NO_STREAM = "no_stream"
+    CLOCK_WRONG = "clock_wrong"
 
 
-_SEVERITY = {CameraFault.DARK: Severity.NOTICE, CameraFault.DEFOCUSED: Severity.NOTICE}
+_SEEING = frozenset({CameraFault.CLOCK_WRONG})
+"""Faults with which the camera's pictures can still be believed."""
+_SEVERITY = dict.fromkeys((CameraFault.DARK, CameraFault.DEFOCUSED, CameraFault.CLOCK_WRONG), Severity.NOTICE)
 """Where nothing stands: a warning, because somebody may have done it on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultNote:
-    """A fault began or ended: since when, as of which moment, and the picture that shows it."""
+    """A fault began or ended: since when, as of which moment, the picture that shows it, and its reason's numbers."""
 
     fault: CameraFault
     phase: Phase
     since: Instant
     at: Instant
     frame: Frame | None = None
+    params: Mapping[str, float] = field(default_factory=dict)
 
 
 class ViewWatch:
@@ -95,7 +100,7 @@ class CameraFaults:
     @property
     def is_blind(self) -> bool:
         """Whether what the camera shows cannot be believed, so that its behaviours must not alert."""
-        return bool(self._open)
+        return bool(self._open.keys() - _SEEING)
 
     def take(self, note: FaultNote) -> Signal | None:
         """The signal of a note; None if it says nothing new."""
@@ -109,7 +114,7 @@ class CameraFaults:
                 phase=Phase.BEGAN,
                 severity=_SEVERITY.get(note.fault, Severity.WARNING),
                 score=1.0,
-                reasons=(Reason(code=f"camera_{note.fault.value}"),),
+                reasons=(Reason(code=f"camera_{note.fault.value}", params=dict(note.params)),),
                 began=note.since,
                 captured=note.at,
                 people_count=0,

@@ -58,6 +58,8 @@ class Packet:
         so that with B-frames it does not always grow.
     captured: `pts_90k` on the box's clocks.
     duration_s: until the next picture, as far as the source says; 0.0 where it does not.
+    clock_offset_s: by how much the camera's clock, as its sender reports tell it, is ahead of the box's (the picture's
+        way here makes it up to 2 s less); None where it sends no reports.
     """
 
     data: bytes = field(repr=False)
@@ -66,6 +68,7 @@ class Packet:
     duration_s: float
     is_keyframe: bool
     stream: StreamInfo
+    clock_offset_s: float | None = None
 
     @property
     def size_bytes(self) -> int:

@@ -19,6 +19,7 @@ from edge.camera_reader import CameraReader
 from edge.demux import FaultKind, RawPacket, Reader, SourceFault, SourceSettings
 from edge.file_reader import FileReader
 from edge.packets import TICKS_PER_S, Packet, ParameterSets, StreamInfo
+from edge.reported_time import ReportedClock, weighed
 from edge.timestamps import DEFAULT_INTERVAL_S, CaptureClock, Grade, TimestampJudge
 
 __all__ = ["FaultKind", "Session", "SourceFault", "SourceSettings", "open_session"]
@@ -31,9 +32,30 @@ _next_session: Callable[[], int] = itertools.count(1).__next__
 
 
 class _CaptureTimes(Protocol):
-    def observe(self, pts_s: float, arrived_mono_s: float) -> None: ...
+    def observe(self, raw: RawPacket) -> None: ...
 
-    def instant(self, pts_s: float) -> Instant: ...
+    def told(self, pts_s: float) -> tuple[Instant, float | None]:
+        """When the picture was taken, and how far the camera's clock is ahead of the box's if it says."""
+        ...
+
+
+class _LiveTimes:
+    """A camera's pictures were taken when their arrival and its sender reports say."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._arrivals = CaptureClock(clock)
+        self._reports = ReportedClock()
+
+    def observe(self, raw: RawPacket) -> None:
+        if raw.pts_90k is not None:
+            pts_s = raw.pts_90k / TICKS_PER_S
+            self._arrivals.observe(pts_s, raw.arrived_mono_s)
+            self._reports.observe(pts_s, raw.reported_utc_s)
+
+    def told(self, pts_s: float) -> tuple[Instant, float | None]:
+        arrived = self._arrivals.instant(pts_s)
+        offset_s = self._reports.offset_s(pts_s, arrived)
+        return weighed(arrived, offset_s), offset_s
 
 
 class _ReplayTimes:
@@ -42,11 +64,11 @@ class _ReplayTimes:
     def __init__(self, starts: Instant) -> None:
         self._starts = starts
 
-    def observe(self, pts_s: float, arrived_mono_s: float) -> None:
+    def observe(self, raw: RawPacket) -> None:
         """When a file was read says nothing."""
 
-    def instant(self, pts_s: float) -> Instant:
-        return self._starts.shifted(pts_s)
+    def told(self, pts_s: float) -> tuple[Instant, float | None]:
+        return self._starts.shifted(pts_s), None
 
 
 class Session:
@@ -65,7 +87,7 @@ class Session:
         self._judge = TimestampJudge(tick_s=1.0 / TICKS_PER_S, reorders=opening.reorders)
         self._times: _CaptureTimes
         if settings.is_network:
-            self._times = CaptureClock(clock)
+            self._times = _LiveTimes(clock)
         else:
             self._times = _ReplayTimes(settings.starts or Instant(clock.mono_s(), clock.utc()))
         self._previous: RawPacket | None = None
@@ -104,8 +126,7 @@ class Session:
 
     def _observed(self, raws: Iterator[RawPacket]) -> Iterator[RawPacket]:
         for raw in raws:
-            if raw.pts_90k is not None:
-                self._times.observe(raw.pts_90k / TICKS_PER_S, raw.arrived_mono_s)
+            self._times.observe(raw)
             yield raw
 
     def _warmed_up(self, raws: Iterator[RawPacket]) -> list[RawPacket]:
@@ -134,13 +155,15 @@ class Session:
             return
         if raw.is_keyframe:  # parameter sets anywhere else are more likely damage than meant
             self._sets.update(leading_parameter_sets(self._sets.stream.codec, raw.data))
+        captured, clock_offset_s = self._times.told(verdict.pts_s)
         yield Packet(
             data=raw.data,
             pts_90k=round(verdict.pts_s * TICKS_PER_S),
-            captured=self._times.instant(verdict.pts_s),
+            captured=captured,
             duration_s=duration_s,
             is_keyframe=raw.is_keyframe,
             stream=self._sets.stream,
+            clock_offset_s=clock_offset_s,
         )
 
     def _is_repeated(self, raw: RawPacket) -> bool:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+import structlog
+
 from contract.clock import Clock, Instant
 
 JITTER_MAX_S = 0.5
@@ -38,6 +40,8 @@ CLOCK_STEP_MIN_S = 0.5
 """The wall clock parting from the monotonic one by more than this was stepped, not slewed."""
 CLOCK_DOUBT_S = 60.0
 """For so long after a step both readings of the wall clock are kept inside the stated uncertainty."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Grade(StrEnum):
@@ -185,6 +189,7 @@ class _WallClock:
             self._doubt_s = lasting_s + abs(parted_s)
             self._doubt_ends_mono_s = now_mono_s + CLOCK_DOUBT_S
             self._anchor_utc += timedelta(seconds=parted_s)
+            _log.warning("the box's wall clock was stepped", by_s=round(parted_s, 3))
             parted_s = 0.0
         doubt_s = self._doubt_s if now_mono_s < self._doubt_ends_mono_s else 0.0
         return self._carried(mono_s), doubt_s + abs(parted_s)

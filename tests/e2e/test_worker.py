@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 
-from edge import faults
+from edge import clock_watch, faults
 from tests.support.media import Film, make_video, people_pictures
 from tests.support.rtsp import FaultyLink, LogIn, RtspCameras
 from tests.support.server import API, LiveServer
@@ -185,3 +187,30 @@ def test_a_camera_that_falls_silent_is_an_alert_of_its_own_until_it_is_back(
     assert fault["sentence_id"] == "Kamera tidak mengirim gambar"
     assert fault["zone_id"] == "camera"
     assert back["id"] == fault["id"]
+
+
+def test_a_camera_whose_clock_is_wrong_is_an_alert_of_its_own_and_goes_on_being_watched(
+    live_server: LiveServer, cameras: RtspCameras, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock_watch, "JUDGED_AFTER_S", 1.0)
+    operator = live_server.log_in("operator-bahari")
+    with FaultyLink(cameras.port) as link:
+        link.report_every_s, link.clock_offset_s = 0.5, 3600.0
+        path = write_config(
+            tmp_path,
+            live_server.base_url,
+            live_server.tokens["box-1"],
+            [camera("gate", link.url("street.mp4"), CROWD)],
+        )
+        with working(load_device_config(path)):
+            fault = eventually(lambda: alerts(operator, rule="camera_fault"))[0]
+            crowd = eventually(lambda: alerts(operator, rule="occupancy"))[0]
+            link.clock_offset_s = -0.3
+            right = eventually(lambda: [one for one in alerts(operator, rule="camera_fault") if not one["ongoing"]])[0]
+    assert re.fullmatch(r"Jam kamera selisih (1 jam|59 mnt .*) dari jam perangkat tepi", fault["sentence_id"])
+    assert fault["severity"] == "notice"
+    assert right["id"] == fault["id"]
+    for alert in (fault, crowd):
+        behind_s = (datetime.now(UTC) - datetime.fromisoformat(alert["captured_at"])).total_seconds()
+        assert 0.0 < behind_s < 60.0, "the box's clock dates what the camera shows"
+        assert alert["time_uncertainty_s"] < 1.0

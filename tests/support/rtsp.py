@@ -5,7 +5,8 @@ continuous timestamps. Its limits: TCP only, no authentication, no B-frames (it 
 order), and a resolution that changes in a file is announced in band only.
 
 `FaultyLink` stands in front of it as a TCP proxy that understands RTSP. It can ask for a log-in (Basic or Digest, both
-verified), speak TLS, send the pictures by UDP, and while it runs stall, cut, corrupt or lose what the camera sends.
+verified), speak TLS, send the pictures by UDP, add the sender reports of a camera with a clock of its own, and while it
+runs stall, cut, corrupt or lose what the camera sends.
 
     with RtspCameras(folder) as cameras, FaultyLink(cameras.port, log_in=LogIn("admin", "secret")) as link:
         url = link.url("street.mp4", user="admin", password="secret")
@@ -24,6 +25,7 @@ import re
 import secrets
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass, field
@@ -32,6 +34,8 @@ from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote
 
 from aio_rtsp_toolkit import server as toolkit_server
+
+from tests.support.rtcp import SenderReports, is_sender_report
 
 _RTP_HEADER_BYTES = 12
 
@@ -111,6 +115,7 @@ class _Route:
     """Where one connection's RTP channels go when the client asked for UDP."""
 
     ports_of_channel: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)
+    reports: SenderReports | None = None
 
 
 class FaultyLink:
@@ -120,7 +125,10 @@ class FaultyLink:
     stalled: take nothing and send nothing, keep the connections.
     corrupt_share, lose_share: part of the RTP packets to damage or to swallow, 0..1.
     hide_parameter_sets: take them out of what RTSP says of the stream; they are in band only then.
-    Counters: `connections` accepted, `refusals` answered with 401.
+    report_every_s: how often a connection opened from now on carries sender reports; never, where it is None. Those
+        of `RtspCameras`, which only tell when a packet was sent, are swallowed either way.
+    clock_offset_s: how far the camera's clock in the next reports is ahead of ours.
+    Counters: `connections` accepted, `refusals` answered with 401. `reports` are those of the newest connection.
     """
 
     def __init__(
@@ -136,6 +144,9 @@ class FaultyLink:
         self.corrupt_share = 0.0
         self.lose_share = 0.0
         self.hide_parameter_sets = False
+        self.report_every_s: float | None = None
+        self.clock_offset_s = 0.0
+        self.reports: SenderReports | None = None
         self.connections = 0
         self.refusals = 0
         self.port = 0
@@ -174,7 +185,9 @@ class FaultyLink:
             to_client.transport.abort()
             return
         self._writers |= {to_client, to_camera}
-        route = _Route()
+        if self.report_every_s is not None:
+            self.reports = SenderReports(self.report_every_s)
+        route = _Route(reports=self.reports)
         try:
             both = (self._requests(client, to_client, to_camera, route), self._answers(camera, to_client, route))
             tasks = [asyncio.ensure_future(one) for one in both]
@@ -215,9 +228,18 @@ class FaultyLink:
             if message[:1] != b"$":
                 text = _without_parameter_sets(message.decode()) if self.hide_parameter_sets else message.decode()
                 to_client.write(_as_udp_answer(text, route).encode())
-            elif self._random.random() >= self.lose_share:
+            elif not is_sender_report(message[4:]) and self._random.random() >= self.lose_share:
+                self._report(message, to_client, route)
                 self._forward_rtp(self._damaged(message), to_client, route)
             await to_client.drain()
+
+    def _report(self, message: bytes, to_client: asyncio.StreamWriter, route: _Route) -> None:
+        if route.reports is None or message[1] % 2:  # what comes on odd channels is RTCP itself
+            return
+        report = route.reports.beside(message[4:], self.clock_offset_s)
+        if report is not None:
+            head = struct.pack("!cBH", b"$", message[1] + 1, len(report))
+            self._forward_rtp(head + report, to_client, route)
 
     def _forward_rtp(self, message: bytes, to_client: asyncio.StreamWriter, route: _Route) -> None:
         where = route.ports_of_channel.get(message[1])
