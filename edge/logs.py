@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -34,4 +34,15 @@ def configure_logs(*, as_json: bool = False, verbose: bool = False) -> None:
 
 def _redact(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     # The last line of defence: whoever forgot to redact a URL does not leak a camera's password into a log.
-    return {key: redact_text(value) if isinstance(value, str) else value for key, value in entry.items()}
+    return {key: _redacted(value) for key, value in entry.items()}
+
+
+def _redacted(value: object) -> object:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {_redacted(key): _redacted(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_redacted(part) for part in value]
+    # Errors, paths and whatever else: what a renderer would make of them may hold a URL too.
+    return redact_text(str(value))

@@ -20,7 +20,8 @@ from edge.scheduler import FrameScheduler
 from edge.sender.backoff import Backoff
 from edge.source import FaultKind, SourceFault, SourceSettings, open_session
 
-RETRY_BASE_S, RETRY_CAP_S = 0.5, 15.0
+RETRY_BASE_S, RETRY_CAP_S = 1.0, 15.0
+"""A wait is between half of its size and the whole: 0.5 to 1 s at first, never above 15 s."""
 HEALTHY_AFTER_S = 60.0
 """A session that held so long was no failure: the next one is retried at once again."""
 
