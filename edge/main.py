@@ -43,6 +43,7 @@ def run(
 
     configure_logs(as_json=json_log, verbose=verbose)
     device = _load(config)
+    _one_thread_for_each_picture()
     stop = threading.Event()
     _stop_on_signals(stop)
     try:
@@ -89,6 +90,7 @@ def replay(
     device = _load(config)
     chosen = _camera(device, camera)
     start = _local_time(starts_at, device)
+    _one_thread_for_each_picture()
     annotator = None if annotated is None else Annotator(annotated, chosen.zones, fps=chosen.analysis_fps)
     try:
         report = run_replay(video, device, chosen, starts_at=start, watch=None if annotator is None else annotator.draw)
@@ -178,6 +180,17 @@ def _local_time(text: str | None, device: DeviceConfig) -> datetime:
     except ValueError:
         _fail(f"--starts-at is a time such as 2026-11-24T22:00:00, got {text}")
     return at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(device.calendar.timezone))
+
+
+def _one_thread_for_each_picture() -> None:
+    """Keep OpenCV from spreading one picture over all cores.
+
+    Cameras are what is spread. Measured on two cores, 1080p to the detector's size: 1.4 ms of CPU on one thread; on two
+    1.3 ms of waiting for 1.8 ms of CPU.
+    """
+    import cv2
+
+    cv2.setNumThreads(1)
 
 
 def _shown_url(camera: CameraConfig) -> str:
