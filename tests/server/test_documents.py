@@ -7,8 +7,10 @@ from pathlib import Path
 
 from contract.errors import ErrorKind
 from server.http_errors import STATUS_OF, TITLE_OF
+from server.store.checks import DECISIONS
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 
 
 def test_every_kind_of_error_is_documented_with_its_status() -> None:
@@ -25,3 +27,13 @@ def test_every_invariant_of_the_checker_is_documented() -> None:
         re.findall(r"^\d\. \*\*([a-z-]+)\.\*\*", (DOCS / "design/server.md").read_text("utf-8"), re.MULTILINE)
     )
     assert documented == checked
+
+
+def test_the_console_has_words_for_everything_that_is_audited() -> None:
+    sources = [path.read_text("utf-8") for path in (ROOT / "server").rglob("*.py")]
+    written = [set(re.findall(r'"([a-z]+\.[a-z_]+)"', source)) for source in sources if "AuditEntry(" in source]
+    actions = set(DECISIONS).union(*written)
+    assert {"clip.viewed", "session.refused", "device.token_issued"} <= actions
+    for language in ("id", "en"):
+        words = (ROOT / f"console/src/i18n/{language}.ts").read_text("utf-8")
+        assert actions == set(re.findall(r"^      '([a-z]+\.[a-z_]+)': '", words, re.MULTILINE)), language

@@ -13,6 +13,18 @@ describe('a behaviour in words', () => {
     expect(behaviour(alert, WORDS.en, 'en')).toBe('Loitering 2 min 40 s');
   });
 
+  it('says how long it was in all once it is over', () => {
+    const stay = { began_at: '2026-11-24T05:00:00Z', ended_at: '2026-11-24T05:03:05Z' };
+    const alert = alertNumber(1, { ...stay, reasons: [reason('stayed', { dwell_s: 20 })] });
+    expect(behaviour(alert, WORDS.id, 'id')).toBe('Berkeliaran 3 mnt 5 dtk');
+    expect(behaviour({ ...alert, ended_at: null }, WORDS.id, 'id')).toBe('Berkeliaran 20 dtk');
+    // A clock that was set back makes no stay shorter than what was measured.
+    expect(behaviour({ ...alert, ended_at: '2026-11-24T04:00:00Z' }, WORDS.id, 'id')).toBe('Berkeliaran 20 dtk');
+    // Several visits are not one stay from the first to the last.
+    const visits = alertNumber(1, { ...stay, rule: 'revisit', reasons: [reason('stayed_together_in_all', { dwell_s: 90 })] });
+    expect(behaviour(visits, WORDS.id, 'id')).toBe('Berulang kali datang 1 mnt 30 dtk');
+  });
+
   it('says how many', () => {
     const alert = alertNumber(1, { rule: 'occupancy', people_count: 9, reasons: [reason('people_over_capacity', { count: 7, capacity: 5 })] });
     expect(behaviour(alert, WORDS.id, 'id')).toBe('Terlalu ramai, 7 orang');

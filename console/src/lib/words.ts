@@ -7,13 +7,19 @@ import { duration, number } from './format';
 /** The behaviours that are about how many people there are. */
 const CROWD: ReadonlySet<AlertSummary['rule']> = new Set(['group', 'occupancy', 'density', 'unusual_count', 'gathering', 'dispersal']);
 
-/** The behaviour with its measure: `Berkeliaran 2 mnt 40 dtk`, `Terlalu ramai, 7 orang`. */
+/**
+ * The behaviour with its measure: `Berkeliaran 2 mnt 40 dtk`, `Terlalu ramai, 7 orang`. A stay is as long as it was when
+ * the alert was raised, and once it is over as long as it was in all.
+ */
 export function behaviour(alert: AlertSummary, words: Words, language: Language): string {
   const name = words.rule[alert.rule];
   const params = new Map(alert.reasons.flatMap((reason) => Object.entries(reason.params)));
   if (CROWD.has(alert.rule)) return `${name}, ${words.people(number(params.get('count') ?? alert.people_count, language))}`;
-  const dwell_s = params.get('dwell_s');
-  return dwell_s === undefined ? name : `${name} ${duration(dwell_s, language)}`;
+  const raised_s = params.get('dwell_s');
+  if (raised_s === undefined) return name;
+  const oneStay = alert.reasons.some((reason) => reason.code === 'stayed');
+  const whole_s = alert.ended_at !== null && oneStay ? (Date.parse(alert.ended_at) - Date.parse(alert.began_at)) / 1000 : 0;
+  return `${name} ${duration(Math.max(raised_s, whole_s), language)}`;
 }
 
 /** The reasons as one sentence in the reader's language, without the stay that the behaviour's name already tells. */
