@@ -19,7 +19,7 @@ from edge.camera_reader import CameraReader
 from edge.demux import FaultKind, RawPacket, Reader, SourceFault, SourceSettings
 from edge.file_reader import FileReader
 from edge.packets import TICKS_PER_S, Packet, ParameterSets, StreamInfo
-from edge.reported_time import ReportedClock, weighed
+from edge.reported_time import ReportedClock
 from edge.timestamps import DEFAULT_INTERVAL_S, CaptureClock, Grade, TimestampJudge
 
 __all__ = ["FaultKind", "Session", "SourceFault", "SourceSettings", "open_session"]
@@ -53,9 +53,7 @@ class _LiveTimes:
             self._reports.observe(pts_s, raw.reported_utc_s)
 
     def told(self, pts_s: float) -> tuple[Instant, float | None]:
-        arrived = self._arrivals.instant(pts_s)
-        offset_s = self._reports.offset_s(pts_s, arrived)
-        return weighed(arrived, offset_s), offset_s
+        return self._reports.told(pts_s, self._arrivals.instant(pts_s))
 
 
 class _ReplayTimes:
