@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from edge.config import CameraConfig, DeviceConfig
 from edge.config.hours import CalendarConfig
 from edge.detector import Detector
 from edge.drafts import DraftQueue
+from edge.farsight import Slack, far_sighted
 from edge.faults import WHOLE_PICTURE, CameraFaults, ViewWatch
 from edge.frame import Frame
 from edge.health import DeviceHealth
@@ -96,8 +98,9 @@ class CameraUnit:
         self._started = Instant(shared.clock.mono_s(), shared.clock.utc())
         self._ladder = DecodeLadder(self._analysed_ring, config.analysis_fps, mask, on_picture=self._view_watch.look)
         strong_score = shared.detector.spec.output.strong_score
+        slack = Slack(shared.scheduler, len(device.cameras), lambda: shared.health.is_degraded, shared.clock)
         self.analysis = CameraAnalysis(
-            shared.detector,
+            far_sighted(shared.detector, config, slack, partial(shared.health.second_look, config.id)),
             Tracker(TrackerSettings(strong_score=strong_score)),
             lambda aspect: behaviours_of(config, device.calendar, self._learned, aspect),
             history=history,

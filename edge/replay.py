@@ -21,6 +21,7 @@ from edge.config import CameraConfig, DeviceConfig
 from edge.decoder import AnalysisDecoder
 from edge.detections import Detections
 from edge.detector import Detector
+from edge.farsight import far_sighted
 from edge.frame import Frame
 from edge.history import TrackHistory
 from edge.learned.state import CameraLearned
@@ -77,7 +78,7 @@ def replay(
             watch(frame, people, signals)
 
     analysis = CameraAnalysis(
-        Detector(spec, threads=config.detector.threads, backend=config.detector.backend),
+        far_sighted(Detector(spec, threads=config.detector.threads, backend=config.detector.backend), camera),
         Tracker(TrackerSettings(strong_score=spec.output.strong_score)),
         lambda aspect: behaviours_of(camera, config.calendar, learned, aspect),
         history=TrackHistory(config.clip.before_s),

@@ -57,6 +57,16 @@ class FrameScheduler:
         with self._changed:
             return self._dropped[camera_id]
 
+    def dropped_in_all(self) -> int:
+        """How many frames of all cameras gave way since the start."""
+        with self._changed:
+            return sum(self._dropped.values())
+
+    def waiting(self) -> int:
+        """How many frames of all cameras are queued now."""
+        with self._changed:
+            return sum(len(queue) for queue in self._queues.values())
+
     def close(self) -> None:
         """Wake everybody up; frames that are queued can still be taken."""
         with self._changed:

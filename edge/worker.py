@@ -75,7 +75,9 @@ class Worker:
                 heartbeat_s=config.heartbeat_s,
             )
             if config.metrics is not None:
-                registry = device_registry(self.health, self._outbox.stats, self.sender.status, clock)
+                registry = device_registry(
+                    self.health, self._outbox.stats, self.sender.status, lambda: self._detector.stats, clock
+                )
                 opened.enter_context(MetricsServer(registry, config.metrics))
             self._opened = opened.pop_all()
         self._drafts = DraftQueue(self._outbox)

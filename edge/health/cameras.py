@@ -60,6 +60,8 @@ class _Camera:
     dropped: int = 0
     target_fps: float | None = None
     degraded: bool = False
+    looks_taken: int = 0
+    looks_withheld: int = 0
     sessions_lost: int = 0
     people_count: int = 0
     fault: str | None = None
@@ -72,6 +74,8 @@ class CameraSnapshot:
     health: CameraHealth
     last_frame_age_s: float | None
     sessions_lost: int
+    looks_taken: int
+    looks_withheld: int
 
 
 class DeviceHealth:
@@ -139,6 +143,19 @@ class DeviceHealth:
             self._cameras[camera_id].target_fps = target_fps
             self._cameras[camera_id].degraded = degraded
 
+    def second_look(self, camera_id: str, taken: bool) -> None:
+        """A closer look at far people was due, and was taken or, for want of time, withheld."""
+        with self._lock:
+            camera = self._cameras[camera_id]
+            camera.looks_taken += taken
+            camera.looks_withheld += not taken
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether any camera's analysis rate is lowered."""
+        with self._lock:
+            return any(camera.degraded for camera in self._cameras.values())
+
     def cameras(self) -> list[CameraSnapshot]:
         """How every camera is now, in the order of the configuration."""
         now_s = self._clock.mono_s()
@@ -175,7 +192,7 @@ def _snapshot(camera_id: str, camera: _Camera, now_s: float) -> CameraSnapshot:
         people_count=camera.people_count,
         fault=camera.fault,
     )
-    return CameraSnapshot(health, age_s, camera.sessions_lost)
+    return CameraSnapshot(health, age_s, camera.sessions_lost, camera.looks_taken, camera.looks_withheld)
 
 
 def _state(camera: _Camera, age_s: float | None) -> CameraState:

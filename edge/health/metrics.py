@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
@@ -19,6 +19,16 @@ from edge.config import MetricsConfig
 from edge.health.cameras import DeviceHealth
 from edge.outbox import OutboxStats
 from edge.sender import SenderStatus
+
+
+class DetectorWork(Protocol):
+    """What the detector did since it was made."""
+
+    @property
+    def pictures(self) -> int: ...
+
+    @property
+    def cpu_s(self) -> float: ...
 
 
 class MetricsServer:
@@ -50,11 +60,12 @@ def device_registry(
     health: DeviceHealth,
     outbox_stats: Callable[[], OutboxStats],
     sender_status: Callable[[], SenderStatus],
+    detector_stats: Callable[[], DetectorWork],
     clock: Clock,
 ) -> CollectorRegistry:
     """A registry of its own with the device's metrics; other parts may register theirs in it."""
     registry = CollectorRegistry()
-    registry.register(_DeviceCollector(health, outbox_stats, sender_status, clock))
+    registry.register(_DeviceCollector(health, outbox_stats, sender_status, detector_stats, clock))
     return registry
 
 
@@ -64,11 +75,13 @@ class _DeviceCollector(Collector):
         health: DeviceHealth,
         outbox_stats: Callable[[], OutboxStats],
         sender_status: Callable[[], SenderStatus],
+        detector_stats: Callable[[], DetectorWork],
         clock: Clock,
     ) -> None:
         self._health = health
         self._outbox_stats = outbox_stats
         self._sender_status = sender_status
+        self._detector_stats = detector_stats
         self._clock = clock
 
     def collect(self) -> Iterator[Metric]:
@@ -79,6 +92,9 @@ class _DeviceCollector(Collector):
             "kentongan_edge_uptime_seconds", "Time since the worker started.", value=self._health.uptime_s
         )
         yield from self._camera_metrics()
+        work = self._detector_stats()
+        yield _counter("detector_inferences", "Pictures and parts of them that were detected on.", value=work.pictures)
+        yield _counter("detector_cpu_seconds", "CPU time of the detector on the inference thread.", value=work.cpu_s)
         yield from self._outbox_metrics(self._outbox_stats())
         yield from self._sender_metrics(self._sender_status())
 
@@ -90,6 +106,7 @@ class _DeviceCollector(Collector):
         target = _gauge("camera_target_frames_per_second", "Analysis rate that is aimed at while it moves.", "camera")
         slowed = _gauge("camera_degraded", "1 while that is below the configured rate, for overload.", "camera")
         dropped = _counter("camera_dropped_frames", "Pictures due for analysis that were dropped.", "camera")
+        looks = _counter("camera_second_looks", "Closer looks at far people that were due.", "camera", "outcome")
         lost = _counter("camera_sessions_lost", "Times the camera's session ended.", "camera")
         for snapshot in self._health.cameras():
             camera = snapshot.health.camera_id
@@ -103,8 +120,10 @@ class _DeviceCollector(Collector):
                 target.add_metric([camera], snapshot.health.target_fps)
             slowed.add_metric([camera], float(snapshot.health.degraded))
             dropped.add_metric([camera], snapshot.health.dropped_frames)
+            looks.add_metric([camera, "taken"], snapshot.looks_taken)
+            looks.add_metric([camera, "withheld"], snapshot.looks_withheld)
             lost.add_metric([camera], snapshot.sessions_lost)
-        yield from (state, coverage, age, rate, target, slowed, dropped, lost)
+        yield from (state, coverage, age, rate, target, slowed, dropped, looks, lost)
 
     def _outbox_metrics(self, stats: OutboxStats) -> Iterator[Metric]:
         pending = _gauge("outbox_pending", "What the server does not have yet.", "kind")

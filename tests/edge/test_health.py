@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from contract.clock import ManualClock
 from contract.heartbeat import CameraState, Heartbeat
 from edge.config import MetricsConfig
+from edge.detector import DetectorStats
 from edge.health import DeviceHealth, MetricsServer, device_registry
 from edge.health.cameras import COVERAGE_S, FAULT_CHARS, LATE_AFTER_S, SecondsRing
 from edge.outbox import OutboxStats
@@ -39,6 +40,8 @@ STATUS = SenderStatus(
     file_fault=None,
     last_success_at=NOON,
 )
+
+WORK = DetectorStats(pictures=321, boxes=7, cpu_s=2.5, wall_s=4.0)
 
 
 @pytest.fixture
@@ -164,7 +167,7 @@ def test_the_heartbeat_says_how_everything_is(health: DeviceHealth, clock: Manua
 
 
 def registry_of(health: DeviceHealth, clock: ManualClock) -> CollectorRegistry:
-    return device_registry(health, lambda: STATS, lambda: STATUS, clock)
+    return device_registry(health, lambda: STATS, lambda: STATUS, lambda: WORK, clock)
 
 
 def test_metrics_are_served_as_they_are_at_the_moment_of_the_scrape(health: DeviceHealth, clock: ManualClock) -> None:
@@ -173,11 +176,18 @@ def test_metrics_are_served_as_they_are_at_the_moment_of_the_scrape(health: Devi
         assert 'kentongan_edge_camera_state{camera="gate",state="live"} 0.0' in _get(address)
         health.frame_seen("gate")
         health.session_lost("yard", "gone")
+        health.second_look("yard", taken=True)
+        health.second_look("yard", taken=False)
+        health.second_look("yard", taken=True)
         text = _get(address)
     for line in (
         'kentongan_edge_camera_state{camera="gate",state="live"} 1.0',
         'kentongan_edge_camera_sessions_lost_total{camera="yard"} 1.0',
         'kentongan_edge_outbox_pending{kind="clip"} 1.0',
+        'kentongan_edge_camera_second_looks_total{camera="yard",outcome="taken"} 2.0',
+        'kentongan_edge_camera_second_looks_total{camera="yard",outcome="withheld"} 1.0',
+        "kentongan_edge_detector_inferences_total 321.0",
+        "kentongan_edge_detector_cpu_seconds_total 2.5",
         "kentongan_edge_outbox_oldest_pending_age_seconds 30.0",
         "kentongan_edge_outbox_deleted_unsent_total 5.0",
         'kentongan_edge_sender_delivered_total{kind="event"} 70.0',
