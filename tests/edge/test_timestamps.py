@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from contract.clock import ManualClock
 from edge.timestamps import (
@@ -201,7 +202,9 @@ def test_a_step_of_the_wall_clock_changes_no_duration_and_is_stated_as_uncertain
     camera = Camera(delay_s=0.1)
     before = [camera.capture.instant(camera.take()) for _ in range(20)]
     camera.clock.step_wall(step_s)
-    after = [camera.capture.instant(camera.take()) for _ in range(20)]
+    with capture_logs() as logged:
+        after = [camera.capture.instant(camera.take()) for _ in range(20)]
+    assert [(entry["log_level"], entry["by_s"]) for entry in logged] == [("warning", pytest.approx(step_s, abs=0.01))]
     monos = [instant.mono_s for instant in before + after]
     assert [later - earlier for earlier, later in pairwise(monos)] == pytest.approx([0.1] * 39)
     first = after[0]
