@@ -17,6 +17,7 @@ from contract.clock import Clock, Instant
 from contract.event import CAMERA_ZONE
 from contract.reasons import Reason
 from edge.analysis import CameraAnalysis
+from edge.attention import Attention
 from edge.calibration.solve import CalibrationError
 from edge.clipdesk import GRACE_S, ClipDesk, longest_clip_s
 from edge.clips import PacketRing
@@ -107,6 +108,11 @@ class CameraUnit:
             sink=self.recorder,
             watcher=self._ladder,
         )
+
+    @property
+    def attention(self) -> Attention:
+        """How closely the camera is watched now. Safe from any thread."""
+        return self._ladder.attention
 
     def streams(self) -> list[tuple[str, Run]]:
         """The name and `run` of each stream that has to be kept open."""

@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from contract.event import Event, EventData
-from edge.outbox import Attachment, OutboxFullError
+from edge.outbox import Attachment, OutboxError, OutboxFullError
 
 MAX_WAITING = 2000
 """Drafts kept while the disk is full: a day of a busy box, and some tens of megabytes at the most."""
@@ -23,7 +23,7 @@ class Committer(Protocol):
     """What a queue of drafts needs of the outbox."""
 
     def commit(self, build: Callable[[int], EventData], attachments: Sequence[Attachment] = ()) -> Event:
-        """Make an event durable. Raises OutboxFullError when the disk has no room."""
+        """Make an event durable. Raises OutboxError (OutboxFullError when the disk has no room)."""
         ...
 
 
@@ -38,8 +38,10 @@ class Draft:
 class DraftQueue:
     """Commits drafts in the order in which they came; safe to use from several threads.
 
-    A full disk keeps them waiting and the worker watching: nothing is lost unless the disk stays full until the queue
-    is full as well, and then the loss is logged and counted in `lost`.
+    A disk that is full or refuses keeps them waiting and the worker watching: nothing is lost unless that lasts until
+    the queue is full as well, and then the loss is logged and counted in `lost`. An event whose file has gone in the
+    meantime is committed without it; one that cannot be made at all is a defect, logged whole and counted too, because
+    it would hold up all that come after.
     """
 
     def __init__(self, outbox: Committer) -> None:
@@ -69,9 +71,16 @@ class DraftQueue:
             draft = self._waiting[0]
             try:
                 event = self._outbox.commit(draft.build, draft.attachments)
-            except OutboxFullError as full:
-                _log.warning("event waits: the disk is full", waiting=len(self._waiting), detail=full.detail)
+            except OutboxError as error:
+                if self._without_lost_files(draft, error):
+                    continue
+                _log.warning("event waits: the disk refuses it", waiting=len(self._waiting), detail=error.detail)
                 return
+            except ValueError:
+                self._waiting.popleft()
+                self.lost += 1
+                _log.exception("event lost: it cannot be made", lost=self.lost)
+                continue
             self._waiting.popleft()
             data = event.data
             _log.info(
@@ -85,3 +94,23 @@ class DraftQueue:
                 clip=None if data.clip is None else str(data.clip.clip_id),
                 clip_fault=data.clip_fault,
             )
+
+    def _without_lost_files(self, draft: Draft, error: OutboxError) -> bool:
+        """Take files that are not there any more off the first draft; false if that is not what is wrong."""
+        if isinstance(error, OutboxFullError):
+            return False
+        left = tuple(attachment for attachment in draft.attachments if _is_whole(attachment))
+        if len(left) == len(draft.attachments):
+            return False
+        _log.error("file of an event lost", files=len(draft.attachments) - len(left), detail=error.detail)
+        self._waiting[0] = Draft(draft.build, left)
+        return True
+
+
+def _is_whole(attachment: Attachment) -> bool:
+    try:
+        return attachment.path.stat().st_size == attachment.size_bytes
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # nobody can tell: it may come back

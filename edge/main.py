@@ -122,6 +122,25 @@ def replay(
     )
 
 
+@app.command()
+def status(config: ConfigOption) -> None:
+    """Show how the worker, its cameras, its outbox and its link are. Ends with 1 unless the worker is running."""
+    from edge.status import Life, StatusFile, life_of
+    from edge.status_screen import show
+
+    device = _load(config)
+    try:
+        found = StatusFile(device.data_dir).read()
+    except (OSError, ValueError) as error:
+        _fail(f"the worker's status cannot be read: {error}")
+    if found is None:
+        typer.echo(f"kentongan-edge, device {device.device_id}: NOT RUNNING: no worker has run in {device.data_dir}")
+        raise typer.Exit(1)
+    now = datetime.now(UTC)
+    show(_console(), found, now)
+    raise typer.Exit(0 if life_of(found, now) is Life.RUNNING else 1)
+
+
 @app.command("accept-view")
 def accept_view(
     config: ConfigOption, camera: Annotated[str, typer.Argument(help="The camera that was moved on purpose.")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,8 @@ class SignalRecorder:
         except OSError as error:
             # The event is worth more than its picture: a full disk costs the picture alone.
             _log.warning("no thumbnail", camera=self._provenance.camera_id, error=error.strerror)
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # a disk that refuses to write may refuse this too
+                path.unlink(missing_ok=True)
             return None, ()
         sha256 = hashlib.sha256(picture).hexdigest()
         attachment = Attachment(AttachmentKind.THUMBNAIL, path, sha256, len(picture))

@@ -6,9 +6,11 @@ of them needs a lock.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -28,9 +30,10 @@ from edge.detector import Detector
 from edge.drafts import Draft, DraftQueue
 from edge.health import DeviceHealth, MetricsServer, device_registry
 from edge.masks import PrivacyMask
-from edge.outbox import OpenSignal, Outbox
+from edge.outbox import OpenSignal, Outbox, OutboxError
 from edge.scheduler import FrameScheduler
 from edge.sender import IngestClient, Sender
+from edge.status import WRITE_EVERY_S, CameraStatus, StatusFile, WorkerStatus
 from models.manifest import load_manifest
 
 TAKE_TIMEOUT_S = 0.2
@@ -48,6 +51,7 @@ class Worker:
     def __init__(self, config: DeviceConfig, clock: Clock) -> None:
         """Load the model, open the outbox, wire up the cameras. Raises KentonganError or OSError when it cannot."""
         self._clock = clock
+        self._device_id = config.device_id
         self._new_id: Callable[[], UUID] = UuidV7Factory(clock)
         spec = load_manifest(config.detector.manifest).get(config.detector.model)
         self._detector = Detector(
@@ -93,6 +97,8 @@ class Worker:
         self._stop_sender = threading.Event()
         self._next_housekeeping_s = clock.mono_s()
         self._next_saving_s = clock.mono_s() + SAVE_EVERY_S
+        self._status_file = StatusFile(config.data_dir)
+        self._next_status_s = clock.mono_s()
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +135,29 @@ class Worker:
             self._stop_sender.set()
             self.sender.wake()
             sender.join(STOP_TIMEOUT_S)
+            self._write_status(stopped=True)
             _log.info("worker stopped", pending=self._outbox.stats().pending_events)
+
+    def status(self, *, stopped: bool = False) -> WorkerStatus:
+        """How everything is now. Raises OutboxError when the outbox cannot say."""
+        return WorkerStatus(
+            device_id=self._device_id,
+            software_version=contract.__version__,
+            pid=os.getpid(),
+            written_at=self._clock.utc(),
+            uptime_s=self.health.uptime_s,
+            stopped=stopped,
+            cameras=tuple(
+                CameraStatus(
+                    health=snapshot.health,
+                    attention=self._cameras[snapshot.health.camera_id].attention.value,
+                    sessions_lost=snapshot.sessions_lost,
+                )
+                for snapshot in self.health.cameras()
+            ),
+            outbox=self._outbox.stats(),
+            sender=self.sender.status(),
+        )
 
     # ---- the inference thread --------------------------------------------------------------------------------------
 
@@ -138,10 +166,7 @@ class Worker:
         if item is not None:
             camera_id, frame = item
             analysis = self._cameras[camera_id].analysis
-            try:
-                analysis.analyse(frame)
-            except Exception:  # noqa: BLE001 - one camera's defect must not stop the others; it is logged whole
-                _log.exception("analysis failed", camera=camera_id)
+            _guarded("analysis", camera_id, partial(analysis.analyse, frame))
             self.health.frame_analysed(camera_id, analysis.people_count)
         self._settle_clips()
         now_mono_s = self._clock.mono_s()
@@ -149,14 +174,25 @@ class Worker:
             self._next_housekeeping_s = now_mono_s + HOUSEKEEPING_S
             self._drafts.flush()
             for camera in self._cameras.values():
-                camera.look_after()
+                _guarded("housekeeping", camera.config.id, camera.look_after)
+        if now_mono_s >= self._next_status_s:
+            self._next_status_s = now_mono_s + WRITE_EVERY_S
+            self._write_status()
         if now_mono_s >= self._next_saving_s:
             self._next_saving_s = now_mono_s + SAVE_EVERY_S
             self._save()
 
+    def _write_status(self, *, stopped: bool = False) -> None:
+        """Say how everything is. A disk that will not take it costs the screen, and events say that it is full."""
+        try:
+            self._status_file.write(self.status(stopped=stopped))
+        except (OSError, OutboxError) as error:
+            _log.debug("status not written", error=str(error))
+
     def _settle_clips(self) -> None:
         for outcome in self._clip_desk.outcomes():
-            self._cameras[outcome.order.camera_id].recorder.settle(outcome)
+            camera = self._cameras[outcome.order.camera_id]
+            _guarded("settling a clip", camera.config.id, partial(camera.recorder.settle, outcome))
 
     def _save(self) -> None:
         for camera in self._cameras.values():
@@ -164,7 +200,7 @@ class Worker:
 
     def _end_open_signals(self) -> None:
         for camera in self._cameras.values():
-            camera.end(Reason(code="worker_restarted"))
+            _guarded("ending", camera.config.id, partial(camera.end, Reason(code="worker_restarted")))
 
     def _close_what_a_crash_left_open(self) -> None:
         """Say the last word about signals of an earlier run: nobody watches them any more, and their ring is gone."""
@@ -209,3 +245,11 @@ class Worker:
         thread = threading.Thread(target=run, args=(stop,), name=name, daemon=True)
         thread.start()
         return thread
+
+
+def _guarded(what: str, camera_id: str, work: Callable[[], None]) -> None:
+    """Do something for one camera; a defect in it must not stop the others."""
+    try:
+        work()
+    except Exception:  # noqa: BLE001 - the last line of defence; it is logged whole
+        _log.exception("camera work failed", camera=camera_id, work=what)

@@ -7,11 +7,12 @@ from uuid import UUID
 import pytest
 
 from contract.clock import ManualClock
+from contract.errors import ErrorKind
 from contract.event import Event, EventData, Phase, Rule, Severity
 from contract.ids import UuidV7Factory
 from edge import drafts
 from edge.drafts import Draft, DraftQueue
-from edge.outbox import Attachment, Outbox, OutboxFullError
+from edge.outbox import Attachment, AttachmentKind, Outbox, OutboxError, OutboxFullError
 
 NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 
@@ -19,13 +20,14 @@ NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 class FullDisk:
     """An outbox whose disk is full until `room` is true: the one thing here that cannot be made in a test's folder."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, error: OutboxError | None = None) -> None:
         self.outbox = outbox
         self.room = False
+        self.error = error or OutboxFullError("no room")
 
     def commit(self, build: Callable[[int], EventData], attachments: Sequence[Attachment] = ()) -> Event:
         if not self.room:
-            raise OutboxFullError("no room")
+            raise self.error
         return self.outbox.commit(build, attachments)
 
 
@@ -96,3 +98,48 @@ def test_a_disk_that_stays_full_costs_the_oldest_events_and_the_loss_is_counted(
     outbox.close()
     assert stored_counts(tmp_path) == [2, 3, 4]
     assert queue.lost == 2
+
+
+def test_a_disk_that_cannot_be_written_keeps_events_waiting_as_a_full_one_does(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    new_id = UuidV7Factory(clock)
+    outbox = Outbox(tmp_path / "outbox.sqlite3", quota_bytes=1 << 30, clock=clock, new_id=new_id)
+    disk = FullDisk(outbox, OutboxError(ErrorKind.UNAVAILABLE, "the outbox's folder refuses: read-only file system"))
+    queue = DraftQueue(disk)
+    for count in range(3):
+        queue.submit(draft(new_id, count))
+    assert queue.flush() == 3
+    disk.room = True
+    assert queue.flush() == 0
+    outbox.close()
+    assert stored_counts(tmp_path) == [0, 1, 2]
+
+
+def test_an_event_that_cannot_be_made_holds_nobody_up(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    new_id = UuidV7Factory(clock)
+    outbox = Outbox(tmp_path / "outbox.sqlite3", quota_bytes=1 << 30, clock=clock, new_id=new_id)
+    queue = DraftQueue(outbox)
+    queue.submit(draft(new_id, 1))
+    queue.submit(draft(new_id, -1))
+    queue.submit(draft(new_id, 2))
+    assert queue.flush() == 0
+    assert queue.lost == 1
+    outbox.close()
+    assert stored_counts(tmp_path) == [1, 2]
+
+
+def test_an_event_whose_file_has_gone_is_committed_without_it(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    new_id = UuidV7Factory(clock)
+    outbox = Outbox(tmp_path / "outbox.sqlite3", quota_bytes=1 << 30, clock=clock, new_id=new_id)
+    queue = DraftQueue(outbox)
+    there = tmp_path / "there.jpg"
+    there.write_bytes(b"12345")
+    files = [Attachment(AttachmentKind.THUMBNAIL, path, "0" * 64, 5) for path in (there, tmp_path / "gone.jpg")]
+    queue.submit(Draft(draft(new_id, 1).build, tuple(files)))
+    queue.submit(draft(new_id, 2))
+    assert outbox.stats().pending_thumbnails == 1
+    outbox.close()
+    assert stored_counts(tmp_path) == [1, 2]
+    assert queue.lost == 0
