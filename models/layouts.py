@@ -86,11 +86,12 @@ def suppress(boxes_xyxy: FloatArray, iou_threshold: float) -> npt.NDArray[np.int
 
 def iou_matrix(first: FloatArray, second: FloatArray) -> FloatArray:
     """Intersection over union of every box (N, 4) with every box (M, 4), x1 y1 x2 y2: (N, M), 0 for empty boxes."""
-    top_left = np.maximum(first[:, None, :2], second[None, :, :2])
-    bottom_right = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = np.clip(bottom_right - top_left, 0, None).prod(axis=2)
+    # By coordinate: arrays of (N, M, 2) and a product over their last axis take three times as long.
+    width = np.minimum(first[:, None, 2], second[:, 2]) - np.maximum(first[:, None, 0], second[:, 0])
+    height = np.minimum(first[:, None, 3], second[:, 3]) - np.maximum(first[:, None, 1], second[:, 1])
+    shared = np.maximum(width, 0) * np.maximum(height, 0)
     areas = [np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1) for boxes in (first, second)]
-    union = areas[0][:, None] + areas[1][None, :] - shared
+    union = areas[0][:, None] + areas[1] - shared
     ratio: FloatArray = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
     return ratio
 

@@ -130,6 +130,7 @@ class MotionBank:
         self.log_size, self._size_var = self.log_size[mask], self._size_var[mask]
 
     def _noise(self, heights: Array) -> Array:
-        centre = (self._settings.box_noise * heights) ** 2
-        size = np.full_like(heights, self._settings.size_noise**2)
-        return np.stack((centre, centre, size, size), axis=1)
+        noise = np.empty((len(heights), 4))
+        noise[:, :2] = ((self._settings.box_noise * heights) ** 2)[:, None]
+        noise[:, 2:] = self._settings.size_noise**2
+        return noise

@@ -74,7 +74,9 @@ class Tracker:
         limits_s = np.where(self._ids > 0, self._settings.lost_s, self._settings.tentative_s)
         # Where frames are rarer than the limits, what was seen in the last frame still gets its chance in this one.
         seen_last = (self._last_s == self._now_s) & (gap_s <= LONGEST_GAP_S)
-        self._keep((now_s - self._last_s <= limits_s) | seen_last)
+        kept = (now_s - self._last_s <= limits_s) | seen_last
+        if not kept.all():
+            self._keep(kept)
         self._now_s = now_s
 
     def _keep(self, mask: BoolArray) -> None:
@@ -101,8 +103,9 @@ class Tracker:
         self._bank.correct(rows[hit], measured[hit], noise[hit])
         self._credit(rows[hit], scores[hit], now_s)
         new = self._may_begin(boxes, rows, strong)
-        self._begin(measured[new], scores[new], now_s)
-        rows[new] = np.arange(len(self._ids) - len(new), len(self._ids))
+        if len(new):
+            self._begin(measured[new], scores[new], now_s)
+            rows[new] = np.arange(len(self._ids) - len(new), len(self._ids))
         self._confirm(rows, now_s)
         return rows
 
@@ -124,14 +127,16 @@ class Tracker:
 
     def _may_begin(self, boxes: Array, rows: IndexArray, strong: BoolArray) -> IndexArray:
         """The strong boxes that no track took, but those that only repeat a better or a tracked one."""
-        overlap, inside = overlaps(boxes, boxes)
-        repeats = (overlap > self._settings.birth_iou) | (inside > self._settings.birth_inside)
         known = rows >= 0
-        new = []
-        for index in np.flatnonzero(strong & ~known):
-            if not (repeats[index] & known).any():
-                known[index] = True
-                new.append(index)
+        new: list[int] = []
+        candidates = np.flatnonzero(strong & ~known)
+        if len(candidates):
+            overlap, inside = overlaps(boxes[candidates], boxes)
+            repeats = (overlap > self._settings.birth_iou) | (inside > self._settings.birth_inside)
+            for index, repeated in zip(candidates.tolist(), repeats, strict=True):
+                if not (repeated & known).any():
+                    known[index] = True
+                    new.append(index)
         return np.array(new, dtype=np.intp)
 
     def _begin(self, measured: Array, scores: Array, now_s: float) -> None:
@@ -168,7 +173,7 @@ def _match(cost: Array, rows: IndexArray, tracks: BoolArray, boxes: BoolArray, g
     free_boxes = np.flatnonzero(boxes & (rows < 0))
     if not len(free_tracks) or not len(free_boxes):
         return
-    part = np.minimum(cost[np.ix_(free_tracks, free_boxes)], gate * 2)
+    part = np.minimum(cost[free_tracks[:, None], free_boxes], gate * 2)
     _, box_of_track, _ = lap.lapjv(part, extend_cost=True, cost_limit=gate)
     matched = np.flatnonzero(box_of_track >= 0)
     rows[free_boxes[box_of_track[matched]]] = free_tracks[matched]
