@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 
 from contract.clock import Instant
 from contract.event import Rule
@@ -11,7 +10,7 @@ from contract.reasons import Reason
 from edge.config.hours import CalendarConfig
 from edge.config.rules import UnusualCountConfig
 from edge.config.zones import ZoneConfig
-from edge.rules.base import UNSEEN_AFTER_S, Findings, Reporter, ZoneMoment, lasted, track_ids_of
+from edge.rules.base import Findings, Reporter, ZoneMoment, lasted, track_ids_of
 from edge.rules.latch import Latch
 from edge.rules.signal import Signal
 
@@ -24,8 +23,7 @@ class UnusualCountRule:
     def __init__(self, zone: ZoneConfig, config: UnusualCountConfig, calendar: CalendarConfig) -> None:
         self._config = config
         self._reporter = Reporter(Rule.UNUSUAL_COUNT, zone.id, config, calendar)
-        self._latch = Latch(0.0, config.off_delay_s)
-        self._recent: deque[tuple[Instant, int]] = deque()
+        self._latch = Latch(config.on_delay_s, config.off_delay_s)
         self._key: str | None = None
         self._limit: float = math.inf
         self._limit_hour: int = -1
@@ -39,7 +37,7 @@ class UnusualCountRule:
     def observe(self, moment: ZoneMoment) -> list[Signal]:
         count = moment.presence.count
         limit = self._limit_at(moment)
-        over = self._mean(moment.at, count) > limit and (self._latch.on or self._reporter.may_begin(moment))
+        over = count > limit and (self._latch.on or self._reporter.may_begin(moment))
         switched = self._latch.observe(moment.at, over=over, clear=count <= 0.8 * limit)
         if self._key is not None:
             self._reporter.update(self._key, people_count=count, track_ids=())
@@ -47,7 +45,7 @@ class UnusualCountRule:
             return []
         began = self._latch.began or moment.at
         if self._latch.on:
-            return [self._begin(moment, self._recent[0][0], limit)]
+            return [self._begin(moment, began, limit)]
         if self._key is None:
             return []
         key, self._key = self._key, None
@@ -56,21 +54,8 @@ class UnusualCountRule:
 
     def close(self, at: Instant, reason: Reason) -> list[Signal]:
         self._latch.reset()
-        self._recent.clear()
         self._key = None
         return self._reporter.close(at, reason)
-
-    def _mean(self, at: Instant, count: int) -> float:
-        """The mean count of the last `on_delay_s`; 0 until so long was seen without a pause."""
-        if self._recent and at.mono_s - self._recent[-1][0].mono_s > UNSEEN_AFTER_S:
-            self._recent.clear()
-        self._recent.append((at, count))
-        oldest_s = at.mono_s - self._config.on_delay_s
-        while len(self._recent) > 1 and self._recent[1][0].mono_s <= oldest_s:
-            self._recent.popleft()
-        if self._recent[0][0].mono_s > oldest_s:
-            return 0.0
-        return sum(some for _, some in self._recent) / len(self._recent)
 
     def _limit_at(self, moment: ZoneMoment) -> float:
         """The count above which it is unusual; infinite while still learning, or where the calendar says so."""
