@@ -137,6 +137,10 @@ class CameraAnalysis:
             self.close(Reason(code="camera_at_fault"))
         self._inhibited = inhibited
 
+    def take_shadow(self) -> tuple[Signal, ...]:
+        """What rules in shadow have said since the last call, to be logged and never to alert."""
+        return () if self._behaviours is None else self._behaviours.shadow.take()
+
     def close_if_unseen(self, now_mono_s: float) -> None:
         """End what is open when the camera has shown nothing for `UNSEEN_CLOSE_S`."""
         if self._latest is not None and not self._idle and now_mono_s - self._latest.mono_s >= UNSEEN_CLOSE_S:

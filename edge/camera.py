@@ -42,6 +42,7 @@ from edge.recorder import ClipPlan, Provenance, SignalRecorder
 from edge.rules.camera import CameraBehaviours, build_behaviours
 from edge.rules.signal import Signal
 from edge.scheduler import FrameScheduler
+from edge.shadowfile import ShadowFile
 from edge.source import SourceSettings
 from edge.tracker import Tracker, TrackerSettings
 from edge.viewhealth.store import ViewStore
@@ -79,6 +80,7 @@ class CameraUnit:
         device = shared.config
         self._learned_store = LearnedStore(device.data_dir / "learned")
         self._learned = self._load_learned()
+        self._shadow_file = ShadowFile(device.data_dir / "shadow")
         # The boxes of the longest clip's first second, when its cutting has waited as long as it may.
         history = TrackHistory(longest_clip_s(device.clip) + GRACE_S + device.clip.after_s)
         self.recorder = SignalRecorder(
@@ -152,8 +154,12 @@ class CameraUnit:
             self.recorder.record(signal, None)
 
     def save(self) -> None:
-        """Keep what the camera has learned; a disk that will not take it is logged and tried again next time."""
+        """Keep what the camera has learned and what its rules in shadow said.
+
+        A disk that will not take it is logged, and the learned state is tried again next time.
+        """
         try:
+            self._shadow_file.append(self.config.id, self.analysis.take_shadow())
             self._learned_store.save(self.config.id, self._learned)
             if self._view_watch.reference is not None:
                 self._views.save(self.config.id, self._view_watch.reference)

@@ -169,6 +169,27 @@ def forget_learned(
     typer.echo(f"{chosen.id}: learned state forgotten" if known else f"{chosen.id}: nothing had been learned yet")
 
 
+@app.command("shadow-report")
+def shadow_report(config: ConfigOption) -> None:
+    """Show what rules in shadow would have done, by camera, zone and rule."""
+    from rich.table import Table
+
+    from edge.shadowfile import ShadowFile, report
+
+    device = _load(config)
+    logs = ShadowFile(device.data_dir / "shadow")
+    table = Table("camera", "zone", "rule", "alerts", "mean score", "lasted in all", "since")
+    for camera in device.cameras:
+        entries = logs.read(camera.id)
+        for line in report(entries):
+            since = device.calendar.local(entries[0].at).strftime("%Y-%m-%d %H:%M")
+            total = f"{line.total_s / 60:.0f} min"
+            table.add_row(
+                camera.id, line.zone_id, line.rule.value, str(line.alerts), f"{line.mean_score:.2f}", total, since
+            )
+    _console().print(table)
+
+
 @app.command()
 def version() -> None:
     """Print the version."""
