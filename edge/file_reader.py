@@ -90,5 +90,8 @@ def _moved_to(packets: Iterator[RawPacket], starts_90k: int) -> Iterator[RawPack
             continue
         if shift_90k is None:
             shift_90k = starts_90k - packet.pts_90k
+        if shift_90k == 0:
+            yield packet
+            continue
         dts_90k = None if packet.dts_90k is None else packet.dts_90k + shift_90k
         yield replace(packet, pts_90k=packet.pts_90k + shift_90k, dts_90k=dts_90k)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 import numpy as np
@@ -49,6 +49,15 @@ class Polygon:
     """A simple polygon. vertices: (V, 2) float64 in parts of the picture, V >= 3; raises ValueError if it is none."""
 
     vertices: Points
+    _following: Points = field(init=False, repr=False)
+    _rise: Lengths = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        following = np.roll(self.vertices, -1, axis=0)
+        rise = following[:, 1] - self.vertices[:, 1]
+        object.__setattr__(self, "_following", following)
+        # Level edges span nothing, so that what stands here for them is never used.
+        object.__setattr__(self, "_rise", np.where(rise == 0.0, 1.0, rise))
 
     @classmethod
     def of(cls, vertices: Sequence[tuple[float, float]]) -> Self:
@@ -69,10 +78,9 @@ class Polygon:
             return np.zeros(0, dtype=np.bool_)
         x, y = points[:, 0, None], points[:, 1, None]
         x1, y1 = self.vertices[:, 0], self.vertices[:, 1]
-        x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
+        x2, y2 = self._following[:, 0], self._following[:, 1]
         spans = (y1 > y) != (y2 > y)
-        rise = np.where(y2 == y1, 1.0, y2 - y1)  # level edges span nothing, so what stands here is never used
-        crosses = spans & (x < x1 + (y - y1) / rise * (x2 - x1))
+        crosses = spans & (x < x1 + (y - y1) / self._rise * (x2 - x1))
         inside: BoolArray = (crosses.sum(axis=1) % 2).astype(np.bool_)
         return inside
 
@@ -81,7 +89,7 @@ class Polygon:
         stretch = np.array([aspect, 1.0])
         points = np.asarray(points_xyn, dtype=np.float64).reshape(-1, 1, 2) * stretch
         starts = self.vertices * stretch
-        along = np.roll(starts, -1, axis=0) - starts
+        along = self._following * stretch - starts
         part = ((points - starts) * along).sum(axis=2) / (along * along).sum(axis=1)
         nearest = starts + np.clip(part, 0.0, 1.0)[:, :, None] * along
         distances: Lengths = np.sqrt(((points - nearest) ** 2).sum(axis=2)).min(axis=1)

@@ -61,6 +61,8 @@ ZONE: dict[str, Any] = {
 }
 """Both rules on, so that each clip has an event with its clip in every minute: more than a camera has in a day."""
 QUOTA_BYTES = 1 << 30
+CLIP_POLL_S = 0.2
+"""How often the clip desk of a device looks whether a clip is due."""
 
 
 @dataclass(slots=True)
@@ -188,14 +190,16 @@ def packets_of(video: Path, clock: ManualClock) -> Iterator[Packet]:
 def work(device: BenchDevice, cameras: dict[str, BenchCamera]) -> int:
     """Play every camera to its end, turn by turn; the number of clips."""
     clips, running = 0, list(cameras.values())
-    newest_s = 0.0
+    newest_s = settled_s = 0.0
     while running:
         running = [camera for camera in running if camera.step()]
         at_s = max((camera.ring.newest_mono_s or 0.0) for camera in cameras.values())
         if at_s > newest_s:
             device.clock.advance(at_s - newest_s)
             newest_s = at_s
-        clips += device.settle(cameras)
+        if at_s - settled_s >= CLIP_POLL_S:
+            clips += device.settle(cameras)
+            settled_s = at_s
     for camera in cameras.values():
         camera.analysis.close(Reason(code="worker_restarted"))
     return clips + device.settle(cameras, at_once=True)

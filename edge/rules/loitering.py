@@ -65,6 +65,9 @@ class LoiteringRule:
         self._config = config
         self._calendar = calendar
         self._areas = [(area, Polygon.of(area.polygon)) for area in zone.expected_dwell]
+        limits_s = [config.day_s, config.night_s, *(hours.threshold_s for hours in config.hours)]
+        limits_s += [area.threshold_s for area, _ in self._areas if area.threshold_s is not None]
+        self._least_s = min(limits_s)
         self._reporter = Reporter(Rule.LOITERING, zone.id, config, calendar)
         self._stays: dict[int, _Stay] = {}
         self._spots: list[_Spot] = []
@@ -105,8 +108,10 @@ class LoiteringRule:
             return self._grow_resident(episode, stay, moment.at)
         if now_s - stay.judged_s < JUDGE_EVERY_S:
             return []
-        threshold_s = self._threshold_s(episode, moment)
         present_s = _present_s(episode, moment.at)
+        if present_s < self._least_s:  # most people, most of the time: what holds here and now is not asked
+            return []
+        threshold_s = self._threshold_s(episode, moment)
         if threshold_s is None or present_s < threshold_s:
             return []
         stay.judged_s = now_s
