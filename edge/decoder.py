@@ -107,6 +107,9 @@ class AnalysisDecoder:
         assert isinstance(context, VideoCodecContext)  # noqa: S101 - H.264 and H.265 are video
         context.extradata = stream.extradata
         context.thread_count = 1
+        # Saves 5 to 8 % where there are pictures that no other refers to, and no accuracy (docs/design/worker.md).
+        # Of the others it must stay: what they lack would add up until the next keyframe.
+        context.options = {"skip_loop_filter": "noref"}
         self._stream = stream
         self._context = context
         self._captured.clear()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.video.frame import PictureType
 
-from contract.clock import SystemClock
+from contract.clock import Instant, SystemClock
 from edge.decoder import AnalysisDecoder
 from edge.frame import Frame
 from edge.masks import PrivacyMask
@@ -19,6 +22,8 @@ from edge.ring import PacketRing
 from edge.source import SourceSettings, open_session
 from tests.support.cameras import packets_of
 from tests.support.media import Film, join_videos, make_video, picture_number
+
+START = Instant(0.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC))
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +72,19 @@ def test_pictures_out_of_order_keep_their_moments(tmp_path: Path) -> None:
     assert len(frames) > 60
     for frame in frames:
         assert frame.captured is by_number[picture_number(frame.y)].captured
+
+
+def test_the_loop_filter_is_saved_on_pictures_that_no_other_refers_to_and_nowhere_else(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "b.mp4", Film(fps=25, gop=25, seconds=3.0, b_frames=2, kbps=60))
+    frames = {picture_number(frame.y): frame.y for frame in decode(AnalysisDecoder(60.0), packets_of(path))}
+    changed = {True: 0, False: 0}
+    with av.open(str(path)) as container:
+        for number, picture in enumerate(container.decode(video=0)):
+            if number in frames:
+                is_b = picture.pict_type == PictureType.B
+                changed[is_b] += not np.array_equal(frames[number], Frame.from_av(picture, START).y)
+    assert changed[False] == 0, "what is missing would add up until the next keyframe"
+    assert changed[True] > 10
 
 
 def test_every_frame_is_masked(street: list[Packet]) -> None:
