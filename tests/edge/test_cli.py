@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 import structlog
@@ -75,6 +76,24 @@ def test_a_worker_that_cannot_start_says_why(config: Path) -> None:
     assert result.exit_code == 2
     assert "kentongan-edge: the worker cannot start:" in result.stderr
     assert "no-such-model" in result.stderr
+
+
+@pytest.fixture
+def _opencv_threads() -> Iterator[None]:
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    yield
+    cv2.setNumThreads(before)
+
+
+@pytest.mark.usefixtures("_opencv_threads")
+@pytest.mark.parametrize("command", ["run", "replay missing.mp4"])
+def test_opencv_spreads_no_picture_over_cores(config: Path, command: str) -> None:
+    settings = yaml.safe_load(config.read_text())
+    settings["detector"] = {"model": "no-such-model"}
+    config.write_text(yaml.safe_dump(settings))
+    assert run(*command.split(), "--config", config).exit_code == 2
+    assert cv2.getNumThreads() == 1
 
 
 @pytest.fixture(scope="module")
