@@ -7,8 +7,8 @@ RUN := .venv/bin/python
 export SOURCE
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke test lint format console openapi bench-edge bench-server soak eval-detector eval-tracker \
-	eval-behaviours setup-demo setup-test setup-bench clean
+.PHONY: help demo smoke test lint format console openapi bench-edge bench-server soak eval-detector eval-farsight \
+	eval-tracker eval-behaviours setup-demo setup-test setup-bench clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ NEEDS_DATA = test -n "$(DATA)" || { echo "usage: make $@ DATA=DIR [ARGS='...']" 
 eval-detector: setup-test ## AP50 and CPU time of detectors on the labelled sets in DATA=DIR; ARGS='--model NAME ...'
 	@$(NEEDS_DATA)
 	@$(RUN) -m bench.eval_detector "$(DATA)" $(ARGS)
+
+eval-farsight: setup-test ## what second looks at far people gain and cost on the MOT sets in DATA=DIR
+	@$(NEEDS_DATA)
+	@$(RUN) -m bench.eval_farsight "$(DATA)" $(ARGS)
 
 eval-behaviours: setup-test ## every behaviour beside the naive rule, with intervals; ARGS='--quick --only PART ...'
 	@$(RUN) -m bench.eval_behaviours $(ARGS)

@@ -2,7 +2,8 @@
 
 Pictures are taken at their own size; AP counts every box with a score of 0.01 and more. CPU time is that of a whole
 detect() at the manifest's own threshold (preparing the tensor, inference on one thread, decoding): the median over
-pictures. The last line is one JSON object for the first model, with the others' under `peers`.
+pictures, each of which all models see in turn, so that what else the machine does weighs on all alike. The last line is
+one JSON object for the first model, with the others' under `peers`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import json
 import statistics
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,12 +23,17 @@ from rich.table import Table
 from bench.average_precision import AveragePrecision
 from bench.motdata import LabelledSet, find_sets
 from bench.peers import PersonDetector, open_detector
+from edge.config.device import Backend
+from edge.frame import Frame
 from models.manifest import load_manifest
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 AP_SCORE_THRESHOLD = 0.01
 CPU_PICTURES_PER_SET = 40
+
+Opener = Callable[[str, float | None], PersonDetector]
+"""A model's detector, with a score threshold or the manifest's own."""
 
 
 def measure_ap(detector: PersonDetector, labelled: LabelledSet, every: int) -> float:
@@ -36,30 +44,33 @@ def measure_ap(detector: PersonDetector, labelled: LabelledSet, every: int) -> f
     return precision.value()
 
 
-def measure_cpu_ms(detector: PersonDetector, sets: list[LabelledSet], every: int) -> float:
-    """Median CPU milliseconds of one detect()."""
-    spent: list[float] = []
+def measure_cpu_ms(detectors: Sequence[PersonDetector], sets: list[LabelledSet], every: int) -> list[float]:
+    """Median CPU milliseconds of one detect() of each detector."""
+    spent: list[list[float]] = [[] for _ in detectors]
     for labelled in sets:
         for count, (_, picture) in enumerate(labelled.pictures(every)):
             if count >= CPU_PICTURES_PER_SET:
                 break
-            started = time.thread_time()
-            detector.detect(picture)
-            spent.append(1000 * (time.thread_time() - started))
-    return statistics.median(spent)
+            for times_ms, detector in zip(spent, detectors, strict=True):
+                # A frame keeps what was shrunk of it: each detector must pay for its own.
+                fresh = replace(picture) if isinstance(picture, Frame) else picture
+                started = time.thread_time()
+                detector.detect(fresh)
+                times_ms.append(1000 * (time.thread_time() - started))
+    return [statistics.median(times_ms) for times_ms in spent]
 
 
-def evaluate(name: str, sets: list[LabelledSet], data: Path, manifest: Path | None, every: int) -> dict[str, Any]:
-    """One model's row: AP50 of each set, their mean, CPU-ms."""
-    keen = open_detector(name, data=data, manifest=manifest, score_threshold=AP_SCORE_THRESHOLD)
-    by_set = {labelled.name: round(measure_ap(keen, labelled, every), 4) for labelled in sets}
-    usual = open_detector(name, data=data, manifest=manifest)
-    return {
-        "model": name,
-        "mean_ap50": round(statistics.mean(by_set.values()), 4),
-        "cpu_ms": round(measure_cpu_ms(usual, sets, every), 2),
-        **by_set,
-    }
+def evaluate(opener: Opener, names: list[str], sets: list[LabelledSet], every: int) -> list[dict[str, Any]]:
+    """A row for each model: AP50 of each set, their mean, CPU-ms and that over the first model's."""
+    costs_ms = measure_cpu_ms([opener(name, None) for name in names], sets, every)
+    rows = []
+    for name, cpu_ms in zip(names, costs_ms, strict=True):
+        keen = opener(name, AP_SCORE_THRESHOLD)
+        by_set = {labelled.name: round(measure_ap(keen, labelled, every), 4) for labelled in sets}
+        mean = round(statistics.mean(by_set.values()), 4)
+        ratio = round(cpu_ms / costs_ms[0], 3)
+        rows.append({"model": name, "mean_ap50": mean, "cpu_ms": round(cpu_ms, 2), "cpu_over_first": ratio, **by_set})
+    return rows
 
 
 @app.command()
@@ -68,13 +79,18 @@ def main(
     model: Annotated[list[str] | None, typer.Option(help="a model's name; may be given several times")] = None,
     manifest: Annotated[Path | None, typer.Option(help="another manifest than the project's own")] = None,
     every: Annotated[int, typer.Option(min=1, help="take every so-manieth picture")] = 2,
+    backend: Annotated[Backend, typer.Option(help="what runs the models of a manifest")] = Backend.AUTO,
 ) -> None:
     """Measure detectors on labelled pictures."""
     sets = find_sets(data)
     names = model or [load_manifest(manifest).default]
-    rows = [evaluate(name, sets, data, manifest, every) for name in names]
+
+    def opened(name: str, score_threshold: float | None) -> PersonDetector:
+        return open_detector(name, data=data, manifest=manifest, score_threshold=score_threshold, backend=backend)
+
+    rows = evaluate(opened, names, sets, every)
     table = Table(title=f"AP50, every {every}. picture" if every > 1 else "AP50, every picture")
-    columns = ["model", *(labelled.name for labelled in sets), "mean_ap50", "cpu_ms"]
+    columns = ["model", *(labelled.name for labelled in sets), "mean_ap50", "cpu_ms", "cpu_over_first"]
     for column in columns:
         table.add_column(column, justify="left" if column == "model" else "right")
     for row in rows:

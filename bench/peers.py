@@ -11,6 +11,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from contract.errors import ErrorKind, KentonganError
+from edge.config.device import Backend
 from edge.detections import Detections
 from edge.detector import Detector, DetectorStats, Picture
 from models.layouts import suppress
@@ -71,7 +72,12 @@ def weights_folder(data: Path) -> Path:
 
 
 def open_detector(
-    name: str, *, data: Path, manifest: Path | None = None, score_threshold: float | None = None
+    name: str,
+    *,
+    data: Path,
+    manifest: Path | None = None,
+    score_threshold: float | None = None,
+    backend: Backend = Backend.AUTO,
 ) -> PersonDetector:
     """The detector of that name from `manifest` (ours by default) or from the peers. Raises NOT_FOUND."""
     own, peers = load_manifest(manifest), load_manifest(PEERS, weights_folder(data))
@@ -80,6 +86,6 @@ def open_detector(
         return FastestDet(weights_folder(data) / "FastestDet.onnx", threshold)
     for source in (own, peers):
         if name in {spec.name for spec in source.models}:
-            return Detector(source.get(name), score_threshold=score_threshold)
+            return Detector(source.get(name), score_threshold=score_threshold, backend=backend)
     known = [spec.name for spec in (*own.models, *peers.models)] + [FASTESTDET]
     raise KentonganError(ErrorKind.NOT_FOUND, f"no model is called {name!r}; there are {', '.join(known)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -13,13 +14,18 @@ from edge.detections import Detections
 from edge.farsight.region import bounds, calibrated_region
 from edge.farsight.windows import FAR_PX, Region, Size, Window, plan_windows, shrink_of
 from edge.frame import Frame
-from models.layouts import suppress
+from models.layouts import iou_matrix, suppress
 from models.manifest import ModelSpec
 
 EDGE_PX = 3.0
 """Boxes that come so close to a window's edge, in input pixels, are of people whom it cuts."""
 EARLY_S = 0.05
 """Pictures do not come quite evenly: a look may be taken so much before its time."""
+
+PATIENCE_LOOKS = 50
+"""After so many looks through a window that showed nobody new, it is looked through less often."""
+RARELY = 5
+"""So many times less often. At 0.4 s that is every 2 s; whoever is found then is looked at closely again at once."""
 
 
 class PersonDetector(Protocol):
@@ -37,8 +43,24 @@ class FullDetector(Protocol):
     def detect(self, frame: Frame) -> Detections: ...
 
 
+@dataclass(slots=True)
+class _View:
+    """A window, when it was last looked through, and how many looks since it showed somebody new."""
+
+    window: Window
+    looked_mono_s: float = -math.inf
+    looks_in_vain: int = 0
+
+    def is_due(self, at_mono_s: float, every_s: float) -> bool:
+        wait_s = every_s * (RARELY if self.looks_in_vain >= PATIENCE_LOOKS else 1)
+        return at_mono_s - self.looked_mono_s >= wait_s - EARLY_S
+
+
 class FarSight:
-    """A detector for one camera that now and then looks closer at a region. Not thread-safe."""
+    """A detector for one camera that now and then looks closer at a region. Not thread-safe.
+
+    Where that shows nobody who was not seen anyhow, experience overrules the calibration: it looks there rarely.
+    """
 
     def __init__(
         self,
@@ -60,30 +82,45 @@ class FarSight:
         self._has_slack = has_slack
         self._on_look = on_look
         self._picture_wh = (0, 0)
-        self._windows: tuple[Window, ...] = ()
-        self._looked_mono_s = -math.inf
+        self._views: list[_View] = []
 
     def detect(self, frame: Frame) -> Detections:
         """The people in the frame, those of the second look among them where one was taken; the best first."""
         found = self._detector.detect(frame)
-        windows = self.windows_for((frame.width, frame.height))
-        if not windows or frame.captured.mono_s - self._looked_mono_s < self._every_s - EARLY_S:
+        self._plan((frame.width, frame.height))
+        at_mono_s = frame.captured.mono_s
+        due = [view for view in self._views if view.is_due(at_mono_s, self._every_s)]
+        if not due:
             return found
         taken = self._has_slack()
         if self._on_look is not None:
             self._on_look(taken)
         if not taken:
             return found
-        self._looked_mono_s = frame.captured.mono_s
-        return merged([found, *(self._look(frame, one) for one in windows)], self._detector.spec.output.nms_iou)
+        looks = [found]
+        for view in due:
+            looks.append(self._look(frame, view.window))
+            view.looked_mono_s = at_mono_s
+            view.looks_in_vain = 0 if self._shows_more(looks[-1], found) else view.looks_in_vain + 1
+        return merged(looks, self._detector.spec.output.nms_iou)
 
     def windows_for(self, picture_wh: Size) -> tuple[Window, ...]:
         """The windows of the second look at pictures of this size; none where it would gain nothing."""
+        self._plan(picture_wh)
+        return tuple(view.window for view in self._views)
+
+    def _plan(self, picture_wh: Size) -> None:
         if picture_wh != self._picture_wh:
             region = self._region_for(picture_wh)
-            self._windows = () if region is None else plan_windows(region, picture_wh, self._input_wh)
+            windows = () if region is None else plan_windows(region, picture_wh, self._input_wh)
+            self._views = [_View(window) for window in windows]
             self._picture_wh = picture_wh
-        return self._windows
+
+    def _shows_more(self, closer: Detections, found: Detections) -> bool:
+        """Whether the closer look believes in somebody in whom the first did not."""
+        output = self._detector.spec.output
+        sure, known = (one.boxes_xyxyn[one.scores >= output.strong_score] for one in (closer, found))
+        return bool((iou_matrix(sure, known).max(axis=1, initial=0.0) <= output.nms_iou).any())
 
     def _look(self, frame: Frame, window: Window) -> Detections:
         """The small people in the window, those whom it cuts left out, in parts of the whole picture."""

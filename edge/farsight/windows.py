@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from edge.frame import Frame
 
-FAR_PX = 28.0
+FAR_PX = 24.0
 """People who stand less tall than this in the detector's input are small: `docs/design/models.md` has their recall."""
 MAX_WINDOWS = 2
 MIN_GAIN = 1.3

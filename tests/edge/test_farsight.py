@@ -18,6 +18,7 @@ from edge.config import CameraConfig
 from edge.detections import Detections
 from edge.detector import Detector
 from edge.farsight import FarSight, Slack, far_sighted
+from edge.farsight.look import PATIENCE_LOOKS, RARELY
 from edge.farsight.region import STANDING_M, calibrated_region, standing_heights
 from edge.farsight.slack import HOLD_S, LONGEST_HOLD_S
 from edge.farsight.windows import ENOUGH_GAIN, FAR_PX, MAX_WINDOWS, Region, Window, plan_windows
@@ -40,18 +41,29 @@ def frame_at(at_s: float, width: int = 1920, height: int = 1080) -> Frame:
     return Frame(luma, chroma, chroma, Instant(at_s, NOON))
 
 
+WINDOW = plan_windows(MIDDLE, FULL_HD, INPUT_WH)[0]
+SAME_IN_WHOLE: Row = (
+    (WINDOW.left + 104) / 1920,
+    (WINDOW.top + 64) / 1080,
+    (WINDOW.left + 208) / 1920,
+    (WINDOW.top + 130) / 1080,
+    0.7,
+)
+"""About the box (0.25, 0.25, 0.5, 0.5) in the window, as the first look gives it."""
+
+
 class Scripted:
     """Finds what it is told in whole pictures, and something else in windows of them."""
 
     spec = load_manifest().get()
 
     def __init__(self, whole: Sequence[Row] = (), window: Sequence[Row] = ()) -> None:
-        self._whole, self._window = whole, window
+        self._whole, self.window = whole, window
         self.seen_wh: list[tuple[int, int]] = []
 
     def detect(self, frame: Frame) -> Detections:
         self.seen_wh.append((frame.width, frame.height))
-        rows = self._whole if (frame.width, frame.height) == FULL_HD else self._window
+        rows = self._whole if (frame.width, frame.height) == FULL_HD else self.window
         table = np.array(rows, np.float32).reshape(-1, 5)
         return Detections.of(table[:, :4], table[:, 4])
 
@@ -141,9 +153,7 @@ def test_people_of_the_second_look_come_back_in_parts_of_the_whole_picture() -> 
 
 
 def test_somebody_seen_twice_is_one_person_with_the_better_box() -> None:
-    window = plan_windows(MIDDLE, FULL_HD, INPUT_WH)[0]
-    corners = ((window.left + 104) / 1920, (window.top + 64) / 1080, (window.left + 208) / 1920)
-    whole = [(*corners, (window.top + 130) / 1080, 0.4), (0.1, 0.1, 0.2, 0.4, 0.6)]
+    whole = [(*SAME_IN_WHOLE[:4], 0.4), (0.1, 0.1, 0.2, 0.4, 0.6)]
     found = FarSight(Scripted(whole, [(0.25, 0.25, 0.5, 0.5, 0.8)]), looking_at(MIDDLE)).detect(frame_at(0.0))
 
     assert found.scores.tolist() == pytest.approx([0.8, 0.6])
@@ -184,6 +194,37 @@ def test_second_looks_keep_their_distance_and_ask_for_slack() -> None:
 
     assert told == [True, True, True, False, True]
     assert detector.seen_wh.count(INPUT_WH) == 4
+
+
+@pytest.mark.parametrize(
+    ("whole", "window"),
+    [([], []), ([], [(0.25, 0.25, 0.5, 0.5, 0.4)]), ([SAME_IN_WHOLE], [(0.25, 0.25, 0.5, 0.5, 0.8)])],
+    ids=["nobody", "nobody for sure", "somebody whom the first look sees too"],
+)
+def test_where_a_closer_look_shows_nobody_new_it_is_taken_rarely(whole: list[Row], window: list[Row]) -> None:
+    detector = Scripted(whole, window)
+    sight = FarSight(detector, looking_at(MIDDLE), every_s=0.4)
+    for number in range(PATIENCE_LOOKS):
+        sight.detect(frame_at(number * 0.4))
+    assert detector.seen_wh.count(INPUT_WH) == PATIENCE_LOOKS
+
+    detector.seen_wh.clear()
+    for number in range(PATIENCE_LOOKS, PATIENCE_LOOKS + 10 * RARELY):
+        sight.detect(frame_at(number * 0.4))
+
+    assert detector.seen_wh.count(INPUT_WH) == 10
+
+
+def test_whoever_is_found_is_looked_at_closely_again_at_once() -> None:
+    detector = Scripted()
+    sight = FarSight(detector, looking_at(MIDDLE), every_s=0.4)
+    for number in range(PATIENCE_LOOKS):
+        sight.detect(frame_at(number * 0.4))
+    detector.window = [(0.25, 0.25, 0.5, 0.5, 0.8)]
+
+    found = [len(sight.detect(frame_at((PATIENCE_LOOKS + number) * 0.4))) for number in range(RARELY + 3)]
+
+    assert found == [0] * (RARELY - 1) + [1] * 4
 
 
 def test_another_picture_size_is_planned_anew() -> None:

@@ -1,0 +1,167 @@
+"""What second looks at far people gain and cost: `python -m bench.eval_farsight DATA`.
+
+On every MOT set that has small people (below `FAR_PX` in the detector's input) the region is that of their boxes. A set
+`NAME quartered` is made besides: four pictures of a set in one, as a camera of four times the pixels would see them,
+with the upper right quarter as the region. AP50 is that of everybody, recall that of small people in the region at the
+model's strong score; `tracked` is the share of those small people whom a confirmed track carries when the pictures pass
+at the product's 5 a second. Each picture is looked at once and twice in turn. The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from bench.average_precision import AveragePrecision
+from bench.motdata import LabelledSet, Truth, find_sets
+from contract.clock import Instant
+from edge.detections import Detections
+from edge.detector import Detector
+from edge.farsight import FarSight
+from edge.farsight.look import FullDetector
+from edge.farsight.region import bounds
+from edge.farsight.windows import FAR_PX, Region, shrink_of
+from edge.frame import Frame
+from edge.tracker import Tracker, TrackerSettings
+from models.layouts import iou_matrix
+from models.manifest import load_manifest
+
+RATE_HZ = 5.0
+QUARTER: Region = (0.5, 0.0, 1.0, 0.5)
+Labelled = tuple[Frame, Truth]
+
+
+@dataclass
+class Row:
+    """What one way of looking found."""
+
+    precision: AveragePrecision = field(default_factory=AveragePrecision)
+    people: int = 0
+    found: int = 0
+    tracked: int = 0
+    cpu_ms: list[float] = field(default_factory=list)
+
+    def add(self, found: Detections, tracked: Detections, truth: Truth, small: np.ndarray, strong_score: float) -> None:
+        """One picture; `small`: which people of `truth` are counted for recall."""
+        self.precision.add(found, truth)
+        people = truth.boxes_xyxyn[small].astype(np.float32)
+        self.people += len(people)
+        self.found += _hits(people, found.select(found.scores >= strong_score))
+        self.tracked += _hits(people, tracked.tracked)
+
+    def told(self) -> dict[str, float]:
+        return {
+            "ap50": round(self.precision.value(), 4),
+            "small_people": self.people,
+            "small_recall": round(self.found / max(1, self.people), 3),
+            "small_tracked": round(self.tracked / max(1, self.people), 3),
+            "cpu_ms": round(statistics.mean(self.cpu_ms), 2),
+        }
+
+
+def _hits(people: np.ndarray, found: Detections) -> int:
+    return int((iou_matrix(people, found.boxes_xyxyn).max(axis=1, initial=0.0) > 0.5).sum())
+
+
+def at_rate(labelled: LabelledSet, every: int) -> Iterator[Labelled]:
+    """The set's pictures at about `RATE_HZ`, every so-manieth of them, as if no other had been taken."""
+    step = max(1, round(labelled.frame_rate_hz / RATE_HZ)) * every
+    for count, (index, picture) in enumerate(labelled.pictures(step)):
+        if isinstance(picture, Frame):
+            at = replace(picture.captured, mono_s=count / RATE_HZ)
+            yield replace(picture, captured=at), labelled.truths[index]
+
+
+def quartered(pictures: Sequence[Labelled]) -> Iterator[Labelled]:
+    """Four stretches of a sequence side by side, half as tall and wide in the whole."""
+    count = len(pictures) // 4
+    for index in range(count):
+        parts = [pictures[index + quarter * count] for quarter in range(4)]
+        planes = (
+            np.block([[getattr(parts[0][0], name), getattr(parts[1][0], name)],
+                      [getattr(parts[2][0], name), getattr(parts[3][0], name)]])
+            for name in ("y", "u", "v")
+        )  # fmt: skip
+        y, u, v = planes
+        truths = [truth for _, truth in parts]
+        places = np.array([[0, 0, 0, 0], [0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [0.5, 0.5, 0.5, 0.5]])
+        boxes = np.concatenate([one.boxes_xyxyn / 2 + at for one, at in zip(truths, places, strict=True)])
+        ignored = np.concatenate([one.ignored_xyxyn / 2 + at for one, at in zip(truths, places, strict=True)])
+        ids = np.concatenate([one.ids for one in truths])
+        yield replace(parts[0][0], y=y, u=u, v=v), Truth(boxes, ids, ignored)
+
+
+def small_people(frame: Frame, truth: Truth, input_wh: tuple[int, int]) -> np.ndarray:
+    """(N,) bool: who stands below `FAR_PX` in the detector's input."""
+    tall_px = (truth.boxes_xyxyn[:, 3] - truth.boxes_xyxyn[:, 1]) * frame.height
+    small: np.ndarray = tall_px * shrink_of((frame.width, frame.height), input_wh) < FAR_PX
+    return small
+
+
+def region_of(pictures: Sequence[Labelled], input_wh: tuple[int, int]) -> Region | None:
+    """The smallest region around all small people; None without any."""
+    boxes = [truth.boxes_xyxyn[small_people(frame, truth, input_wh)] for frame, truth in pictures]
+    corners = np.concatenate(boxes).reshape(-1, 2)
+    return bounds(corners) if len(corners) else None
+
+
+def compare(detector: Detector, pictures: Sequence[Labelled], region: Region) -> dict[str, dict[str, float]]:
+    """One row for each way of looking, on the same pictures in turn."""
+    spec = detector.spec
+    input_wh = spec.input.width, spec.input.height
+    ways: dict[str, FullDetector] = {
+        "once": detector,
+        "twice": FarSight(detector, lambda _: region),
+        "twice every time": FarSight(detector, lambda _: region, every_s=0.0),
+    }
+    rows = {name: Row() for name in ways}
+    trackers = {name: Tracker(TrackerSettings(strong_score=spec.output.strong_score)) for name in ways}
+    for frame, truth in pictures:
+        middles = (truth.boxes_xyxyn[:, :2] + truth.boxes_xyxyn[:, 2:]) / 2
+        inside = ((middles >= region[:2]) & (middles <= region[2:])).all(axis=1)
+        small = small_people(frame, truth, input_wh) & inside
+        for name, way in ways.items():
+            # A fresh frame: what one way has shrunk must not be given to the next.
+            fresh = replace(frame, captured=Instant(frame.captured.mono_s, frame.captured.utc))
+            started = time.thread_time()
+            found = way.detect(fresh)
+            rows[name].cpu_ms.append(1000 * (time.thread_time() - started))
+            tracked = trackers[name].update(found, frame.captured.mono_s, frame.aspect)
+            rows[name].add(found, tracked, truth, small, spec.output.strong_score)
+    return {name: row.told() for name, row in rows.items()}
+
+
+def main(
+    data: Annotated[Path, typer.Argument(help="folder of MOT sets", exists=True, file_okay=False)],
+    every: Annotated[int, typer.Option(min=1, help="take every so-manieth picture of 5 a second")] = 1,
+) -> None:
+    """Measure second looks on labelled pictures."""
+    detector = Detector(load_manifest().get())
+    input_wh = detector.spec.input.width, detector.spec.input.height
+    told = {}
+    for labelled in find_sets(data):
+        pictures = list(at_rate(labelled, every))
+        four = list(quartered(pictures))
+        cases = {
+            labelled.name: (pictures, region_of(pictures, input_wh)),
+            f"{labelled.name} quartered": (four, QUARTER),
+        }
+        for name, (case, region) in cases.items():
+            if region is None or not any(small_people(*one, input_wh).any() for one in case):
+                continue
+            told[name] = compare(detector, case, region)
+            for way, row in told[name].items():
+                print(f"{name:28} {way:16}", *(f"{key} {value:<7}" for key, value in row.items()))
+    print(json.dumps({"every": every, "sets": told}))
+
+
+if __name__ == "__main__":
+    typer.run(main)
