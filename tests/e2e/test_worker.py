@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,25 +14,11 @@ import numpy as np
 import pytest
 
 from edge import clock_watch, faults
-from tests.support.media import Film, make_video, people_pictures
 from tests.support.rtsp import FaultyLink, LogIn, RtspCameras
 from tests.support.server import API, LiveServer
 from tests.support.workers import camera, eventually, load_device_config, start_process, working, write_config
 
 CROWD = {"occupancy": {"capacity": 2, "on_delay_s": 1.0, "cooldown_s": 3600}}
-
-
-@pytest.fixture(scope="session")
-def street(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one camera's recording: half a minute of people crossing a square."""
-    film = Film(width=640, height=480, fps=10, seconds=30.0, gop=20, kbps=800)
-    return make_video(tmp_path_factory.mktemp("street") / "street.mp4", film, people_pictures(shared_data, film))
-
-
-@pytest.fixture
-def cameras(street: Path) -> Iterator[RtspCameras]:
-    with RtspCameras(street.parent) as running:
-        yield running
 
 
 def alerts(operator: httpx.Client, **query: str) -> list[dict[str, Any]]:

@@ -30,8 +30,8 @@ def camera(camera_id: str, url: str, rules: dict[str, Any], **more: object) -> d
     return {"id": camera_id, "kampung_id": "bahari", "url": url, "zones": [zone], **more}
 
 
-def write_config(folder: Path, server_url: str, token: str, cameras: list[dict[str, Any]]) -> Path:
-    """A device's configuration with short clips, in `folder`."""
+def write_config(folder: Path, server_url: str, token: str, cameras: list[dict[str, Any]], **more: object) -> Path:
+    """A device's configuration with short clips, in `folder`; `more` are settings beside or in place of these."""
     (folder / "token").write_text(token)
     (folder / "token").chmod(0o600)
     path = folder / "edge.yaml"
@@ -45,6 +45,7 @@ def write_config(folder: Path, server_url: str, token: str, cameras: list[dict[s
                 "heartbeat_s": 5,
                 "metrics": None,
                 "cameras": cameras,
+                **more,
             }
         )
     )

@@ -1,0 +1,29 @@
+"""A street full of people as an RTSP camera, made once for each test process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.media import Film, make_video, people_pictures
+from tests.support.rtsp import RtspCameras
+
+MAIN = Film(width=640, height=480, fps=10, seconds=30.0, gop=20, kbps=800)
+SUB = Film(width=320, height=240, fps=10, seconds=30.0, gop=20, kbps=250)
+
+
+@pytest.fixture(scope="session")
+def street(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a minute of people crossing a square; beside it `small.mp4`, the same as a substream."""
+    folder = tmp_path_factory.mktemp("street")
+    make_video(folder / "small.mp4", SUB, people_pictures(shared_data, SUB))
+    return make_video(folder / "street.mp4", MAIN, people_pictures(shared_data, MAIN))
+
+
+@pytest.fixture
+def cameras(street: Path) -> Iterator[RtspCameras]:
+    """The street's cameras, running."""
+    with RtspCameras(street.parent) as running:
+        yield running
