@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from contract.event import BoxXyxyn, ClipReference, Phase, Rule, Severity
 from contract.ids import Slug
@@ -26,7 +26,17 @@ AlertState = Literal["new", "acknowledged", "resolved", "dismissed"]
 Verdict = Literal["useful", "normal_activity", "detector_error", "camera_fault"]
 CameraStateName = Literal["live", "late", "lost", "unknown"]
 CursorText = Annotated[str, Field(max_length=128)]
-NoteText = Annotated[str, Field(min_length=1, max_length=2000)]
+NoteText = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+
+
+def _text(password: SecretStr) -> SecretStr:
+    """JSON can escape half of a surrogate pair, which is no character and has no bytes."""
+    if any("\ud800" <= character <= "\udfff" for character in password.get_secret_value()):
+        raise ValueError("expected text")
+    return password
+
+
+Password = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_text)]
 
 
 class _Taken(BaseModel):
@@ -42,7 +52,7 @@ class _Given(BaseModel):
 
 class LogIn(_Taken):
     username: str = Field(min_length=1, max_length=64)
-    password: SecretStr = Field(min_length=1, max_length=1024)
+    password: Password
 
 
 class SessionChange(_Taken):

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from contract.clock import Clock
@@ -19,6 +19,7 @@ from contract.event import Event
 from contract.ids import UuidV7Factory
 from server.clips.files import clip_name
 from server.ingest.apply import continue_alert, open_alert
+from server.ingest.moments import check_moments
 from server.store import audit, devices, events, feed
 from server.store.audit import AuditEntry
 from server.store.database import Database, WriteTransaction
@@ -29,10 +30,6 @@ from server.store.tables import Alert, Clip, EventRow
 MAX_BATCH = 128
 MAX_WAITING = 2000
 """Events that may wait for the writer; more are turned away with 503, and the device tries again."""
-
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-"""A clock that is this wrong says nothing, and arithmetic near the ends of the calendar overflows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +122,7 @@ class EventIngest:
                 ErrorKind.UNKNOWN_CAMERA,
                 f"this device has no camera {data.camera_id!r} in kampung {data.kampung_id!r}",
             )
-        moments = [event.time, data.began_at, *([data.clip.starts_at] if data.clip else [])]
-        if not all(EARLIEST <= moment < LATEST for moment in moments):
-            raise KentonganError(ErrorKind.BAD_INPUT, f"times lie between {EARLIEST:%Y} and {LATEST:%Y}")
+        check_moments(event.time, data.began_at, data.clip.starts_at if data.clip else None)
         if data.clip is not None and data.clip.size_bytes > self._max_clip_bytes:
             raise KentonganError(
                 ErrorKind.TOO_LARGE, f"a clip may have {self._max_clip_bytes} bytes, {data.clip.size_bytes} announced"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contract.clock import Clock
 from contract.errors import ErrorKind, KentonganError
 from contract.heartbeat import Heartbeat
+from server.ingest.moments import check_moments
 from server.store import feed, health
 from server.store.database import Database
 from server.store.devices import EnrolledDevice
@@ -23,13 +24,14 @@ class HeartbeatIngest:
 
     async def accept(self, device: EnrolledDevice, heartbeat: Heartbeat) -> None:
         """Raises:
-        KentonganError: `forbidden` (another device's name), `unknown-camera`.
+        KentonganError: `forbidden` (another device's name), `unknown-camera`, `bad-input` (times).
         """
         if heartbeat.device_id != device.id:
             raise KentonganError(ErrorKind.FORBIDDEN, "a device sends heartbeats under its own device_id only")
         for report in heartbeat.cameras:
             if report.camera_id not in device.kampung_of:
                 raise KentonganError(ErrorKind.UNKNOWN_CAMERA, f"this device has no camera {report.camera_id!r}")
+        check_moments(*(report.last_frame_at for report in heartbeat.cameras))
         # Ages are counted from when the report came in: the device's own clock may be wrong.
         now = self._clock.utc()
         async with self._database.write() as writing:

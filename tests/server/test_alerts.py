@@ -114,7 +114,7 @@ def test_a_note_changes_no_state(live_server: LiveServer) -> None:
     assert body["notes"][0]["actor"] == "user:operator-bahari"
 
 
-@pytest.mark.parametrize("note", ["", "x" * 2001])
+@pytest.mark.parametrize("note", ["", " \n\t ", "x" * 2001])
 def test_a_note_has_one_to_two_thousand_characters(live_server: LiveServer, note: str) -> None:
     client, alert_id = live_server.log_in("operator-bahari"), live_server.new_alert()
     answer = client.post(f"{API}/alerts/{alert_id}/notes", json={"note": note, "expected_version": 1})

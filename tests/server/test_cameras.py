@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -67,6 +68,13 @@ def test_a_device_that_goes_silent_is_told_to_consoles(make_server: Callable[...
 def test_a_heartbeat_for_another_devices_camera_is_refused(live_server: LiveServer) -> None:
     body = heartbeat_of("box-1", "market").model_dump_json()
     problem(live_server.device().post(f"{API}/ingest/heartbeats", content=body), 422, "unknown-camera")
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_heartbeat_from_beyond_the_calendar_is_refused(live_server: LiveServer, moment: str) -> None:
+    body = json.loads(heartbeat_of("box-1", "gate").model_dump_json())
+    body["cameras"][0]["last_frame_at"] = moment
+    problem(live_server.device().post(f"{API}/ingest/heartbeats", json=body), 422, "bad-input")
 
 
 def test_a_malformed_heartbeat_is_refused(live_server: LiveServer) -> None:

@@ -245,6 +245,13 @@ def test_an_attempt_with_a_malformed_body_is_refused_without_repeating_it(live_s
     assert "s3cret-value" not in answer.text
 
 
+@pytest.mark.parametrize("body", [b'{"username": "auditor", "password": "\\ud800"}', b"[" * 60_000, b'{"a":' * 9_000])
+def test_an_attempt_with_what_is_no_text_or_has_no_bottom_is_refused(live_server: LiveServer, body: bytes) -> None:
+    answer = live_server.client().post(f"{API}/session", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in {400, 422}
+    assert answer.json()["type"] == "urn:kentongan:problem:bad-input"
+
+
 def test_secrets_do_not_show_in_the_settings_text() -> None:
     settings = Settings(metrics_token="6f1c0ffee0123456789abcdef0123456")
     assert "c0ffee" not in repr(settings)
