@@ -12,6 +12,7 @@ import uvicorn
 from server.app import create_app
 from server.services import Services
 from server.settings import Log, Settings
+from server.wire import BoundedHeadProtocol
 
 
 class KentonganServer(uvicorn.Server):
@@ -34,7 +35,7 @@ def build_server(services: Services) -> KentonganServer:
         host=settings.listen.host,
         port=settings.listen.port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHeadProtocol,
         ws="none",
         log_config=None,
         access_log=False,
