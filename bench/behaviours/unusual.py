@@ -150,7 +150,7 @@ def _poisson_limit(mean: float) -> int:
 
 def _somebody(number: int) -> Episode:
     at = Instant(0.0, STARTS_AT)
-    return Episode(number + 1, at, at, [number + 1], Path(), Sway(), (0.5, 0.5), (0.5, 0.5), 1.0)
+    return Episode(number + 1, at, at, [number + 1], Path(), Sway(), (0.5, 0.5), 1.0)
 
 
 def unusual_count(seed: int, *, cameras: int) -> tuple[Interval, Interval, Interval]:

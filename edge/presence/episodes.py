@@ -28,23 +28,31 @@ COUNT_HOLD_S = 2.0
 
 @dataclass(slots=True)
 class Path:
-    """Where somebody was, thinned to one point a second or less, in plane units."""
+    """Where somebody was, thinned to one point a second or less: on the plane, and the foot point in the picture."""
 
     times_s: list[float] = field(default_factory=list)
     xs: list[float] = field(default_factory=list)
     ys: list[float] = field(default_factory=list)
     units: list[float] = field(default_factory=list)
+    feet_xyn: list[tuple[float, float]] = field(default_factory=list)
     step_s: float = PATH_STEP_S
 
-    def add(self, at_s: float, x: float, y: float, unit: float) -> None:
+    def add(self, at_s: float, x: float, y: float, unit: float, foot_xyn: tuple[float, float]) -> None:
         if self.times_s and at_s - self.times_s[-1] < self.step_s * 0.95:
             return
         for values, value in ((self.times_s, at_s), (self.xs, x), (self.ys, y), (self.units, unit)):
             values.append(value)
+        self.feet_xyn.append(foot_xyn)
         if len(self.times_s) > PATH_LIMIT:
             self.step_s *= 2.0
             for values in (self.times_s, self.xs, self.ys, self.units):
                 del values[1::2]
+            del self.feet_xyn[1::2]
+
+    def middle_xyn(self) -> tuple[float, float]:
+        """The median foot point, in parts of the picture: where the stay takes place, wherever it began and ends."""
+        x, y = np.median(np.array(self.feet_xyn), axis=0).tolist()
+        return x, y
 
     def in_units(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """times (P,) seconds and positions (P, 2) in units: metres, or median body heights where not calibrated."""
@@ -90,7 +98,6 @@ class Episode:
     track_ids: list[int]
     path: Path
     sway: Sway
-    foot_xyn: tuple[float, float]
     position: tuple[float, float]
     unit: float
     outside_since: Instant | None = None
@@ -198,7 +205,7 @@ def _unseen_s(episode: Episode, at: Instant) -> float:
 
 
 def _begin(person_id: int, at: Instant) -> Episode:
-    return Episode(person_id, at, at, [], Path(), Sway(), (0.0, 0.0), (0.0, 0.0), 1.0)
+    return Episode(person_id, at, at, [], Path(), Sway(), (0.0, 0.0), 1.0)
 
 
 def _see(episode: Episode, at: Instant, index: int, people: Detections, located: Located, aspect: float) -> None:
@@ -208,9 +215,9 @@ def _see(episode: Episode, at: Instant, index: int, people: Detections, located:
     episode.last_inside = at
     episode.outside_since = episode.beyond_since = None
     episode.add_track(int(people.track_ids[index]))
-    episode.path.add(at.mono_s, x, y, unit)
+    foot_xyn = (left + right) / 2, bottom
+    episode.path.add(at.mono_s, x, y, unit, foot_xyn)
     episode.sway.add(at.mono_s, (left + right) / 2 * aspect, bottom, bottom - top)
-    episode.foot_xyn = ((left + right) / 2, bottom)
     episode.position, episode.unit = (x, y), unit
 
 
@@ -231,10 +238,11 @@ def _see_outside(episode: Episode, at: Instant, *, beyond: bool) -> bool:
 def _absorb(earlier: Episode, later: Episode) -> None:
     earlier.last_inside = later.last_inside
     earlier.outside_since, earlier.beyond_since = later.outside_since, later.beyond_since
-    earlier.foot_xyn, earlier.position, earlier.unit = later.foot_xyn, later.position, later.unit
+    earlier.position, earlier.unit = later.position, later.unit
     for track_id in later.track_ids:
         earlier.add_track(track_id)
-    for sample in zip(later.path.times_s, later.path.xs, later.path.ys, later.path.units, strict=True):
+    path = later.path
+    for sample in zip(path.times_s, path.xs, path.ys, path.units, path.feet_xyn, strict=True):
         earlier.path.add(*sample)
     for swayed in later.sway.samples:
         earlier.sway.add(*swayed)

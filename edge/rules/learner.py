@@ -36,7 +36,7 @@ class ZoneLearner:
         excluded = self._unusual_since_s is not None and now_s - self._unusual_since_s < EXCLUDED_AT_MOST_S
         for episode in moment.presence.left:
             if not special:
-                cell = cell_of(*episode.foot_xyn)
+                cell = cell_of(*episode.path.middle_xyn())
                 self._learned.see(Pending(utc_s, "dwell", moment.hour_of_week, cell, episode.dwell_s))
         if now_s - self._counted_s >= SAMPLE_S:
             self._counted_s = now_s

@@ -111,10 +111,10 @@ class LoiteringRule:
         present_s = _present_s(episode, moment.at)
         if present_s < self._least_s:  # most people, most of the time: what holds here and now is not asked
             return []
+        stay.judged_s = now_s
         threshold_s = self._threshold_s(episode, moment)
         if threshold_s is None or present_s < threshold_s:
             return []
-        stay.judged_s = now_s
         if self._is_static(episode):
             stay.static_s = now_s
         if now_s - stay.static_s < threshold_s or not self._reporter.may_begin(moment):
@@ -131,7 +131,7 @@ class LoiteringRule:
             Reason(code="stayed", params={"dwell_s": present_s}),
             _within(radius_of(positions), metric=moment.metric),
             self._over(threshold_s, moment),
-            *self._circumstances(moment),
+            *self._circumstances(episode, moment),
         )
         findings = Findings(episode.entered, score, reasons, 1, tuple(episode.track_ids))
         signal = self._reporter.begin(moment.at, findings)
@@ -143,11 +143,12 @@ class LoiteringRule:
             return Reason(code="longer_than_usual_here", params={"usual_s": limit_s})
         return Reason(code="stayed_over_threshold", params={"threshold_s": limit_s})
 
-    def _circumstances(self, moment: ZoneMoment) -> list[Reason]:
+    def _circumstances(self, episode: Episode, moment: ZoneMoment) -> list[Reason]:
         reasons = []
         if self._config.night.contain(moment.local, self._calendar):
             reasons.append(Reason(code="by_night"))
-        if any(within(area.hours, moment.local, self._calendar) for area, _ in self._areas):
+        usual_places = any(within(area.hours, moment.local, self._calendar) for area, _ in self._areas)
+        if usual_places and self._area(episode, moment) is None:
             reasons.append(Reason(code="outside_usual_places"))
         return reasons
 
@@ -193,14 +194,13 @@ class LoiteringRule:
         """Seconds that nearly all stays at this place and hour last at most, once enough of them are known."""
         if not self._config.learn_dwell or moment.learned is None:
             return None
-        cell = cell_of(*episode.foot_xyn)
+        cell = cell_of(*episode.path.middle_xyn())
         return moment.learned.dwell.limit_s(cell, moment.hour_of_week, self._config.dwell_quantile)
 
     def _area(self, episode: Episode, moment: ZoneMoment) -> ExpectedDwellArea | None:
-        for area, polygon in self._areas:
-            if within(area.hours, moment.local, self._calendar) and polygon.contains([episode.foot_xyn])[0]:
-                return area
-        return None
+        active = [one for one in self._areas if within(one[0].hours, moment.local, self._calendar)]
+        middle = [episode.path.middle_xyn()] if active else []
+        return next((area for area, polygon in active if polygon.contains(middle)[0]), None)
 
 
 def _present_s(episode: Episode, at: Instant) -> float:

@@ -248,6 +248,18 @@ def test_a_learned_place_of_staying_asks_for_more_time_and_says_so() -> None:
     assert [reason.code for reason in signals[1].reasons][2] == "longer_than_usual_here"
 
 
+def test_a_stay_is_learned_where_it_took_place_and_not_where_it_ended() -> None:
+    camera = CameraBehaviours([zone_of({"loitering": {}})])
+
+    def stays_then_leaves(at_s: float) -> tuple[float, float]:
+        return standing(0.5, 0.5)(at_s) or (0.5, 0.5) if at_s < 40 else (min(0.95, 0.5 + 0.05 * (at_s - 40)), 0.5)
+
+    run(camera, observations([Someone(stays_then_leaves, 1)], 60))
+    cells = [one.cell for one in camera.learned.zones["gang"].pending if one.kind == "dwell"]
+
+    assert cells == [cell_of(0.5, 0.5)]
+
+
 def test_special_days_and_unusual_counts_are_not_learned() -> None:
     learned = ZoneLearned(POLYGON)
     learner = ZoneLearner(learned)

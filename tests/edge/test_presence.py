@@ -182,7 +182,7 @@ def test_a_blink_of_the_detector_changes_no_count_and_a_gap_does() -> None:
 def test_a_path_of_a_day_stays_small_and_keeps_its_ends() -> None:
     path = Path()
     for second in range(86_400):
-        path.add(float(second), second * 1.0, 0.0, 0.5)
+        path.add(float(second), second * 1.0, 0.0, 0.5, (0.5, 0.5))
     times_s, positions = path.in_units()
 
     assert len(times_s) <= 900
