@@ -43,10 +43,10 @@ class ReportedClock:
         offset_s = (reported - arrived.utc).total_seconds()
         beyond_s = STAYING_S if self._is_taken else 0.0
         self._is_taken = -EXPLAINED_MAX_S - beyond_s <= offset_s <= beyond_s - SENT_WITHIN_S
-        return weighed(arrived, offset_s, is_taken=self._is_taken), offset_s
+        return _weighed(arrived, offset_s, is_taken=self._is_taken), offset_s
 
 
-def weighed(arrived: Instant, offset_s: float, *, is_taken: bool) -> Instant:
+def _weighed(arrived: Instant, offset_s: float, *, is_taken: bool) -> Instant:
     """The moment of capture by both witnesses: the arrival on the box's clocks, and the camera's report.
 
     The box's clock rules, since it is one for all cameras. The report is taken where it only tells what the box cannot
