@@ -21,6 +21,7 @@ from contract.errors import KentonganError
 from contract.reasons import sentence
 from edge.config import CameraConfig, ConfigError, DeviceConfig, load_device_config
 from edge.logs import configure_logs
+from edge.memory import bound_arenas
 
 app = typer.Typer(
     help="The edge worker of Kentongan: cameras in, events and clips out.",
@@ -39,6 +40,7 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", help="Log details too.")] = False,
 ) -> None:
     """Read the cameras, watch for behaviours and send events until stopped by Ctrl-C or SIGTERM."""
+    bound_arenas()
     from edge.worker import Worker
 
     configure_logs(as_json=json_log, verbose=verbose)
