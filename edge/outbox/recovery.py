@@ -7,6 +7,7 @@ the middle of a recovery only starts it again.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -59,7 +60,11 @@ def open_database(path: Path, sidecar: SequenceFile, clock: Clock) -> tuple[sqli
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection with the durability that the outbox promises: WAL, every commit flushed."""
+    """A connection with the durability that the outbox promises: WAL, every commit flushed.
+
+    A new file is its owner's alone, whatever the folder lets others do; SQLite gives the files beside it the same mode.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")

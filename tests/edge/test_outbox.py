@@ -71,6 +71,17 @@ def test_only_its_owner_may_look_into_a_new_folder(tmp_path: Path, clock: Manual
         assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
 
+def test_nobody_else_may_read_the_outbox_even_in_a_folder_that_is_open_to_all(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    tmp_path.chmod(0o755)
+    with open_outbox(tmp_path, clock) as outbox:
+        outbox.commit(building())
+        modes = {path.name: path.stat().st_mode & 0o077 for path in tmp_path.iterdir()}
+    assert len(modes) >= 3
+    assert set(modes.values()) == {0}, modes
+
+
 def test_events_come_out_in_order_and_as_they_went_in(tmp_path: Path, clock: ManualClock) -> None:
     with open_outbox(tmp_path, clock) as outbox:
         events = [outbox.commit(building(severity=severity)) for severity in (Severity.NOTICE, Severity.CRITICAL)]
