@@ -94,12 +94,13 @@ class SignalRecorder:
         self._clip_desk = clip_desk
         self._new_id = new_id
         self._open: dict[str, _OpenSignal] = {}
-        self._keys_of_clips: dict[UUID, list[str]] = {}
+        self._awaiting: dict[UUID, list[_OpenSignal]] = {}
 
     @property
     def open_count(self) -> int:
         """Signals that have begun and whose last event has not been made."""
-        return len(self._open)
+        ended = sum(known.last_word is not None for sharing in self._awaiting.values() for known in sharing)
+        return len(self._open) + ended
 
     def record(self, signal: Signal, frame: Frame | None) -> None:
         """Make the event of a signal. `frame` is the picture on which the rule decided; without it no thumbnail."""
@@ -111,10 +112,11 @@ class SignalRecorder:
                 known.track_ids |= dict.fromkeys(signal.track_ids)
                 self._submit(known, signal)
             case Phase.ENDED:
-                known = self._open[signal.key]
+                # Its key is free from now on: after a change of the picture's shape, behaviours count anew.
+                known = self._open.pop(signal.key)
                 known.track_ids |= dict.fromkeys(signal.track_ids)
                 known.last_word = signal
-                self._finish(signal.key)
+                self._finish(known)
 
     def settle(self, outcome: ClipOutcome) -> None:
         """Make the events that name the sealed clip, or say why there will be none; then the last words that wait.
@@ -122,14 +124,13 @@ class SignalRecorder:
         A signal that shares the clip and is not in it after all (the clip breaks off where the camera changes its
         picture) gets one of its own.
         """
-        keys = self._keys_of_clips.pop(outcome.order.clip_id)
+        sharing = self._awaiting.pop(outcome.order.clip_id)
         # The outbox files a clip under the first event that brings it: the most severe decides when it is sent.
-        for key in sorted(keys, key=lambda key: _RANK[self._open[key].began.severity], reverse=True):
-            known = self._open[key]
+        for known in sorted(sharing, key=lambda known: _RANK[known.began.severity], reverse=True):
             later_s = known.began.captured.mono_s - outcome.order.trigger.mono_s
             clip = None if outcome.clip is None else _seen_from(outcome.clip, later_s)
             if later_s > 0.0 and (clip is None or clip.trigger_offset_s > clip.duration_s):
-                self._order_clip(key, known)
+                self._order_clip(known)
                 continue
             known.clip, known.clip_fault = clip, outcome.fault
             attachments: tuple[Attachment, ...] = ()
@@ -137,16 +138,16 @@ class SignalRecorder:
                 path = outcome.order.destination
                 attachments = (Attachment(AttachmentKind.CLIP, path, clip.sha256, clip.size_bytes, clip.clip_id),)
             self._submit(known, known.began, phase=Phase.CONTINUES, attachments=attachments)
-            self._finish(key)
+            self._finish(known)
 
     def _begin(self, signal: Signal, frame: Frame | None) -> None:
         thumbnail, attachments = self._thumbnail(frame)
         known = _OpenSignal(self._new_id(), signal, thumbnail, dict.fromkeys(signal.track_ids))
         self._open[signal.key] = known
-        self._order_clip(signal.key, known)
+        self._order_clip(known)
         self._submit(known, signal, attachments=attachments)
 
-    def _order_clip(self, key: str, known: _OpenSignal) -> None:
+    def _order_clip(self, known: _OpenSignal) -> None:
         clip_id = self._new_id()
         order = self._clip_desk.order(
             ClipOrder(
@@ -159,13 +160,11 @@ class SignalRecorder:
             )
         )
         known.clip_id = order.clip_id
-        self._keys_of_clips.setdefault(order.clip_id, []).append(key)
+        self._awaiting.setdefault(order.clip_id, []).append(known)
 
-    def _finish(self, key: str) -> None:
-        known = self._open[key]
+    def _finish(self, known: _OpenSignal) -> None:
         if known.last_word is not None and known.clip_settled:
             self._submit(known, known.last_word)
-            del self._open[key]
 
     def _thumbnail(self, frame: Frame | None) -> tuple[ThumbnailReference | None, tuple[Attachment, ...]]:
         if frame is None:

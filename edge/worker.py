@@ -131,6 +131,8 @@ class Worker:
             self._stop_clips.set()
             clip_desk.join(STOP_TIMEOUT_S)
             self._settle_clips()
+            self._clip_desk.cut_due(at_once=True)  # what a signal ordered that its shared clip did not show
+            self._settle_clips()
             self._save()
             self._stop_sender.set()
             self.sender.wake()

@@ -118,6 +118,19 @@ def test_the_last_word_waits_for_the_clip(site: Site) -> None:
     assert site.recorder.open_count == 0
 
 
+def test_a_key_that_is_used_again_before_the_clip_is_cut_belongs_to_another_signal(site: Site) -> None:
+    for phase, film_s in ((BEGAN, 10.0), (ENDED, 11.0), (BEGAN, 12.0)):
+        site.recorder.record(signal("crowd", phase, film_s), None)
+    site.at_second(17.0)
+    site.recorder.record(signal("crowd", ENDED, 18.0), None)
+    told = site.events()
+    first, second = dict.fromkeys(event.data.signal_id for event in told)
+    assert [event.data.phase for event in told if event.data.signal_id == first] == [BEGAN, CONTINUES, ENDED]
+    assert [event.data.phase for event in told if event.data.signal_id == second] == [BEGAN, CONTINUES, ENDED]
+    assert site.recorder.open_count == 0
+    assert site.outbox.open_signals() == []
+
+
 def test_a_full_disk_costs_the_thumbnail_and_not_the_event(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_room(_path: Path, _content: bytes) -> int:
         raise OSError(28, "No space left on device")
