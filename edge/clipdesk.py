@@ -29,6 +29,9 @@ MAX_SHARED_S = 40.0
 """How long a shared clip may become. Whoever looks at its first signal waits for the whole of it: with 10 s before and
 after a trigger, 20 s longer at the most."""
 
+BACKLOG_S = 5.0
+"""How late a frame may be analysed and its clip still show all of the seconds before the trigger."""
+
 _POLL_S = 0.2
 
 _log = structlog.get_logger(__name__)
@@ -68,6 +71,16 @@ def longest_clip_s(config: ClipConfig) -> float:
     return max(config.before_s + config.after_s, min(MAX_SHARED_S, config.ring_s - RING_MARGIN_S))
 
 
+def ring_for(config: ClipConfig, *, analysed_apart: bool = False) -> PacketRing:
+    """A ring that keeps what a clip may need, and only while one is ordered more than the seconds before a trigger.
+
+    analysed_apart: the camera's other stream is analysed. Its groups of pictures may be longer than those of this one,
+        and what is decoded back from them may be the older.
+    """
+    rest_s = config.before_s + BACKLOG_S + (RING_MARGIN_S if analysed_apart else 0.0)
+    return PacketRing(config.ring_s, config.ring_bytes, min(config.ring_s, rest_s))
+
+
 class ClipDesk:
     """Takes orders from any thread, cuts in its own, and hands outcomes back through `outcomes`."""
 
@@ -86,7 +99,7 @@ class ClipDesk:
         self._longest_s = longest_s
         self._lock = threading.Lock()
         self._orders: dict[UUID, ClipOrder] = {}
-        self._cutting = 0
+        self._cutting: list[ClipOrder] = []
         self._outcomes: queue.SimpleQueue[ClipOutcome] = queue.SimpleQueue()
 
     def order(self, wanted: ClipOrder) -> ClipOrder:
@@ -102,6 +115,7 @@ class ClipDesk:
                     self._orders[known.clip_id] = shared
                     return shared
             self._orders[wanted.clip_id] = wanted
+            self._hold(wanted.camera_id)
             return wanted
 
     def outcomes(self) -> Iterable[ClipOutcome]:
@@ -116,7 +130,7 @@ class ClipDesk:
     def waiting(self) -> int:
         """Orders not cut yet."""
         with self._lock:
-            return len(self._orders) + self._cutting
+            return len(self._orders) + len(self._cutting)
 
     def run(self, stop: threading.Event) -> None:
         """Cut what is due until told to stop; then cut the rest with what the rings hold."""
@@ -130,12 +144,19 @@ class ClipDesk:
             due = [order for order in self._orders.values() if at_once or self._is_due(order)]
             for order in due:  # from here on nobody can join them
                 del self._orders[order.clip_id]
-            self._cutting = len(due)
+            self._cutting = list(due)
         for order in due:
             outcome = self._cut(order)
             with self._lock:
-                self._cutting -= 1
+                self._cutting.remove(order)
+                self._hold(order.camera_id)
             self._outcomes.put(outcome)
+
+    def _hold(self, camera_id: str) -> None:
+        """Have the camera's ring keep what its open orders want, and nothing for those that are cut."""
+        uncut = (*self._orders.values(), *self._cutting)
+        wanted = [order.starts_mono_s for order in uncut if order.camera_id == camera_id]
+        self._rings[camera_id].hold(min(wanted, default=None))
 
     def _can_share(self, known: ClipOrder, wanted: ClipOrder) -> bool:
         return (

@@ -13,17 +13,25 @@ class PacketRing:
 
     It always starts with a keyframe, so that whatever it holds can be decoded, and lets go of whole groups of pictures.
 
-    max_seconds: at least this much is kept, and at most one group of pictures more.
+    max_seconds: at least this much is kept of what is held (`hold`), and at most one group of pictures more.
+    rest_seconds: what nobody holds is kept for so long before the last group but one, which may be decoded back until
+        the next keyframe has been looked at. As long as `max_seconds` unless it is said.
     max_bytes: never exceeded. Where one group of pictures alone is larger, what is held is given up, `overflows` counts
         it, and the ring begins again with the next keyframe.
     """
 
-    def __init__(self, max_seconds: float = 30.0, max_bytes: int = 32 * 1024 * 1024) -> None:
+    def __init__(
+        self, max_seconds: float = 30.0, max_bytes: int = 32 * 1024 * 1024, rest_seconds: float | None = None
+    ) -> None:
         if not max_seconds > 0.0:
             raise ValueError(f"a ring keeps more than 0 seconds, got max_seconds={max_seconds}")
         if max_bytes < 1:
             raise ValueError(f"a ring keeps at least 1 byte, got max_bytes={max_bytes}")
+        if rest_seconds is not None and not 0.0 < rest_seconds <= max_seconds:
+            raise ValueError(f"rest_seconds must be above 0 and at most {max_seconds:g}, got {rest_seconds}")
         self._max_seconds = max_seconds
+        self._rest_seconds = rest_seconds
+        self._held_mono_s: float | None = None
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._packets: deque[Packet] = deque()
@@ -66,6 +74,11 @@ class PacketRing:
                 self._overflows += len(self._keyframes) == 1
                 self._drop_first_group()
 
+    def hold(self, since_mono_s: float | None) -> None:
+        """Keep what was captured from then on, up to `max_seconds` of it, until told otherwise; None: nothing more."""
+        with self._lock:
+            self._held_mono_s = since_mono_s
+
     def between(self, starts_mono_s: float, ends_mono_s: float) -> list[Packet]:
         """The packets that show everything captured from `starts_mono_s` to `ends_mono_s`, in decoding order.
 
@@ -93,7 +106,12 @@ class PacketRing:
         return group[::-1]
 
     def _spares_first_group(self, newest: Packet) -> bool:
-        return newest.captured.mono_s - self._keyframes[1].captured.mono_s >= self._max_seconds
+        following_mono_s = self._keyframes[1].captured.mono_s
+        if newest.captured.mono_s - following_mono_s >= self._max_seconds:
+            return True
+        if self._rest_seconds is None or (self._held_mono_s is not None and self._held_mono_s < following_mono_s):
+            return False
+        return self._keyframes[-2].captured.mono_s - following_mono_s >= self._rest_seconds
 
     def _drop_first_group(self) -> None:
         following = self._keyframes[1] if len(self._keyframes) > 1 else None

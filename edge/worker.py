@@ -23,7 +23,7 @@ from contract.event import EventData, Phase
 from contract.ids import UuidV7Factory
 from contract.reasons import Reason
 from edge.camera import CameraUnit, Shared
-from edge.clipdesk import ClipDesk, longest_clip_s
+from edge.clipdesk import ClipDesk, longest_clip_s, ring_for
 from edge.clips import PacketRing
 from edge.config import DeviceConfig
 from edge.detector import Detector
@@ -65,7 +65,10 @@ class Worker:
         camera_ids = [camera.id for camera in config.cameras]
         self.health = DeviceHealth(config.device_id, camera_ids, contract.__version__, clock)
         self._scheduler = FrameScheduler(camera_ids)
-        self._rings = {camera_id: PacketRing(config.clip.ring_s, config.clip.ring_bytes) for camera_id in camera_ids}
+        self._rings = {
+            camera.id: ring_for(config.clip, analysed_apart=camera.analysis_url != camera.main_url)
+            for camera in config.cameras
+        }
         self._masks = {camera.id: PrivacyMask(camera.masks) if camera.masks else None for camera in config.cameras}
         self._clip_desk = ClipDesk(self._rings, self._masks, clock, longest_s=longest_clip_s(config.clip))
         with ExitStack() as opened:

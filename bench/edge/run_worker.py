@@ -30,7 +30,7 @@ from contract.ids import UuidV7Factory
 from contract.reasons import Reason
 from edge.analysis import CameraAnalysis
 from edge.camera import behaviours_of
-from edge.clipdesk import ClipDesk
+from edge.clipdesk import ClipDesk, longest_clip_s, ring_for
 from edge.clips import PacketRing
 from edge.config import CameraConfig, ClipConfig
 from edge.config.hours import CalendarConfig
@@ -83,7 +83,7 @@ class BenchCamera:
             {"id": f"camera-{index}", "kampung_id": "bahari", "url": f"file://{video.resolve()}", "zones": [ZONE]}
         )
         self.trace = Trace()
-        self.ring = shared.rings[self.config.id] = PacketRing(shared.clip.ring_s, shared.clip.ring_bytes)
+        self.ring = shared.rings[self.config.id] = ring_for(shared.clip)
         self.health = ViewHealth()
         self._ladder = DecodeLadder(self.ring, self.config.analysis_fps, on_picture=self._look)
         self._ungated = None if gated else AnalysisDecoder(self.config.analysis_fps)
@@ -147,7 +147,7 @@ class BenchDevice:
         self.outbox = Outbox(folder / "outbox.sqlite3", quota_bytes=QUOTA_BYTES, clock=self.clock, new_id=self._new_id)
         self.drafts = DraftQueue(self.outbox)
         self.masks: dict[str, None] = {}
-        self.clip_desk = ClipDesk(self.rings, self.masks, self.clock)
+        self.clip_desk = ClipDesk(self.rings, self.masks, self.clock, longest_s=longest_clip_s(self.clip))
 
     def recorder(self, camera: CameraConfig, history: TrackHistory) -> SignalRecorder:
         self.masks[camera.id] = None

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from contract.clock import ManualClock
-from edge.clipdesk import GRACE_S, MAX_SHARED_S, ClipDesk, ClipOrder, ClipOutcome, longest_clip_s
+from edge.clipdesk import GRACE_S, MAX_SHARED_S, ClipDesk, ClipOrder, ClipOutcome, longest_clip_s, ring_for
 from edge.clips import PacketRing
 from edge.config.device import ClipConfig
 from edge.packets import Packet
@@ -168,3 +168,19 @@ def test_cameras_never_share(tmp_path: Path) -> None:
 )
 def test_a_shared_clip_is_never_longer_than_the_ring_allows(config: ClipConfig, expected: float) -> None:
     assert longest_clip_s(config) == expected
+
+
+def test_the_ring_keeps_what_open_orders_want_and_lets_go_of_it_when_the_last_is_cut(
+    tmp_path: Path, film: list[Packet]
+) -> None:
+    config = ClipConfig(before_s=5, after_s=5, ring_s=60)
+    desk = Desk(tmp_path, film, ring=ring_for(config))
+    desk.at_second(20.0)
+    at_rest = desk.ring.size_bytes
+    desk.order(20.0)
+    desk.order(24.0, after_s=15.0)
+    (outcome,) = desk.at_second(39.0)
+    assert shown(outcome) == pytest.approx((15.0, 39.1))
+    assert desk.ring.size_bytes > 1.5 * at_rest
+    desk.at_second(60.0)
+    assert desk.ring.size_bytes < 1.5 * at_rest

@@ -53,6 +53,26 @@ def test_whole_groups_of_pictures_leave_once_the_rest_is_long_enough() -> None:
     assert seconds(held)[-1] == 9.9
 
 
+def test_at_rest_little_is_kept_but_always_so_much_before_what_may_be_decoded_back() -> None:
+    ring = filled(PacketRing(max_seconds=8.0, rest_seconds=2.0), 100)
+    assert seconds(everything(ring))[0] == 6.0, "2 s before the last group but one, which starts at 8.0"
+
+
+def test_what_is_held_stays_up_to_the_limit_until_it_is_let_go() -> None:
+    ring = PacketRing(max_seconds=8.0, rest_seconds=2.0)
+    filled(ring, 60)
+    ring.hold(100.0 + 3.4)
+    for index in range(60, 100):
+        ring.append(packet(index / 10, key=index % 10 == 0))
+    assert seconds(everything(ring))[0] == 3.0
+    for index in range(100, 150):
+        ring.append(packet(index / 10, key=index % 10 == 0))
+    assert seconds(everything(ring))[0] == 6.0, "never more than max_seconds and a group"
+    ring.hold(None)
+    ring.append(packet(15.0, key=True))
+    assert seconds(everything(ring))[0] == 12.0
+
+
 def test_what_is_asked_for_starts_at_the_keyframe_before_it() -> None:
     ring = filled(PacketRing(), 50)
     assert seconds(ring.between(100.0 + 1.55, 100.0 + 3.25)) == [round(1.0 + index / 10, 2) for index in range(23)]
