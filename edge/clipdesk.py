@@ -100,6 +100,7 @@ class ClipDesk:
         self._lock = threading.Lock()
         self._orders: dict[UUID, ClipOrder] = {}
         self._cutting: list[ClipOrder] = []
+        self._untold: list[ClipOrder] = []
         self._outcomes: queue.SimpleQueue[ClipOutcome] = queue.SimpleQueue()
 
     def order(self, wanted: ClipOrder) -> ClipOrder:
@@ -119,12 +120,21 @@ class ClipDesk:
             return wanted
 
     def outcomes(self) -> Iterable[ClipOutcome]:
-        """The outcomes since the last call, in the order in which they came about."""
+        """The outcomes since the last call, in the order in which they came about.
+
+        Until the next one is asked for, the ring keeps what the clip was cut from: who shared it may want another.
+        """
         while True:
             try:
-                yield self._outcomes.get_nowait()
+                outcome = self._outcomes.get_nowait()
             except queue.Empty:
                 return
+            try:
+                yield outcome
+            finally:
+                with self._lock:
+                    self._untold.remove(outcome.order)
+                    self._hold(outcome.order.camera_id)
 
     @property
     def waiting(self) -> int:
@@ -149,13 +159,13 @@ class ClipDesk:
             outcome = self._cut(order)
             with self._lock:
                 self._cutting.remove(order)
-                self._hold(order.camera_id)
+                self._untold.append(order)
             self._outcomes.put(outcome)
 
     def _hold(self, camera_id: str) -> None:
-        """Have the camera's ring keep what its open orders want, and nothing for those that are cut."""
-        uncut = (*self._orders.values(), *self._cutting)
-        wanted = [order.starts_mono_s for order in uncut if order.camera_id == camera_id]
+        """Have the camera's ring keep what its orders want until their outcomes are taken."""
+        held = (*self._orders.values(), *self._cutting, *self._untold)
+        wanted = [order.starts_mono_s for order in held if order.camera_id == camera_id]
         self._rings[camera_id].hold(min(wanted, default=None))
 
     def _can_share(self, known: ClipOrder, wanted: ClipOrder) -> bool:

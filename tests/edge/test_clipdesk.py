@@ -151,6 +151,25 @@ def test_orders_that_do_not_overlap_or_reach_further_back_stay_apart(desk: Desk)
     assert desk.order(22.0, before_s=10.0) != first
 
 
+def test_the_ring_keeps_a_clips_seconds_until_whoever_shared_it_could_ask_for_them_again(
+    tmp_path: Path, film: list[Packet]
+) -> None:
+    desk = Desk(tmp_path, film, ring=ring_for(ClipConfig(before_s=2.0, after_s=2.0, ring_s=60.0)))
+    fill(desk.ring, film, 10.0)
+    first = desk.order(10.0, before_s=2.0, after_s=20.0)
+    fill(desk.ring, film, 30.0)
+    desk.desk.cut_due()
+    fill(desk.ring, film, 40.0)
+    for outcome in desk.desk.outcomes():
+        assert outcome.order.clip_id == first
+        again = desk.order(11.0, before_s=2.0, after_s=5.0)
+    (outcome,) = desk.at_second(40.5)
+    assert outcome.order.clip_id == again
+    assert shown(outcome) == pytest.approx((9.0, 16.1))
+    fill(desk.ring, film, 50.0)
+    assert desk.ring.between(START.mono_s, START.mono_s + 60.0)[0].captured.mono_s > at(30.0).mono_s
+
+
 def test_cameras_never_share(tmp_path: Path) -> None:
     clock = ManualClock(NOON, START.mono_s)
     desk = ClipDesk({"gate": PacketRing(), "yard": PacketRing()}, {"gate": None, "yard": None}, clock)
