@@ -81,6 +81,10 @@ def _loitering_events(report: Report, size: Size, seed: int) -> None:
     joined = loitering.joins(seed + 2, cameras=max(2, size.cameras // 4), id_life_s=20.0)
     false_rate = joined.false / max(1, joined.made)
     report.row("false joins", f"{false_rate:.3f} ({joined.made} joins)", "-", "<= 0.02")
+    tracked = loitering.events_with_tracker(seed + 12, cameras=size.cameras // 2)
+    report.row("events through our tracker, recall", str(tracked.ours.recall), str(tracked.naive.recall), "-")
+    report.row("  precision", str(tracked.ours.precision), str(tracked.naive.precision), "-")
+    report.row("  seconds late, median / P95", _late(tracked.ours), _late(tracked.naive), "-")
     alerts, naive_alerts = loitering.passers_by(seed + 3)
     report.row("steady passers-by, alerts in an hour", str(alerts), f"{naive_alerts} (timer per label)", "0")
     report.figures.update(
@@ -90,6 +94,8 @@ def _loitering_events(report: Report, size: Size, seed: int) -> None:
         fragment_recall_loss=loss,
         false_join_rate=false_rate,
         passersby_alerts=alerts,
+        tracked_event_recall=tracked.ours.recall.value,
+        tracked_event_precision=tracked.ours.precision.value,
     )
 
 

@@ -14,9 +14,12 @@ from bench.scenarios.people import Walker, lingering, parked, random_stream, ste
 from bench.scenarios.sensor import Sensor, Sighting, watch
 from contract.event import Phase
 from edge.config.zones import ZoneConfig
+from edge.detections import Detections
 from edge.geometry import PicturePlane, Polygon
 from edge.presence.stitch import Stitcher
 from edge.rules.camera import CameraBehaviours
+from edge.rules.signal import Observation, Signal
+from edge.tracker import Tracker
 
 ZONE_M = (-4.0, 4.0, 6.5, 13.5)
 """Left, right, near and far edge of the zone on the ground, metres."""
@@ -91,6 +94,29 @@ def events(seed: int, *, cameras: int, id_lives_s: Sequence[float | None], miss:
         ours.append(match(wanted, alerts_of(sightings, config)))
         polygon = Polygon.of(config.polygon)
         naive.append(match(wanted, timer_per_id((one.observation for one in sightings), polygon, THRESHOLD_S)))
+    return Scored(figures(ours, seed), figures(naive, seed))
+
+
+def events_with_tracker(seed: int, *, cameras: int) -> Scored:
+    """The same streets through the product's own tracker: detections without ids, misses, jitter and occlusion."""
+    ours: list[Matched] = []
+    naive: list[Matched] = []
+    for number in range(cameras):
+        walkers = street(np.random.default_rng((seed, number)))
+        sensor = Sensor(fps=5.0, miss=0.3, id_life_s=None)
+        config = zone(sensor.camera, {"loitering": {"threshold_s": THRESHOLD_S}})
+        tracker, camera = Tracker(), CameraBehaviours([config])
+        observations: list[Observation] = []
+        alerts: list[Signal] = []
+        for sight in watch(walkers, CAMERA_S, sensor, seed=seed * 1000 + number):
+            seen = sight.observation
+            untracked = Detections.of(seen.people.boxes_xyxyn, seen.people.scores)
+            people = tracker.update(untracked, seen.captured.mono_s, seen.aspect)
+            observations.append(Observation(seen.captured, people, seen.aspect))
+            alerts.extend(one for one in camera.observe(observations[-1]) if one.phase is Phase.BEGAN)
+        wanted = due(walkers, THRESHOLD_S)
+        ours.append(match(wanted, [one.captured.mono_s for one in alerts]))
+        naive.append(match(wanted, timer_per_id(observations, Polygon.of(config.polygon), THRESHOLD_S)))
     return Scored(figures(ours, seed), figures(naive, seed))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -75,11 +76,18 @@ class Sway:
             self.samples.pop(0)
 
     def amount(self) -> float | None:
-        """Root mean square deviation of place and height over the window; None while less than 10 s are known."""
+        """Root mean square deviation of place and height over the window; None while less than 10 s are known.
+
+        The tenth that deviates most is left out, so that a tracker that slips to a passer-by for a moment and back
+        does not bring a parked thing to life.
+        """
         if len(self.samples) < 8 or self.samples[-1][0] - self.samples[0][0] < 10.0:
             return None
         values = np.array(self.samples)[:, 1:]
-        return float(np.sqrt(values.var(axis=0).sum()) / max(float(np.median(values[:, 2])), 1e-6))
+        middle = np.median(values, axis=0)
+        deviations = np.sort(((values - middle) ** 2).sum(axis=1))
+        kept = deviations[: len(deviations) - len(deviations) // 10]
+        return math.sqrt(float(kept.mean())) / max(float(middle[2]), 1e-6)
 
 
 SWAY_WINDOW_S = 60.0
