@@ -18,6 +18,7 @@ from tests.support.rtsp import FaultyLink, LogIn, RtspCameras
 from tests.support.server import API, LiveServer
 from tests.support.workers import camera, eventually, load_device_config, start_process, working, write_config
 
+FAR_CORNER = [[0.0, 0.1], [0.4, 0.1], [0.4, 0.4], [0.0, 0.4]]
 CROWD = {"occupancy": {"capacity": 2, "on_delay_s": 1.0, "cooldown_s": 3600}}
 
 
@@ -47,13 +48,19 @@ def test_people_become_an_alert_with_its_original_clip_and_a_dead_camera_harms_n
                 tmp_path,
                 live_server.base_url,
                 live_server.tokens["box-1"],
-                [camera("gate", cameras.url("street.mp4"), CROWD), camera("alley", alley, CROWD)],
+                [
+                    camera("gate", cameras.url("street.mp4"), CROWD, far_sight={"region": FAR_CORNER}),
+                    camera("alley", alley, CROWD),
+                ],
             )
         )
         with working(config) as worker:
             alert = eventually(lambda: with_clip(operator, "gate"))
             health = {one.health.camera_id: one.health for one in worker.health.cameras()}
+            looks = {one.health.camera_id: one.looks_taken + one.looks_withheld for one in worker.health.cameras()}
     assert health["gate"].state == "live"
+    assert looks["gate"] > 0
+    assert looks["alley"] == 0
     assert health["alley"].state == "lost"
     assert health["alley"].fault is not None
     assert "log-in" in health["alley"].fault or "password" in health["alley"].fault
