@@ -24,7 +24,6 @@ from contract.ids import UuidV7Factory
 from contract.reasons import Reason
 from edge.camera import CameraUnit, Shared
 from edge.clipdesk import ClipDesk, longest_clip_s, ring_for
-from edge.clips import PacketRing
 from edge.config import DeviceConfig
 from edge.detector import Detector
 from edge.drafts import Draft, DraftQueue
