@@ -191,6 +191,13 @@ export const en: Words = {
     recording: 'The clip is still being recorded. This is the picture of the trigger; the clip appears here by itself.',
     uploading: 'The clip is still on its way. This is the picture of the trigger; the clip appears here by itself.',
     failed: (why) => `The clip will not come: ${why}.`,
+    faults: {
+      deleted: 'it was deleted on the device before it could be sent',
+      stopped: 'the device stopped before the clip was finished',
+      noPicture: 'the camera sent no whole picture around the trigger',
+      unwritten: 'the device could not store it',
+      other: (why) => `a fault of the device (${why})`,
+    },
     none: 'This alert has no clip.',
     unplayable: 'This clip is H.265, which this browser cannot play. This is the picture of the trigger; use a browser that supports H.265.',
     broken: 'The clip could not be loaded.',

@@ -189,6 +189,13 @@ export const id = {
     recording: 'Klip masih direkam. Yang tampak ialah gambar saat pemicu; klip muncul di sini dengan sendirinya.',
     uploading: 'Klip masih dikirim dari kampung. Yang tampak ialah gambar saat pemicu; klip muncul di sini dengan sendirinya.',
     failed: (why: string) => `Klip tidak akan datang: ${why}.`,
+    faults: {
+      deleted: 'terhapus di perangkat sebelum sempat dikirim',
+      stopped: 'perangkat berhenti sebelum klip selesai',
+      noPicture: 'kamera tidak mengirim gambar yang utuh di sekitar pemicu',
+      unwritten: 'perangkat tidak dapat menyimpannya',
+      other: (why: string) => `gangguan pada perangkat (${why})`,
+    },
     none: 'Peringatan ini tidak mempunyai klip.',
     unplayable: 'Klip ini H.265 dan peramban ini tidak dapat memutarnya. Yang tampak ialah gambar saat pemicu; bukalah dengan peramban yang mendukung H.265.',
     broken: 'Klip tidak dapat dimuat.',

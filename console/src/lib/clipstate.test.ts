@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AlertDetail } from '../api/types';
-import { clipState, framesPerSecond, frameStep } from './clipstate';
+import { clipFault, clipState, framesPerSecond, frameStep } from './clipstate';
+import { WORDS } from '../i18n';
 import { alertNumber } from './fixtures';
 
 const clip: NonNullable<AlertDetail['clip']> = {
@@ -65,4 +66,17 @@ describe('stepping by pictures', () => {
     expect(frameStep(0, -1, 25, 20)).toBe(0);
     expect(frameStep(20, 1, 25, 20)).toBe(20);
   });
+});
+
+it('why a clip will not come is said in the language of the reader', () => {
+  const said: [string, string][] = [
+    ['deleted on the device before it was sent: quota', 'terhapus di perangkat sebelum sempat dikirim'],
+    ['the worker stopped before the clip was sealed', 'perangkat berhenti sebelum klip selesai'],
+    ['the camera had no picture at the trigger, the ring begins later', 'kamera tidak mengirim gambar yang utuh di sekitar pemicu'],
+    ['none of the 12 packets around the trigger is a keyframe', 'kamera tidak mengirim gambar yang utuh di sekitar pemicu'],
+    ['the clip could not be written: MemoryError', 'perangkat tidak dapat menyimpannya'],
+    ['lightning', 'gangguan pada perangkat (lightning)'],
+  ];
+  for (const [told, words] of said) expect(clipFault(told, WORDS.id), told).toBe(words);
+  expect(clipFault('lightning', WORDS.en)).toBe('a fault of the device (lightning)');
 });

@@ -1,6 +1,7 @@
 /** What can be shown of an alert's clip, and why not more. */
 
 import type { AlertDetail } from '../api/types';
+import type { Words } from '../i18n';
 
 export type ClipState = 'ready' | 'recording' | 'uploading' | 'failed' | 'unplayable' | 'forbidden' | 'none';
 
@@ -14,6 +15,20 @@ export function clipState(alert: AlertDetail, canPlay: (mediaType: string) => bo
   if (alert.clip_fault !== null) return 'failed';
   if (clip !== null) return 'uploading';
   return alert.clip_expected ? 'recording' : 'none';
+}
+
+/** What devices say of a clip that will not come, by the words that tell the cases apart. */
+const FAULTS = [
+  ['deleted', /deleted on the device/],
+  ['stopped', /stopped before/],
+  ['noPicture', /no picture|keyframe|could be decoded/],
+  ['unwritten', /written|disk/],
+] as const;
+
+/** Why a clip will not come, in the reader's words; what no device has said before is shown as it came. */
+export function clipFault(told: string, words: Words): string {
+  const known = FAULTS.find(([, said]) => said.test(told));
+  return known === undefined ? words.clip.faults.other(told) : words.clip.faults[known[0]];
 }
 
 /** Pictures a second, counted over the time that has pictures; 25 where the clip does not say. */
