@@ -19,6 +19,8 @@ from server.store.devices import EnrolledDevice
 SESSION_COOKIE = "kentongan_session"
 CSRF_HEADER = "x-csrf-token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+"""What proxies add to what they forward, each its own choice of these."""
 
 
 def services_of(request: Request) -> Services:
@@ -84,7 +86,7 @@ class MetricsGuard(Guard):
         if token is not None and hmac.compare_digest(presented.encode(), token.get_secret_value().encode()):
             return
         # A reverse proxy on this machine also comes from the loopback address, but says on whose behalf.
-        forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+        forwarded = any(header in request.headers for header in PROXY_HEADERS)
         if token is None and not forwarded and _is_loopback(request):
             return
         raise KentonganError(ErrorKind.FORBIDDEN, "metrics are for this machine, or for who holds the metrics token")

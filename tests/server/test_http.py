@@ -89,8 +89,9 @@ def test_metrics_count_events_and_name_nobody(live_server: LiveServer) -> None:
 
 
 def test_metrics_are_not_for_whom_a_proxy_forwards(live_server: LiveServer) -> None:
-    answer = live_server.client().get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"})
-    problem(answer, 403, "forbidden")
+    for header in ("X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via", "Forwarded"):
+        answer = live_server.client().get("/metrics", headers={header: "203.0.113.9"})
+        problem(answer, 403, "forbidden")
 
 
 def test_with_a_metrics_token_nobody_else_is_answered(make_server: Callable[..., LiveServer]) -> None:
