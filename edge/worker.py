@@ -60,7 +60,8 @@ class Worker:
             cache_dir=config.data_dir / "openvino",
         )
         self._clip_folder = config.data_dir / "clips"
-        self._clip_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (config.data_dir, self._clip_folder):  # what is in them is about people
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         camera_ids = [camera.id for camera in config.cameras]
         self.health = DeviceHealth(config.device_id, camera_ids, contract.__version__, clock)
         self._scheduler = FrameScheduler(camera_ids)

@@ -140,6 +140,8 @@ def test_a_worker_that_is_killed_loses_nothing_and_its_status_says_so(
     assert running.exit_code == 0, running.output
     assert "running for" in running.stdout
     assert "camera-1" in running.stdout
+    for private, mode in ((tmp_path / "data", 0o700), (tmp_path / "data" / "clips", 0o700)):
+        assert private.stat().st_mode & 0o777 == mode
     killed = CliRunner().invoke(app, ["status", "--config", str(path)])
     assert killed.exit_code == 1
     assert "NOT RUNNING: it died after" in killed.stdout
