@@ -1,4 +1,4 @@
-"""Keeping the process small: how glibc gives memory to threads."""
+"""Keeping the process small: how glibc gives memory to threads, and when it gives it back."""
 
 from __future__ import annotations
 
@@ -23,3 +23,16 @@ def bound_arenas() -> bool:
     except AttributeError:
         return False
     return bool(mallopt(_M_ARENA_MAX, ARENAS))
+
+
+def give_back() -> bool:
+    """Give the pages that no thread needs any more back to the system; true if there were any.
+
+    Sessions, clips and decoders come and go in all sizes and leave holes between what stays. glibc keeps them, and the
+    process would seem to grow by some megabytes an hour without leaking. It takes a few milliseconds.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except AttributeError:
+        return False
+    return bool(trim(0))

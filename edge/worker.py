@@ -29,6 +29,7 @@ from edge.detector import Detector
 from edge.drafts import Draft, DraftQueue
 from edge.health import DeviceHealth, MetricsServer, device_registry
 from edge.masks import PrivacyMask
+from edge.memory import give_back
 from edge.outbox import OpenSignal, Outbox, OutboxError
 from edge.scheduler import FrameScheduler
 from edge.sender import IngestClient, Sender
@@ -38,6 +39,7 @@ from models.manifest import load_manifest
 TAKE_TIMEOUT_S = 0.2
 HOUSEKEEPING_S = 1.0
 SAVE_EVERY_S = 600.0
+TRIM_EVERY_S = 60.0
 STOP_TIMEOUT_S = 8.0
 UNSEALED = "the worker stopped before the clip was sealed"
 
@@ -102,6 +104,7 @@ class Worker:
         self._next_saving_s = clock.mono_s() + SAVE_EVERY_S
         self._status_file = StatusFile(config.data_dir)
         self._next_status_s = clock.mono_s()
+        self._next_trim_s = clock.mono_s() + TRIM_EVERY_S
 
     def __enter__(self) -> Self:
         return self
@@ -183,6 +186,9 @@ class Worker:
         if now_mono_s >= self._next_status_s:
             self._next_status_s = now_mono_s + WRITE_EVERY_S
             self._write_status()
+        if now_mono_s >= self._next_trim_s:
+            self._next_trim_s = now_mono_s + TRIM_EVERY_S
+            give_back()
         if now_mono_s >= self._next_saving_s:
             self._next_saving_s = now_mono_s + SAVE_EVERY_S
             self._save()

@@ -55,3 +55,28 @@ def test_threads_share_two_heaps_where_each_would_have_its_own() -> None:
 
 def test_whoever_has_decided_otherwise_is_heeded() -> None:
     assert heaps("bound", MALLOC_ARENA_MAX="1")[1] == "False"
+
+
+GIVE_BACK = """
+import ctypes
+from pathlib import Path
+from edge.memory import give_back
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.memset.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+pieces = [libc.malloc(60_000) for _ in range(1000)]
+for piece in pieces: libc.memset(piece, 1, 60_000)
+for piece in pieces[:-1]: libc.free(ctypes.c_void_p(piece))
+before = resident()
+print(give_back(), before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked")
+def test_what_is_free_between_what_stays_is_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", GIVE_BACK], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    gave, given_bytes = done.stdout.split()
+    assert gave == "True"
+    assert int(given_bytes) > 50_000_000
