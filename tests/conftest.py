@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 _SHARED = Path(__file__).resolve().parents[1] / "../shared"
 
@@ -16,3 +18,11 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the shared footage in {folder}")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def untouched_logs() -> Iterator[None]:
+    """How a test sets logging up concerns no other test."""
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()

@@ -10,7 +10,6 @@ import av
 import cv2
 import numpy as np
 import pytest
-import structlog
 import yaml
 from typer.testing import CliRunner, Result
 
@@ -26,13 +25,6 @@ from tests.support.workers import camera, write_config
 STAYING = {"loitering": {"threshold_s": 12.0, "min_score": 0.0}}
 FILM = Film(width=768, height=576, fps=7, seconds=24.0, gop=14, kbps=900)
 """Two people stand at the lamp post from the second second to the twenty-second."""
-
-
-@pytest.fixture(autouse=True)
-def restored_logs() -> Iterator[None]:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 @pytest.fixture

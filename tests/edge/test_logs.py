@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,6 @@ import structlog
 from edge.logs import configure_logs
 
 URL = "rtsp://admin:hunter2@10.0.0.2/stream?channel=1"
-
-
-@pytest.fixture(autouse=True)
-def restored_logs() -> Iterator[None]:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

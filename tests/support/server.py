@@ -260,11 +260,6 @@ def consistency_findings(settings: Settings) -> list[Finding]:
 @pytest.fixture(scope="session")
 def server_template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     """A provisioned data folder, made once and copied for each server."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
-    )
     folder = tmp_path_factory.mktemp("server-template")
     settings = Settings(data_dir=folder)
     prepare_folders(settings)
@@ -282,6 +277,11 @@ def copied_server(template: Template, data_dir: Path, clock: Clock | None = None
 @pytest.fixture
 def make_server(server_template: Template, tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
     """Starts servers with settings of the test's own; they stop when the test ends."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+    )
     running: list[LiveServer] = []
 
     def make(clock: Clock | None = None, **settings: object) -> LiveServer:
