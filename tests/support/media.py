@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 
 Picture = npt.NDArray[np.uint8]
 
-_NUMBER_BITS = 12
+NUMBER_BITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Film:
 def moving_pictures(film: Film, first: int = 0) -> Iterator[Picture]:
     """Pictures as (height, width, 3) uint8 RGB: a bright block walks over a textured ground.
 
-    Along the top stand `_NUMBER_BITS` black or white cells that spell the picture's number from `first` on.
+    Along the top stand `NUMBER_BITS` black or white cells that spell the picture's number from `first` on.
     """
     rows, columns = np.mgrid[0 : film.height, 0 : film.width]
     texture = (96 + 40 * np.sin(columns / 9.0) + 40 * np.cos(rows / 7.0)).astype(np.uint8)
@@ -56,8 +56,8 @@ def moving_pictures(film: Film, first: int = 0) -> Iterator[Picture]:
         picture = ground.copy()
         left = (number * 3) % (film.width - film.width // 8)
         picture[film.height // 2 : film.height * 7 // 8, left : left + film.width // 10] = (230, 200, 60)
-        for bit in range(_NUMBER_BITS):
-            cell = slice(bit * film.width // _NUMBER_BITS, (bit + 1) * film.width // _NUMBER_BITS)
+        for bit in range(NUMBER_BITS):
+            cell = slice(bit * film.width // NUMBER_BITS, (bit + 1) * film.width // NUMBER_BITS)
             picture[: film.height // 8, cell] = 235 if number >> bit & 1 else 16
         yield picture
 
@@ -65,9 +65,9 @@ def moving_pictures(film: Film, first: int = 0) -> Iterator[Picture]:
 def picture_number(luma: Picture) -> int:
     """Which picture of `moving_pictures` this is, read from its brightness (height, width) at any size."""
     height, width = luma.shape
-    cell = width / _NUMBER_BITS
+    cell = width / NUMBER_BITS
     row = luma[height // 16]
-    return sum(int(row[int((bit + 0.5) * cell)] > 125) << bit for bit in range(_NUMBER_BITS))
+    return sum(int(row[int((bit + 0.5) * cell)] > 125) << bit for bit in range(NUMBER_BITS))
 
 
 def people_pictures(shared_data: Path, film: Film) -> Iterator[Picture]:
