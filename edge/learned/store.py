@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.learned.state import CameraLearned
+from edge.whole_file import replace_file
 
 MAX_BYTES = 16_000_000
 
@@ -42,18 +42,7 @@ class LearnedStore:
 
     def save(self, camera_id: str, state: CameraLearned) -> None:
         """Replace the camera's file by this state; raises OSError (for example a full disk), the old one then stays."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(camera_id)
-        temporary = path.with_suffix(".tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(state.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        replace_file(self._path(camera_id), state.encode())
 
     def reset(self, camera_id: str) -> bool:
         """Forget what the camera has learned; true if there was anything."""

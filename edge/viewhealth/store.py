@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import structlog
 
 from edge.viewhealth.reference import ReferenceView
+from edge.whole_file import replace_file
 
 MAX_BYTES = 1_000_000
 
@@ -42,18 +42,7 @@ class ViewStore:
 
     def save(self, camera_id: str, view: ReferenceView) -> None:
         """Replace the camera's file; raises OSError, the old one then stays."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(camera_id)
-        temporary = path.with_suffix(".tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(json.dumps(view.to_json()).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        replace_file(self._path(camera_id), json.dumps(view.to_json()).encode())
         self._saved.add(camera_id)
 
     def remove(self, camera_id: str) -> bool:

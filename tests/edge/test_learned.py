@@ -226,7 +226,7 @@ def test_a_camera_can_be_made_to_forget(tmp_path: Path) -> None:
 def test_a_disk_that_will_not_take_it_leaves_the_old_state(tmp_path: Path) -> None:
     store = LearnedStore(tmp_path)
     store.save("kamera", CameraLearned(7))
-    (tmp_path / "kamera.tmp").mkdir()
+    (tmp_path / "kamera.json.tmp").mkdir()
 
     with pytest.raises(IsADirectoryError):
         store.save("kamera", CameraLearned(7))
