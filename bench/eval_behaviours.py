@@ -1,8 +1,8 @@
 """Scores every behaviour beside the naive rule: `python -m bench.eval_behaviours [--quick] [--seed N]`.
 
 Prints a table after `docs/behaviours.md` with 95 % bootstrap intervals (over cameras, scenes or tracks) and the seeds;
-the last line is one JSON object. Needs `../shared/data/tracks` for the real tracks; without it those rows are left out
-and their keys are null.
+the last line is one JSON object. Needs `../shared/data/tracks` for the real tracks and `../shared/data/video`
+for real video; without them those rows are left out or say so, and their keys are null.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bench.behaviours import calibration, desk, loitering, ordinary, real_stays, scripted, unusual
+from bench.behaviours import calibration, desk, loitering, ordinary, real_stays, real_video, scripted, unusual
 from bench.behaviours.matching import Figures
 from bench.fit_loitering import TRACKS, load, nested
 from bench.scores import Interval
@@ -184,6 +184,50 @@ def _desk(report: Report, size: Size, seed: int) -> None:
     )
 
 
+def _real_video(report: Report, size: Size, seed: int) -> None:
+    del size, seed  # every clip, and nothing is drawn
+    hourly = ("loitering", "running", "gathering", "dispersal", "counter_flow")
+    short = f"loitering {real_video.SHORT_S:.0f} s"
+    keys = ("running_stretches", "running_hit", "running_false_alerts", "ordinary_short_loitering_per_hour")
+    fields = ("no_person_alerts", "ordinary_alerts_per_hour", *keys)
+    report.figures.update(dict.fromkeys(fields))
+    if not real_video.VIDEO.is_dir():
+        report.row("real video", f"skipped: {real_video.VIDEO.resolve()} is absent", "-", "-")
+        return
+    played = {
+        name: real_video.play(real_video.VIDEO / name)
+        for name in (*real_video.NO_PERSON, *real_video.ORDINARY, *real_video.LABELLED)
+    }
+    for name, clip in played.items():
+        report.row(f"real video {name}, alerts", clip.told(), "-", "0" if name in real_video.NO_PERSON else "-")
+    usual = [played[name] for name in real_video.ORDINARY]
+    labelled = [played[name] for name in real_video.LABELLED]
+    truth = [
+        one
+        for name in real_video.LABELLED
+        for one in real_video.stretches((real_video.VIDEO / name).with_suffix(".gt.txt"))
+    ]
+    ran = real_video.score_running(truth, labelled)
+    fastest = max(one.speed for one in truth)
+    hourly_rate, short_rate = real_video.per_camera_hour(usual, *hourly), real_video.per_camera_hour(usual, short)
+    report.row("ordinary clips, alerts per camera-hour", f"{hourly_rate:.1f}; {short}: {short_rate:.1f}", "-", "-")
+    report.row(
+        "labelled stretches that run, hit",
+        f"{ran.hit} of {ran.running} (fastest {fastest:.2f} body heights/s, limit {real_video.RUN_LIMIT:.2f})",
+        "-",
+        "all",
+    )
+    report.row("running alerts elsewhere", f"{ran.other} in {ran.not_running} others, {ran.outside} outside", "-", "0")
+    report.figures.update(
+        no_person_alerts=sum(played[name].total for name in real_video.NO_PERSON),
+        ordinary_alerts_per_hour=hourly_rate,
+        ordinary_short_loitering_per_hour=short_rate,
+        running_stretches=ran.running,
+        running_hit=ran.hit,
+        running_false_alerts=ran.other + ran.outside,
+    )
+
+
 PARTS: dict[str, Callable[[Report, Size, int], None]] = {
     "tracks": _loitering_tracks,
     "events": _loitering_events,
@@ -193,6 +237,7 @@ PARTS: dict[str, Callable[[Report, Size, int], None]] = {
     "counts": _counts,
     "calibration": _calibration,
     "desk": _desk,
+    "video": _real_video,
 }
 
 
