@@ -1,4 +1,9 @@
-"""Whether pictures still come from a sensor: two pictures of a real one are never the same."""
+"""Whether pictures still come from a sensor: two pictures of a real one are never the same, even through an encoder.
+
+Two kinds of evidence. *Repetition*: the picture is the same to a rounding. *Calm*: it is not, because an encoder goes
+on refining what it is fed with or spends a constant bitrate on it, but it changes far less than this camera's pictures
+ever did in their quietest moments, for the sensor's noise is gone.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +11,14 @@ from collections import deque
 
 import numpy as np
 
-from edge.viewhealth.features import Luma, changed_cells
+from edge.viewhealth.features import FloatArray, Luma, changed_cells
 
 SAME_LEVELS = 0.03
 """Mean difference up to which a cell counts as unchanged: rounding, and an encoder that has settled."""
 SAME_SHARE = 0.94
 """This share of the cells unchanged makes the same picture: a clock that the recorder draws may run on."""
-REMEMBERED = 4
-"""Pictures to compare with: an encoder fed with one picture repeats itself from one keyframe to the next."""
+REMEMBERED = 7
+"""Pictures to compare with, 14 s: an encoder fed with one picture repeats itself from one keyframe to the next."""
 LONGEST_LIMIT_S = 120.0
 
 
@@ -27,6 +32,7 @@ class FreezeWatch:
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
         self._recent: deque[Luma] = deque(maxlen=REMEMBERED)
+        self._calm = _CalmWatch(limit_s)
         self._same_since_mono_s: float | None = None
         self._last_mono_s = 0.0
         self._longest_s = 0.0
@@ -39,12 +45,17 @@ class FreezeWatch:
             return LONGEST_LIMIT_S
         return min(LONGEST_LIMIT_S, max(self._limit_s, 3.0 * self._longest_s))
 
-    def observe(self, picture: Luma, at_mono_s: float) -> bool:
-        """Whether the picture has been frozen for longer than the limit."""
-        same = any(_same(picture, one) for one in self._recent)
+    def observe(self, picture: Luma, brightness: FloatArray, at_mono_s: float) -> bool:
+        """Whether the picture has been frozen for longer than the limit.
+
+        `brightness`: the mean of each cell, (9, 16) float32, as in `ViewFeatures.layout`.
+        """
+        changes = [changed_cells(picture, one) for one in self._recent]
+        same = any(np.mean(one <= SAME_LEVELS) >= SAME_SHARE for one in changes)
         self._recent.append(picture)
+        calm = bool(changes) and self._calm.observe(np.min(changes, axis=0), brightness, at_mono_s)
         if not same:
-            if self._same_since_mono_s is not None:
+            if self._same_since_mono_s is not None and not calm:
                 lasted_s = self._last_mono_s - self._same_since_mono_s
                 if lasted_s < self.limit_s:
                     self._longest_s = max(self._longest_s, lasted_s)
@@ -53,8 +64,75 @@ class FreezeWatch:
         elif self._same_since_mono_s is None:
             self._same_since_mono_s = self._last_mono_s
         self._last_mono_s = at_mono_s
-        return self._same_since_mono_s is not None and at_mono_s - self._same_since_mono_s >= self.limit_s
+        repeats = self._same_since_mono_s is not None and at_mono_s - self._same_since_mono_s >= self.limit_s
+        return repeats or calm
 
 
-def _same(picture: Luma, other: Luma) -> bool:
-    return bool(np.mean(changed_cells(picture, other) <= SAME_LEVELS) >= SAME_SHARE)
+CALM_RATIO = (0.5, 0.7)
+"""A cell is calm when it changes less than this share of its floor: (begins, ends). Live pictures stay above 0.8."""
+CALM_SHARE = 0.6
+"""This share of the cells that can be judged must be calm."""
+LEAST_FLOOR = 0.15
+"""Levels: cells whose floor is lower tell nothing: they are masked, overexposed or cleaned by the camera's denoiser."""
+LEAST_JUDGED = 0.25
+"""Share of the cells that must be fit to be judged."""
+SAME_LIGHT = 0.2
+"""A cell whose brightness differs by more than this share from that at which its floor was learnt is not judged."""
+TAKEN_LATER_S = 40.0
+"""What is seen counts towards the floor so much later, so that a picture that freezes does not lower it first."""
+LEARNT_S = 120.0
+"""Live time from which the floor is believed."""
+FORGET_S = 1800.0
+"""Time constant with which the floor rises again, and its brightness follows."""
+LEAST_CHANGES = 3
+
+
+class _CalmWatch:
+    """Compares the most that each cell changed in the last `span_s` with the least that this ever was: the floor."""
+
+    def __init__(self, span_s: float) -> None:
+        self._span_s = span_s
+        self._changes: deque[tuple[float, FloatArray]] = deque()
+        self._waiting: deque[tuple[float, FloatArray, FloatArray]] = deque()
+        self._floor: FloatArray | None = None
+        self._light: FloatArray | None = None
+        self._taken_mono_s = 0.0
+        self._learnt_s = 0.0
+        self.is_calm = False
+
+    def observe(self, change: FloatArray, brightness: FloatArray, at_mono_s: float) -> bool:
+        """Whether the picture is calm; `change`: of each cell to the most similar of the pictures before."""
+        self._changes.append((at_mono_s, change))
+        while self._changes[0][0] <= at_mono_s - self._span_s:
+            self._changes.popleft()
+        if len(self._changes) < LEAST_CHANGES:
+            return self.is_calm
+        most = np.max([one for _, one in self._changes], axis=0)
+        self.is_calm = self._judge(most, brightness)
+        if self.is_calm:
+            self._waiting.clear()
+            return True
+        self._waiting.append((at_mono_s, most, brightness))
+        while self._waiting[0][0] <= at_mono_s - TAKEN_LATER_S:
+            self._take(*self._waiting.popleft())
+        return False
+
+    def _judge(self, most: FloatArray, brightness: FloatArray) -> bool:
+        if self._floor is None or self._light is None or self._learnt_s < LEARNT_S:
+            return False
+        judged = (self._floor >= LEAST_FLOOR) & (np.abs(brightness - self._light) <= SAME_LIGHT * self._light)
+        if np.mean(judged) < LEAST_JUDGED:
+            return False
+        ratio = (most / np.maximum(self._floor, LEAST_FLOOR))[judged]
+        return bool(np.mean(ratio <= CALM_RATIO[1 if self.is_calm else 0]) >= CALM_SHARE)
+
+    def _take(self, at_mono_s: float, most: FloatArray, brightness: FloatArray) -> None:
+        if self._floor is None or self._light is None:
+            self._floor, self._light = most, brightness
+        else:
+            elapsed_s = min(at_mono_s - self._taken_mono_s, 5.0)
+            weight = elapsed_s / FORGET_S
+            self._learnt_s += elapsed_s
+            self._floor = np.minimum(self._floor + weight * np.maximum(most - self._floor, 0.0), most)
+            self._light = self._light + weight * (brightness - self._light)
+        self._taken_mono_s = at_mono_s

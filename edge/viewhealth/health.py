@@ -134,7 +134,7 @@ class ViewHealth:
         while at_mono_s - self._window[0][0] > self._settings.window_s:
             self._window.popleft()
         now = mean_features([one for _, one in self._window])
-        frozen = self._freeze.observe(picture, at_mono_s)
+        frozen = self._freeze.observe(picture, features.layout, at_mono_s)
         seen = self._judge(now, features, at_mono_s)
         # What is black or covered shows nothing that could move.
         if frozen and not seen & {ViewFault.DARK, ViewFault.COVERED}:

@@ -26,6 +26,7 @@ SCENES = ("mot/PETS09-S2L1-vtest.mp4", "video/mvondracek__s3_f_side_single.mp4",
 HAPPENS_S = 30.0
 ROWS, COLUMNS = np.mgrid[0:HEIGHT, 0:WIDTH]
 RNG = np.random.default_rng(11)
+CELLS = np.full((9, 16), 100.0, np.float32)
 
 
 def turned(degrees: float, zoom: float) -> Callable[[Luma], Luma]:
@@ -147,7 +148,7 @@ def test_a_camera_whose_encoder_repeats_quiet_pictures_is_given_more_time() -> N
     picture = rng.integers(0, 255, (HEIGHT, WIDTH)).astype(np.uint8)
     for keyframe in range(4):
         changed = np.roll(picture, keyframe, axis=1)
-        assert not any(watcher.observe(changed, keyframe * 10.0 + second) for second in range(10))
+        assert not any(watcher.observe(changed, CELLS, keyframe * 10.0 + second) for second in range(10))
     assert watcher.limit_s == pytest.approx(27.0)
 
 
