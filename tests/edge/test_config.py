@@ -301,9 +301,9 @@ def test_an_unsafe_server_is_refused(config: Config, server: dict[str, Any], det
 
 def test_plain_http_is_for_this_machine_or_by_choice(config: Config) -> None:
     config.data["server"]["url"] = "http://127.0.0.1:8080"
-    config.load()
+    assert config.load().server.url == "http://127.0.0.1:8080"
     config.data["server"] |= {"url": "http://10.0.0.5", "allow_plain_http": True}
-    config.load()
+    assert config.load().server.url == "http://10.0.0.5"
 
 
 def test_metrics_are_served_on_loopback_only(config: Config) -> None:
