@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from contract.errors import Problem
 from contract.event import EVENT_SCHEMA, Event
 from contract.heartbeat import Heartbeat
+from contract.verdict import VerdictPage
 
 SCHEMA_FOLDER = Path(__file__).parent / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -24,6 +25,7 @@ SCHEMAS: Mapping[str, tuple[str, type[BaseModel]]] = MappingProxyType(
         "event": (EVENT_SCHEMA, Event),
         "heartbeat": ("urn:kentongan:schema:heartbeat:1", Heartbeat),
         "problem": ("urn:kentongan:schema:problem:1", Problem),
+        "verdicts": ("urn:kentongan:schema:verdicts:1", VerdictPage),
     }
 )
 """File name without its ending → (the schema's `$id`, the model)."""

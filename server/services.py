@@ -18,6 +18,7 @@ from server.ingest.clips import ClipUploads
 from server.ingest.events import EventIngest
 from server.ingest.heartbeats import HeartbeatIngest
 from server.ingest.thumbnails import ThumbnailIngest
+from server.ingest.verdicts import VerdictDesk
 from server.live.cameras import CameraWatch
 from server.live.feed import LiveFeed
 from server.metrics import Metrics
@@ -40,6 +41,7 @@ class Services:
     uploads: ClipUploads
     thumbnails: ThumbnailIngest
     heartbeats: HeartbeatIngest
+    verdicts: VerdictDesk
     feed: LiveFeed
     cameras: CameraWatch
     readiness: Readiness
@@ -77,6 +79,7 @@ def build_services(settings: Settings, clock: Clock | None = None, hasher: Passw
         uploads=ClipUploads(database, clock, files, feed.wake),
         thumbnails=ThumbnailIngest(database, clock, files, feed.wake),
         heartbeats=HeartbeatIngest(database, clock, feed.wake),
+        verdicts=VerdictDesk(database),
         feed=feed,
         cameras=CameraWatch(database, clock, settings.cameras, feed.wake),
         readiness=Readiness(database, files),

@@ -1,16 +1,18 @@
-"""What edge devices send: events first, then thumbnails, then clips in pieces; and heartbeats."""
+"""What edge devices send: events first, then thumbnails, then clips in pieces; and heartbeats. They read verdicts."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import ValidationError
 
 from contract.errors import ErrorKind, KentonganError
 from contract.event import Event
 from contract.heartbeat import Heartbeat
+from contract.ids import MAX_COUNT
+from contract.verdict import MAX_VERDICTS, VerdictPage
 from server.api.schemas import IngestReceipt
 from server.deps import DeviceDep, ServicesDep
 from server.http_errors import InvalidBodyError
@@ -96,6 +98,17 @@ async def accept_heartbeat(request: Request, device: DeviceDep, services: Servic
         raise InvalidBodyError(error) from None
     await services.heartbeats.accept(device, heartbeat)
     return Response(status_code=204)
+
+
+@router.get("/verdicts")
+async def list_verdicts(
+    device: DeviceDep,
+    services: ServicesDep,
+    after: Annotated[int, Query(ge=0, le=MAX_COUNT, description="`cursor` of the page before")] = 0,
+    limit: Annotated[int, Query(ge=1, le=MAX_VERDICTS)] = MAX_VERDICTS,
+) -> VerdictPage:
+    """The verdicts on the device's own alerts, oldest decision first; without names and notes."""
+    return await services.verdicts.page(device, after, limit)
 
 
 def _upload_response(status_code: int, status: UploadStatus) -> Response:

@@ -309,6 +309,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ingest/verdicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Verdicts
+         * @description The verdicts on the device's own alerts, oldest decision first; without names and notes.
+         */
+        get: operations["list_verdicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -599,6 +619,43 @@ export interface components {
                 number,
                 number
             ][];
+        };
+        /**
+         * AlertVerdict
+         * @description One closed alert. An alert is closed once, so there is one of these per signal.
+         */
+        AlertVerdict: {
+            /**
+             * Cursor
+             * @description where the list goes on after this one
+             */
+            cursor: number;
+            /**
+             * Signal Id
+             * @description the device's own name of what it saw
+             */
+            signal_id: string;
+            /** Camera Id */
+            camera_id: string;
+            /** Zone Id */
+            zone_id: string;
+            rule: components["schemas"]["Rule"];
+            /**
+             * Began At
+             * Format: date-time
+             */
+            began_at: string;
+            /**
+             * Ended At
+             * @description null when the device never said that it ended
+             */
+            ended_at: string | null;
+            verdict: components["schemas"]["VerdictKind"];
+            /**
+             * Decided At
+             * Format: date-time
+             */
+            decided_at: string;
         };
         /** AuditItem */
         AuditItem: {
@@ -1378,6 +1435,30 @@ export interface components {
             /** Expected Version */
             expected_version: number;
         };
+        /**
+         * VerdictKind
+         * @description `useful`: what the rule said did happen; the others say why it need not have alerted.
+         * @enum {string}
+         */
+        VerdictKind: "useful" | "normal_activity" | "detector_error" | "camera_fault";
+        /**
+         * VerdictPage
+         * @description Verdicts in the order in which they were given, oldest first.
+         */
+        VerdictPage: {
+            /** Verdicts */
+            verdicts: components["schemas"]["AlertVerdict"][];
+            /**
+             * Cursor
+             * @description what to ask for next; the one asked with when nothing is new
+             */
+            cursor: number;
+            /**
+             * More
+             * @description true while further verdicts are ready
+             */
+            more: boolean;
+        };
     };
     responses: never;
     parameters: never;
@@ -1388,6 +1469,7 @@ export interface components {
 export type AlertDetail = components['schemas']['AlertDetail'];
 export type AlertPage = components['schemas']['AlertPage'];
 export type AlertSummary = components['schemas']['AlertSummary'];
+export type AlertVerdict = components['schemas']['AlertVerdict'];
 export type AuditItem = components['schemas']['AuditItem'];
 export type AuditPage = components['schemas']['AuditPage'];
 export type CameraHealth = components['schemas']['CameraHealth'];
@@ -1431,6 +1513,8 @@ export type TrackBox = components['schemas']['TrackBox'];
 export type TrackPath = components['schemas']['TrackPath'];
 export type TrackSummary = components['schemas']['TrackSummary'];
 export type Transition = components['schemas']['Transition'];
+export type VerdictKind = components['schemas']['VerdictKind'];
+export type VerdictPage = components['schemas']['VerdictPage'];
 export type $defs = Record<string, never>;
 export interface operations {
     get_session: {
@@ -2079,6 +2163,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description RFC 9457 problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_verdicts: {
+        parameters: {
+            query?: {
+                /** @description `cursor` of the page before */
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerdictPage"];
+                };
             };
             /** @description RFC 9457 problem details */
             default: {
