@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -78,23 +79,24 @@ def alerts_of(sightings: Sequence[Sighting], config: ZoneConfig) -> list[float]:
     return [signal.captured.mono_s for signal in signals if signal.phase is Phase.BEGAN]
 
 
-def events(seed: int, *, cameras: int, id_lives_s: Sequence[float | None], miss: float = 0.3) -> Scored:
-    """Simulated cameras of a quarter of an hour each, ids broken at the given mean lives in turn."""
+def events(
+    seeds: Sequence[int], *, cameras: int, id_lives_s: Sequence[float | None], hard_gap_s: float | None = None
+) -> Scored:
+    """Simulated cameras of a quarter of an hour each, so many per seed; ids broken at the given lives in turn."""
     ours: list[Matched] = []
     naive: list[Matched] = []
-    for number in range(cameras):
+    for seed, number in product(seeds, range(cameras)):
         rng = np.random.default_rng((seed, number))
         walkers = street(rng)
-        sensor = Sensor(
-            fps=float(rng.choice([2.0, 3.0, 5.0])), miss=miss, id_life_s=id_lives_s[number % len(id_lives_s)], drop=0.1
-        )
+        fps, id_life_s = float(rng.choice([2.0, 3.0, 5.0])), id_lives_s[number % len(id_lives_s)]
+        sensor = Sensor(fps=fps, miss=0.3, id_life_s=id_life_s, hard_gap_s=hard_gap_s, drop=0.1)
         sightings = list(watch(walkers, CAMERA_S, sensor, seed=seed * 1000 + number))
         config = zone(sensor.camera, {"loitering": {"threshold_s": THRESHOLD_S}})
         wanted = due(walkers, THRESHOLD_S)
         ours.append(match(wanted, alerts_of(sightings, config)))
         polygon = Polygon.of(config.polygon)
         naive.append(match(wanted, timer_per_id((one.observation for one in sightings), polygon, THRESHOLD_S)))
-    return Scored(figures(ours, seed), figures(naive, seed))
+    return Scored(figures(ours, seeds[0]), figures(naive, seeds[0]))
 
 
 def events_with_tracker(seed: int, *, cameras: int) -> Scored:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -153,13 +155,13 @@ def _somebody(number: int) -> Episode:
     return Episode(number + 1, at, at, [number + 1], Path(), Sway(), (0.5, 0.5), 1.0)
 
 
-def unusual_count(seed: int, *, cameras: int) -> tuple[Interval, Interval, Interval]:
-    """(false alarms per camera-day, the Poisson rule's, recall of threefold surges within ten minutes)."""
-    each = [one_camera(seed * 100 + number) for number in range(cameras)]
+def unusual_count(seeds: Sequence[int], *, cameras: int) -> tuple[Interval, Interval, Interval]:
+    """(false alarms per camera-day, the Poisson rule's, recall of surges in ten minutes), so many cameras per seed."""
+    each = [one_camera(seed * 100 + number) for seed, number in product(seeds, range(cameras))]
 
     def mean(values: list[float]) -> Interval:
         array = np.array(values)
-        return bootstrap(cameras, lambda some: float(array[some].mean()), seed)
+        return bootstrap(len(each), lambda some: float(array[some].mean()), seeds[0])
 
     return (
         mean([one.false_alarms / one.days for one in each]),

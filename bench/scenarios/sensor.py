@@ -28,7 +28,8 @@ class Sensor:
     """miss: chance of no detection per frame. jitter: of the box's edges, body heights (1 sigma).
 
     id_life_s: mean life of a track id (exponential), None for ever. id_gap_s: mean pause between two ids of one person
-    (exponential, at most 9 s; misses and occlusion come on top). drop: chance that a frame is skipped, as under load.
+    (exponential, at most 9 s; misses and occlusion come on top). hard_gap_s: if given, the pause is
+    uniform up to so many seconds instead. drop: chance that a frame is skipped, as under load.
     """
 
     fps: float = 5.0
@@ -36,6 +37,7 @@ class Sensor:
     jitter: float = 0.025
     id_life_s: float | None = 30.0
     id_gap_s: float = 2.5
+    hard_gap_s: float | None = None
     drop: float = 0.0
     camera: SimulatedCamera = field(default_factory=SimulatedCamera)
 
@@ -92,7 +94,11 @@ class IdBreaker:
         if known is None or at_s >= known[2]:
             life_s = np.inf if self._sensor.id_life_s is None else float(self._rng.exponential(self._sensor.id_life_s))
             lost_at_s = at_s + max(1.0, life_s)
-            gap_s = min(9.0, float(self._rng.exponential(self._sensor.id_gap_s)))
+            hard_s = self._sensor.hard_gap_s
+            if hard_s is None:
+                gap_s = min(9.0, float(self._rng.exponential(self._sensor.id_gap_s)))
+            else:
+                gap_s = float(self._rng.uniform(0.0, hard_s))
             known = (self._next, lost_at_s, lost_at_s + gap_s)
             self._track[walker] = known
             self._next += 1
