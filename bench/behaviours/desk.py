@@ -1,16 +1,15 @@
 """The load of one operator's desk: a replayed day of 32 kampung with four cameras each.
 
 Whole camera-hours are simulated and run through the rules, a few of each kind; the day is then dealt from them, since
-to simulate 3,072 camera-hours would take a night. Alerts of one kampung, zone and rule within ten minutes are one
-incident, as on the server. What exceeds the budget of six incidents an hour goes to the digest, least severe and least
-certain first, and is counted: nothing is dropped.
+to simulate 3,072 camera-hours would take a night. The product's governor (`server.alerts.governor`) joins the
+whole day's alerts to incidents and decides in the order of receipt which are shown and which wait in the digest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -22,10 +21,9 @@ from edge.config.zones import ZoneConfig
 from edge.learned.dwell import cell_of
 from edge.learned.state import CameraLearned
 from edge.rules.camera import CameraBehaviours
+from server.alerts.governor import AlertFacts, Source, govern
 
 KAMPUNG, CAMERAS = 32, 4
-BUDGET_PER_HOUR = 6
-JOIN_WITHIN_S = 600.0
 PARTS = ("night", "day", "evening")
 PART_OF_HOUR = ("night",) * 5 + ("day",) * 11 + ("evening",) * 6 + ("night",) * 2
 PASSERS_PER_MINUTE = {"night": 0.3, "day": 2.5, "evening": 4.0}
@@ -45,12 +43,14 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class DeskDay:
-    """per_hour: incidents shown to the desk, mean. raw_per_hour: alerts before joining. digest: incidents that the
-    budget moved to the digest in the day. critical, critical_shown: critical incidents and those shown at once.
+    """per_hour: incidents shown to the desk, mean; false_per_hour those of them that are no dispersal, which is all
+    that is staged in the day. raw_per_hour: alerts before joining. digest: incidents left in the digest.
+    critical, critical_shown: critical alerts and those of them in incidents that are shown.
     """
 
     per_hour: float
     worst_hour: int
+    false_per_hour: float
     raw_per_hour: float
     digest: int
     critical: int
@@ -109,38 +109,40 @@ def desk_day(seed: int, *, library: int = 4, panics: int = 3) -> DeskDay:
     hours = {part: [camera_hour(seed * 97 + n, part) for n in range(library)] for part in PARTS}
     alarm_hours = [camera_hour(seed * 97 + 50 + n, "evening", panic=True) for n in range(panics)]
     rng = np.random.default_rng(seed)
-    shown, digest, raw, critical, critical_shown = [], 0, 0, 0, 0
+    midnight = datetime(2026, 3, 4, tzinfo=UTC)
+    alerts: list[AlertFacts] = []
     for hour, part in enumerate(PART_OF_HOUR):
-        incidents: list[Alert] = []
         for kampung in range(KAMPUNG):
             dealt = [hours[part][int(rng.integers(library))] for _ in range(CAMERAS)]
             if kampung < panics and hour == 17 + kampung % 4:
                 dealt[0] = alarm_hours[kampung]
-            raw += sum(len(one) for one in dealt)
-            incidents.extend(incident for one in dealt for incident in joined(one))
-        first, rest = govern(incidents)
-        shown.append(len(first))
-        digest += len(rest)
-        critical += sum(one.severity is Severity.CRITICAL for one in incidents)
-        critical_shown += sum(one.severity is Severity.CRITICAL for one in first)
-    return DeskDay(float(np.mean(shown)), max(shown), raw / 24.0, digest, critical, critical_shown)
+            for camera, said in enumerate(dealt):
+                alerts.extend(on_the_desk(said, midnight + timedelta(hours=hour), kampung, camera))
+    view = govern(alerts)
+    shown = [0] * 24
+    for incident in view.shown:
+        if incident.shown_at is not None:
+            shown[incident.shown_at.hour] += 1
+    false = sum(not any(one.source.rule is Rule.DISPERSAL for one in incident.alerts) for incident in view.shown)
+    critical = {one.id for one in alerts if one.severity is Severity.CRITICAL}
+    critical_shown = critical & {one.id for incident in view.shown for one in incident.alerts}
+    return DeskDay(
+        float(np.mean(shown)),
+        max(shown),
+        false / 24.0,
+        len(alerts) / 24.0,
+        len(view.digest),
+        len(critical),
+        len(critical_shown),
+    )
 
 
-def joined(alerts: Sequence[Alert]) -> list[Alert]:
-    """One camera's alerts as incidents: those of a rule within ten minutes of the last are one, its worst kept."""
-    incidents: list[Alert] = []
-    last_s: dict[Rule, float] = {}
-    for alert in sorted(alerts, key=lambda one: one.at_s):
-        if alert.at_s - last_s.get(alert.rule, -np.inf) > JOIN_WITHIN_S:
-            incidents.append(alert)
-        last_s[alert.rule] = alert.at_s
-    return incidents
-
-
-def govern(incidents: Sequence[Alert]) -> tuple[list[Alert], list[Alert]]:
-    """(shown at once, digest): every critical one, then by severity and score up to the hour's budget."""
-    order = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.NOTICE: 2}
-    ranked = sorted(incidents, key=lambda one: (order[one.severity], -one.score))
-    critical = sum(one.severity is Severity.CRITICAL for one in ranked)
-    keep = max(BUDGET_PER_HOUR, critical)
-    return ranked[:keep], ranked[keep:]
+def on_the_desk(alerts: Sequence[Alert], starts_at: datetime, kampung: int, camera: int) -> list[AlertFacts]:
+    """One camera-hour's alerts as the server would know them, received as they are captured."""
+    facts = []
+    for number, one in enumerate(alerts):
+        at = starts_at + timedelta(seconds=one.at_s)
+        source = Source(f"kampung-{kampung}", f"camera-{camera}", "gang", one.rule)
+        name = f"{at.isoformat()}-{kampung}-{camera}-{number}"
+        facts.append(AlertFacts(name, source, at, at, one.severity, one.score))
+    return facts

@@ -5,7 +5,6 @@ import time
 import numpy as np
 import pytest
 
-from bench.behaviours.desk import Alert, govern, joined
 from bench.behaviours.loitering import ZONE_M, due, passers_by, zone
 from bench.behaviours.matching import figures, match
 from bench.behaviours.naive import timer_per_id
@@ -13,7 +12,6 @@ from bench.scenarios.camera import SimulatedCamera
 from bench.scenarios.people import Walker, crossing, lingering, parked, steady_stream
 from bench.scenarios.sensor import Sensor, watch
 from bench.scores import area_under_roc, best_f1_cut, bootstrap, f1_at
-from contract.event import Rule, Severity
 from edge.config.rules import LoiteringConfig
 from edge.geometry import Polygon
 from edge.rules.staying_model import F1_CUT
@@ -133,30 +131,6 @@ def test_scores_agree_with_counting_by_hand() -> None:
     assert 0.4 <= best_f1_cut(scores, truth) < 0.8
     assert bootstrap(5, lambda some: float(len(some)), seed=1).value == 5.0
     assert np.isnan(bootstrap(0, lambda some: float(len(some)), seed=1).value)
-
-
-def test_alerts_of_one_place_within_ten_minutes_are_one_incident() -> None:
-    def alert(at_s: float, rule: Rule = Rule.LOITERING) -> Alert:
-        return Alert(at_s, rule, Severity.WARNING, 0.5)
-
-    found = joined([alert(0), alert(500), alert(1000), alert(1700), alert(10, Rule.GATHERING)])
-
-    assert [(one.at_s, one.rule) for one in found] == [
-        (0, Rule.LOITERING),
-        (10, Rule.GATHERING),
-        (1700, Rule.LOITERING),
-    ]
-
-
-def test_the_governor_shows_every_critical_incident_and_drops_none_of_the_others() -> None:
-    incidents = [Alert(float(n), Rule.LOITERING, Severity.WARNING, n / 20) for n in range(10)]
-    critical = [Alert(100.0 + n, Rule.DISPERSAL, Severity.CRITICAL, 0.1) for n in range(8)]
-
-    shown, digest = govern([*incidents, *critical])
-
-    assert shown == critical
-    assert sorted(digest, key=lambda one: one.at_s) == incidents
-    assert len(govern(incidents)[0]) == 6
 
 
 def test_the_default_score_is_the_one_that_the_fit_found_best() -> None:
