@@ -27,7 +27,7 @@ from edge.frame import Frame
 FloatArray = npt.NDArray[np.float64]
 IGNORED_CLASSES = (2, 7, 8, 12)
 PERSON_CLASS = 1
-_NO_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
+NO_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class LabelledSet:
                 if index >= len(self.truths):
                     return
                 if index % every == 0:
-                    yield index, Frame.from_av(frame, _NO_TIME)
+                    yield index, Frame.from_av(frame, NO_TIME)
 
 
 def find_sets(folder: Path) -> list[LabelledSet]:

@@ -17,6 +17,12 @@ from edge.packets import TIME_BASE, Packet, StreamInfo
 _EARLY_MAX = 0.25
 """A picture may stand in for one that is due up to this part of the analysis interval later, if no later picture would
 be nearer: a camera's rate seldom divides by the analysis rate."""
+UNFILTERED_LINES = 720
+"""Pictures of so many lines and more are shrunk for all that looks at them, so that the block edges which the loop
+filter would have smoothed vanish."""
+UNFILTERED_GROUP = 100
+"""Up to so many pictures from one keyframe to the next the filter is left out: what it would have smoothed is predicted
+from until the next keyframe (`python -m bench.eval_loop_filter`, docs/design/worker.md)."""
 _WAITING_MAX = 64
 """Capture times kept for packets whose picture has not come out of the decoder (B-frames; lost pictures)."""
 
@@ -32,6 +38,30 @@ class DecodeCounters:
     skipped: int = 0
 
 
+class _Grouping:
+    """Counts the pictures of one camera from keyframe to keyframe, each packet once, also if it is fed again.
+
+    Pictures shown before one that was sent earlier (B-frames) are left out: hardly anything is predicted from them.
+    """
+
+    def __init__(self) -> None:
+        self._newest_mono_s = float("-inf")
+        self._packets: int | None = None
+
+    def length_before(self, packet: Packet) -> int | None:
+        """How many pictures the group had that this keyframe ends; None for other packets and before it is known."""
+        at_mono_s = packet.captured.mono_s
+        if at_mono_s <= self._newest_mono_s:
+            return None
+        self._newest_mono_s = at_mono_s
+        if packet.is_keyframe:
+            length, self._packets = self._packets, 1
+            return length
+        if self._packets is not None:
+            self._packets += 1
+        return None
+
+
 class AnalysisDecoder:
     """Turns one camera's packets into frames at the analysis rate, masked. Use it from one thread.
 
@@ -39,10 +69,16 @@ class AnalysisDecoder:
     mask: burnt into every frame that is given out.
     counters: packets fed, pictures decoded, frames given out, errors, packets skipped undecoded.
 
+    is_unfiltered: whether the loop filter is left out, which saves a good part of decoding. It is where pictures are
+        large and keyframes close together, from the second keyframe on, because only that tells.
+
     It decodes on one thread: FFmpeg's frame threads hold pictures back, and a camera has at most one core to itself.
     """
 
-    def __init__(self, analysis_fps: float = 5.0, mask: PrivacyMask | None = None) -> None:
+    def __init__(
+        self, analysis_fps: float = 5.0, mask: PrivacyMask | None = None, *, is_unfiltered: bool = False
+    ) -> None:
+        """`is_unfiltered`: as another decoder of the same camera found it."""
         self.set_rate(analysis_fps)
         self._mask = mask
         self._stream: StreamInfo | None = None
@@ -54,6 +90,8 @@ class AnalysisDecoder:
         # Damaged packets can overwrite a decoder's parameter sets, and not every camera repeats those in band.
         self._is_hurt = False
         self._quiet = False
+        self._grouping = _Grouping()
+        self.is_unfiltered = is_unfiltered
         self.counters = DecodeCounters()
 
     def set_rate(self, analysis_fps: float) -> None:
@@ -70,20 +108,24 @@ class AnalysisDecoder:
     def feed(self, packet: Packet) -> list[Frame]:
         """Take the next packet; the frames that are due. A packet that cannot be decoded is counted, not raised."""
         self.counters.packets += 1
-        if self._stream is None or packet.stream.epoch != self._stream.epoch or (self._is_hurt and packet.is_keyframe):
+        if self._stream is None or packet.stream.epoch != self._stream.epoch:
+            self._grouping = _Grouping()
             self._open(packet.stream)
+        elif self._is_hurt and packet.is_keyframe:
+            self._open(packet.stream)
+        frames = self._suited_to_group(packet)
         if self._quiet and not packet.is_keyframe:
             self.counters.skipped += 1
             self._needs_keyframe = True
-            return []
+            return frames
         if self._needs_keyframe and not packet.is_keyframe:
             self.counters.skipped += 1
-            return []
+            return frames
         pictures = self._decoded(packet)
         if self._quiet:
             # Nothing refers back to a keyframe: ask for it now instead of when the next one comes.
             pictures += self._flushed()
-        return self._due(pictures)
+        return frames + self._due(pictures)
 
     def set_quiet(self, quiet: bool) -> None:
         """Decode keyframes only (true), or everything from the next keyframe on (false); see also `wake`."""
@@ -107,14 +149,26 @@ class AnalysisDecoder:
         assert isinstance(context, VideoCodecContext)  # noqa: S101 - H.264 and H.265 are video
         context.extradata = stream.extradata
         context.thread_count = 1
-        # Saves 5 to 8 % where there are pictures that no other refers to, and no accuracy (docs/design/worker.md).
-        # Of the others it must stay: what they lack would add up until the next keyframe.
-        context.options = {"skip_loop_filter": "noref"}
+        # "noref" leaves it out of pictures that no other refers to, where nothing can add up (docs/design/worker.md).
+        context.options = {"skip_loop_filter": "all" if self.is_unfiltered else "noref"}
         self._stream = stream
         self._context = context
         self._captured.clear()
         self._needs_keyframe = True
         self._is_hurt = False
+
+    def _suited_to_group(self, packet: Packet) -> list[Frame]:
+        """Take the filter out or in again where a new group tells so; the frames that the decoder still held."""
+        length = self._grouping.length_before(packet)
+        if length is None:
+            return []
+        unfiltered = packet.stream.height >= UNFILTERED_LINES and length <= UNFILTERED_GROUP
+        if unfiltered == self.is_unfiltered:
+            return []
+        held = self._due(self._flushed())
+        self.is_unfiltered = unfiltered
+        self._open(packet.stream)
+        return held
 
     def _decoded(self, packet: Packet) -> list[av.VideoFrame]:
         if self._context is None:

@@ -131,7 +131,7 @@ class DecodeLadder:
 
     def _decoded_back(self, after_mono_s: float, before_mono_s: float) -> list[Frame]:
         """The frames between two keyframes, of which the second showed that something had begun."""
-        decoder = AnalysisDecoder(self._fps, self._mask)
+        decoder = AnalysisDecoder(self._fps, self._mask, is_unfiltered=self.decoder.is_unfiltered)
         found: list[Frame] = []
         for packet in self._ring.between(after_mono_s, before_mono_s):
             between = (one for one in decoder.feed(packet) if after_mono_s < one.captured.mono_s < before_mono_s)

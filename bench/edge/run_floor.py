@@ -1,7 +1,8 @@
 """The least that the worker's decisions cost: decoding exactly what it decoded, and exactly as many inferences.
 
-`python -m bench.edge.run_floor VIDEO TRACE`, with the trace of `bench.edge.run_worker`. Nothing else is done: no ring,
-no gate, no tensor prepared, no box decoded, nothing tracked or recorded.
+`python -m bench.edge.run_floor VIDEO TRACE`, with the trace of `bench.edge.run_worker`. The loop filter is left out
+where the worker leaves it out. Nothing else is done: no ring, no gate, no tensor prepared, no box decoded, nothing
+tracked or recorded.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ def main(video: str, trace: Path) -> None:
     with av.open(video) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
+        stream.codec_context.options = {"skip_loop_filter": "all" if told["unfiltered"] else "noref"}
         with measured() as usage:
             replayer = Replayer(stream.codec_context)
             packets = (packet for packet in container.demux(stream) if packet.size)

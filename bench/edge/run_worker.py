@@ -103,6 +103,11 @@ class BenchCamera:
         self._strong_score = strong_score
         self._packets = packets_of(video, shared.clock)
 
+    @property
+    def is_unfiltered(self) -> bool:
+        """Whether the decoder leaves the loop filter out."""
+        return self._ladder.decoder.is_unfiltered
+
     def step(self) -> bool:
         """Take one packet; False when there is none left."""
         packet = next(self._packets, None)
@@ -230,7 +235,14 @@ def main() -> None:
         if arguments.trace is not None:
             trace = made[0].trace
             arguments.trace.write_text(
-                json.dumps({"steps": "".join(trace.steps), "detections": trace.detections, "frames": trace.frames})
+                json.dumps(
+                    {
+                        "steps": "".join(trace.steps),
+                        "unfiltered": made[0].is_unfiltered,
+                        "detections": trace.detections,
+                        "frames": trace.frames,
+                    }
+                )
             )
     usage.tell()
 

@@ -206,3 +206,41 @@ def test_ten_bit_h265_becomes_an_ordinary_frame(tmp_path: Path) -> None:
         frames = AnalysisDecoder(60.0).feed(next(session.packets()))
     assert len(frames) <= 1
     assert numbers(decode(AnalysisDecoder(60.0), packets_of(path))) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("film", "unfiltered"),
+    [
+        (Film(fps=25, gop=25, seconds=3.0, width=160, height=720), True),
+        (Film(fps=25, gop=25, seconds=3.0, width=160, height=720, b_frames=2), True),
+        (Film(fps=25, gop=25, seconds=3.0, width=160, height=720, codec="hevc"), True),
+        (Film(fps=25, gop=25, seconds=3.0, width=160, height=704), False),
+        (Film(fps=25, gop=110, seconds=9.0, width=160, height=720), False),
+    ],
+    ids=["large", "B-frames", "H.265", "small", "keyframes far apart"],
+)
+def test_the_loop_filter_is_left_out_of_large_pictures_with_keyframes_close_together(
+    tmp_path: Path, film: Film, *, unfiltered: bool
+) -> None:
+    packets = packets_of(make_video(tmp_path / "camera.mp4", film))
+    decoder = AnalysisDecoder(film.fps)
+    frames = decode(decoder, packets)
+    assert decoder.is_unfiltered is unfiltered
+    seen = numbers(frames)
+    assert seen == list(range(len(seen)))
+    assert len(seen) >= len(packets) - 4  # what waits for a later picture has not come out yet
+
+
+def test_the_filter_comes_back_when_keyframes_move_apart(tmp_path: Path) -> None:
+    packets = packets_of(make_video(tmp_path / "a.mp4", Film(fps=25, gop=25, seconds=3.0, width=160, height=720)))
+    decoder = AnalysisDecoder(5.0)
+    decode(decoder, packets)
+    assert decoder.is_unfiltered
+    first, rest = packets[0], [replace(packet, is_keyframe=False) for packet in packets[1:] * 2]
+    starts_mono_s = packets[-1].captured.mono_s + 1.0
+    far = [
+        replace(packet, captured=Instant(starts_mono_s + index * 0.04, START.utc))
+        for index, packet in enumerate([first, *rest, first])
+    ]
+    decode(decoder, far)
+    assert not decoder.is_unfiltered
