@@ -204,6 +204,7 @@ def _desk(report: Report, size: Size, seed: int) -> None:
     shown = f"{day.per_hour:.1f} (worst hour {day.worst_hour})"
     report.row("desk of 32 kampung, incidents an hour", shown, f"{day.raw_per_hour:.1f} (every alert)", "<= 6")
     report.row("  put into the digest in the day", str(day.digest), "-", "-")
+    report.row("  of them no dispersal, so false", f"{day.false_per_hour:.2f}", "-", "at most half")
     report.row("  critical ones shown at once", f"{day.critical_shown} of {day.critical}", "-", "all")
     report.figures.update(
         desk_incidents_per_hour=day.per_hour,
