@@ -161,8 +161,9 @@ class CameraUnit:
         try:
             self._shadow_file.append(self.config.id, self.analysis.take_shadow())
             self._learned_store.save(self.config.id, self._learned)
-            if self._view_watch.reference is not None:
-                self._views.save(self.config.id, self._view_watch.reference)
+            view = self._view_watch.learnt
+            if view is not None:
+                self._views.save(self.config.id, view)
         except OSError as error:
             _log.warning("learned state not saved", camera=self.config.id, error=error.strerror)
 

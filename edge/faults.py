@@ -17,7 +17,8 @@ from contract.reasons import Reason
 from edge.frame import Frame
 from edge.motion import Luma
 from edge.rules.signal import Signal
-from edge.viewhealth import ReferenceView, ViewHealth
+from edge.viewhealth import ViewHealth
+from edge.viewhealth.store import LearntView
 
 WHOLE_PICTURE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 NO_STREAM_AFTER_S = 20.0
@@ -56,15 +57,17 @@ class FaultNote:
 class ViewWatch:
     """Looks at the small pictures that the motion gate sees anyway, and notes what is wrong with the view."""
 
-    def __init__(self, reference: ReferenceView | None) -> None:
-        self._health = ViewHealth(reference=reference)
+    def __init__(self, learnt: LearntView | None) -> None:
+        """`learnt`: as it was stored; without one it is learnt from the first healthy pictures."""
+        self._health = ViewHealth() if learnt is None else ViewHealth(reference=learnt.reference, noise=learnt.noise)
         self._notes: queue.SimpleQueue[FaultNote] = queue.SimpleQueue()
         self._accept = False
 
     @property
-    def reference(self) -> ReferenceView | None:
-        """The view that others are compared with, once it is known: numbers, never a picture."""
-        return self._health.reference
+    def learnt(self) -> LearntView | None:
+        """What others are compared with, once the view is known: numbers, never a picture. Safe from any thread."""
+        reference = self._health.reference
+        return None if reference is None else LearntView(reference, self._health.noise)
 
     def accept_view(self) -> None:
         """Take the view of the next picture on as the reference: somebody moved the camera on purpose."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from contract.event import Phase
 from edge.viewhealth.features import Luma, ViewFeatures, work_picture
-from edge.viewhealth.freeze import FreezeWatch
+from edge.viewhealth.freeze import FreezeWatch, NoiseFloor
 from edge.viewhealth.reference import ReferenceView, ViewComparison, compare, mean_features
 
 
@@ -86,14 +86,19 @@ class HealthFinding:
 class ViewHealth:
     """Watches one camera's view. Not thread-safe: a camera's pictures come one after the other."""
 
-    def __init__(self, settings: ViewHealthSettings | None = None, reference: ReferenceView | None = None) -> None:
-        """`reference`: the view as it was stored; without one it is learnt from the first healthy pictures."""
+    def __init__(
+        self,
+        settings: ViewHealthSettings | None = None,
+        reference: ReferenceView | None = None,
+        noise: NoiseFloor | None = None,
+    ) -> None:
+        """`reference`, `noise`: as they were stored; without them they are learnt from the first healthy pictures."""
         self._settings = settings or ViewHealthSettings()
         self.reference = reference
         self._window: deque[tuple[float, ViewFeatures]] = deque()
         self._learning: list[ViewFeatures] = []
         self._learnt_s = 0.0 if reference is None else self._settings.follow_s
-        self._freeze = FreezeWatch(self._settings.frozen_s)
+        self._freeze = FreezeWatch(self._settings.frozen_s, noise)
         self._open: set[ViewFault] = set()
         self._pending: dict[ViewFault, float] = {}
         self._at_mono_s = -math.inf
@@ -105,10 +110,16 @@ class ViewHealth:
         """What is wrong now: while anything is, the camera's analytics are not to be believed."""
         return frozenset(self._open)
 
+    @property
+    def noise(self) -> NoiseFloor | None:
+        """How much the camera's pictures change at the least, which tells frozen ones; None before it is known."""
+        return self._freeze.noise
+
     def accept_view(self) -> list[HealthFinding]:
         """Take what is seen from now on as the reference (an operator said that the camera was moved on purpose)."""
         ended = [HealthFinding(fault, Phase.ENDED, self._at_mono_s, self._at_mono_s) for fault in sorted(self._open)]
         self.reference = None
+        self._freeze.forget_noise()
         self._learnt_s = 0.0
         self._learning.clear()
         self._window.clear()

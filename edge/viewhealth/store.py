@@ -1,18 +1,39 @@
-"""Keeps the cameras' reference views on disk: a few hundred numbers each, from which no picture can be made."""
+"""Keeps the cameras' reference views and noise floors on disk: numbers, from which no picture can be made."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import structlog
 
+from edge.viewhealth.freeze import NoiseFloor
 from edge.viewhealth.reference import ReferenceView
 from edge.whole_file import replace_file
 
 MAX_BYTES = 1_000_000
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LearntView:
+    """What is known of a camera's view when all is well. Files of before the noise floor was kept have no `noise`."""
+
+    reference: ReferenceView
+    noise: NoiseFloor | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object of about 20 kB: the reference view's, with the noise floor in it."""
+        return self.reference.to_json() | ({} if self.noise is None else {"noise": self.noise.to_json()})
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """What `to_json` made. Raises ValueError for anything else, saying what was wrong."""
+        noise = stored.get("noise")
+        return cls(ReferenceView.from_json(stored), None if noise is None else NoiseFloor.from_json(noise))
 
 
 class ViewStore:
@@ -26,12 +47,12 @@ class ViewStore:
         self._folder = folder
         self._saved: set[str] = set()
 
-    def load(self, camera_id: str) -> ReferenceView | None:
-        """The camera's reference view; None if there is none, or none that can be read, which is logged."""
+    def load(self, camera_id: str) -> LearntView | None:
+        """The camera's view; None if there is none, or none that can be read, which is logged."""
         path = self._path(camera_id)
         try:
             with path.open("rb") as file:
-                view = ReferenceView.from_json(json.loads(file.read(MAX_BYTES)))
+                view = LearntView.from_json(json.loads(file.read(MAX_BYTES)))
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, OSError) as error:
@@ -40,7 +61,7 @@ class ViewStore:
         self._saved.add(camera_id)
         return view
 
-    def save(self, camera_id: str, view: ReferenceView) -> None:
+    def save(self, camera_id: str, view: LearntView) -> None:
         """Replace the camera's file; raises OSError, the old one then stays."""
         replace_file(self._path(camera_id), json.dumps(view.to_json()).encode())
         self._saved.add(camera_id)

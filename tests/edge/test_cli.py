@@ -18,7 +18,7 @@ from edge.learned.state import CameraLearned
 from edge.learned.store import LearnedStore
 from edge.main import app
 from edge.viewhealth import ReferenceView
-from edge.viewhealth.store import ViewStore
+from edge.viewhealth.store import LearntView, ViewStore
 from tests.support.media import Film, make_video, people_pictures
 from tests.support.workers import camera, write_config
 
@@ -147,7 +147,8 @@ def test_a_moved_cameras_view_is_accepted_once(config: Path, tmp_path: Path) -> 
     store = ViewStore(tmp_path / "data" / "views")
     assert "nothing to forget" in run("accept-view", "gate", "--config", config).stdout
     cells = np.ones((9, 16), np.float32)
-    store.save("gate", ReferenceView(cells, cells, cells, np.ones((45, 80), np.complex64), 0.9))
+    reference = ReferenceView(cells, cells, cells, np.ones((45, 80), np.complex64), 0.9)
+    store.save("gate", LearntView(reference))
     assert "the old view of gate is forgotten" in run("accept-view", "gate", "--config", config).stdout
     assert store.was_removed("gate")
     assert run("accept-view", "yard", "--config", config).exit_code == 2

@@ -1,15 +1,18 @@
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from contract.clock import Instant
 from contract.event import Phase, Rule, Severity
 from contract.reasons import Reason
 from edge.faults import NO_STREAM_AFTER_S, CameraFault, CameraFaults, FaultNote, ViewWatch
 from edge.frame import Frame
-from edge.viewhealth import ViewFault
+from edge.viewhealth import ReferenceView, ViewFault
+from edge.viewhealth.freeze import LEARNT_S, NoiseFloor
 from edge.viewhealth.store import ViewStore
 
 START = Instant(1000.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC))
@@ -89,9 +92,9 @@ def test_stopping_ends_every_open_fault() -> None:
 def test_a_reference_view_survives_a_restart_and_its_removal_is_noticed_once(tmp_path: Path) -> None:
     watch = ViewWatch(None)
     watched(watch, textured(1), 0, 60)
-    assert watch.reference is not None
+    assert watch.learnt is not None
     store = ViewStore(tmp_path)
-    store.save("gate", watch.reference)
+    store.save("gate", watch.learnt)
     assert not store.was_removed("gate")
     restarted = ViewWatch(ViewStore(tmp_path).load("gate"))
     notes = watched(restarted, textured(2), 100, 140)
@@ -107,3 +110,56 @@ def test_a_damaged_reference_view_is_learnt_anew(tmp_path: Path) -> None:
     (tmp_path / "gate.json").write_text('{"edges": 1}')
     assert ViewStore(tmp_path).load("gate") is None
     assert ViewStore(tmp_path).load("alley") is None
+
+
+def test_the_noise_of_a_camera_survives_a_restart_and_is_forgotten_with_its_view(tmp_path: Path) -> None:
+    watch = ViewWatch(None)
+    watched(watch, textured(1), 0, 300)
+    assert watch.learnt is not None
+    assert watch.learnt.noise is not None
+    ViewStore(tmp_path).save("gate", watch.learnt)
+    loaded = ViewStore(tmp_path).load("gate")
+    assert loaded is not None
+    assert loaded.noise is not None
+    np.testing.assert_allclose(loaded.noise.floor, watch.learnt.noise.floor, atol=0.001)
+    np.testing.assert_allclose(loaded.noise.light, watch.learnt.noise.light, atol=0.1)
+    assert loaded.noise.learnt_s >= LEARNT_S
+    restarted = ViewWatch(loaded)
+    watched(restarted, textured(1), 400, 402)
+    restarted.accept_view()
+    watched(restarted, textured(1), 402, 430)
+    assert restarted.learnt is not None
+    assert restarted.learnt.noise is None
+
+
+def test_a_view_that_was_stored_without_its_noise_is_accepted(tmp_path: Path) -> None:
+    watch = ViewWatch(None)
+    watched(watch, textured(1), 0, 60)
+    assert watch.learnt is not None
+    (tmp_path / "gate.json").write_text(json.dumps(watch.learnt.reference.to_json()))
+    loaded = ViewStore(tmp_path).load("gate")
+    assert loaded is not None
+    assert loaded.noise is None
+    assert watched(ViewWatch(loaded), textured(1), 100, 140) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"floor": [1.0] * 143},
+        {"floor": [float("nan")] * 144},
+        {"light": [-1.0] * 144},
+        {"light": "bright"},
+        {"learnt_s": float("inf")},
+        {"learnt_s": None},
+    ],
+)
+def test_a_damaged_noise_floor_is_learnt_anew_with_its_view(tmp_path: Path, changes: dict[str, object]) -> None:
+    cells = np.ones((9, 16), np.float32)
+    noise = NoiseFloor(cells, cells, 200.0).to_json()
+    assert NoiseFloor.from_json(noise).learnt_s == 200.0
+    with pytest.raises(ValueError, match="a stored noise floor"):
+        NoiseFloor.from_json(noise | changes)
+    reference = ReferenceView(cells, cells, cells, np.ones((45, 80), np.complex64), 0.9)
+    (tmp_path / "gate.json").write_text(json.dumps(reference.to_json() | {"noise": noise | changes}))
+    assert ViewStore(tmp_path).load("gate") is None

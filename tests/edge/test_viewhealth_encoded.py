@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edge.viewhealth import HealthFinding, ViewFault, ViewHealth
+from edge.viewhealth.store import LearntView, ViewStore
 from tests.support.views import HEIGHT, WIDTH, Luma, noisy
 
 FPS = 5
@@ -82,6 +83,39 @@ def test_keyframes_alone_show_within_30_s_that_a_picture_is_frozen(shared_data: 
     found = freezes(keys, 4.0)
     assert [one.fault for one in found] == [ViewFault.FROZEN]
     assert found[0].at_mono_s <= LEARNS_S + 30.0
+
+
+@pytest.mark.parametrize("encoder", ["constant quality, keyframes every 4 s", "constant bitrate"])
+def test_a_picture_that_froze_while_the_worker_was_down_is_found_within_30_s_of_its_start(
+    shared_data: Path, tmp_path: Path, encoder: str
+) -> None:
+    every = encoded(shared_data / CLIPS[0], encoder)[:: 2 * FPS]
+    live = [picture for at_s, _, picture in every if at_s < LIVE_S]
+    frozen = [picture for at_s, _, picture in every if at_s >= LIVE_S]
+    before, turns = ViewHealth(), itertools.cycle(live)
+    for index in range(int(LEARNS_S / 2.0)):
+        before.observe(next(turns), index * 2.0)
+    assert before.reference is not None
+    ViewStore(tmp_path).save("gate", LearntView(before.reference, before.noise))
+    loaded = ViewStore(tmp_path).load("gate")
+    assert loaded is not None
+    after = ViewHealth(reference=loaded.reference, noise=loaded.noise)
+    found = [one for index, picture in enumerate(frozen) for one in after.observe(picture, index * 2.0)]
+    assert [one.fault for one in found] == [ViewFault.FROZEN]
+    assert found[0].at_mono_s <= 30.0
+    without = ViewHealth(reference=loaded.reference)
+    assert [one for index, picture in enumerate(frozen) for one in without.observe(picture, index * 2.0)] == []
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_live_picture_is_not_frozen_after_a_restart(shared_data: Path, encoder: str) -> None:
+    every = encoded(shared_data / CLIPS[0], encoder)[:: 2 * FPS]
+    live = [picture for at_s, _, picture in every if at_s < LIVE_S]
+    before, turns = ViewHealth(), itertools.cycle(live)
+    for index in range(int(LEARNS_S / 2.0)):
+        before.observe(next(turns), index * 2.0)
+    after = ViewHealth(reference=before.reference, noise=before.noise)
+    assert [one for index in range(60) for one in after.observe(next(turns), index * 2.0)] == []
 
 
 def test_a_live_scene_that_falls_quiet_or_changes_to_infrared_is_not_frozen(shared_data: Path) -> None:
