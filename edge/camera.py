@@ -125,7 +125,7 @@ class CameraUnit:
         looks = StreamKeeper(
             camera_id,
             self._analysed,
-            _in_turn(self._clock_watch.see, self._analysed_ring.append, feed),
+            _in_turn(self._tell_time, self._clock_watch.see, self._analysed_ring.append, feed),
             health=shared.health,
             clock=shared.clock,
         )
@@ -166,6 +166,9 @@ class CameraUnit:
                 self._views.save(self.config.id, view)
         except OSError as error:
             _log.warning("learned state not saved", camera=self.config.id, error=error.strerror)
+
+    def _tell_time(self, packet: Packet) -> None:
+        self._shared.health.frame_dated(self.config.id, packet.captured.uncertainty_s, packet.clock_offset_s)
 
     def _report(self, signal: Signal | None, frame: Frame | None) -> None:
         if signal is not None:

@@ -63,19 +63,27 @@ class _Camera:
     looks_taken: int = 0
     looks_withheld: int = 0
     sessions_lost: int = 0
+    clock_offset_s: float | None = None
+    capture_uncertainty_s: float | None = None
     people_count: int = 0
     fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CameraSnapshot:
-    """A camera's health at one moment, with the counters that a heartbeat has no place for."""
+    """A camera's health at one moment, with what a heartbeat has no place for.
+
+    clock_offset_s: by how much the camera's clock is ahead; None while no sender report of this session told it.
+    capture_uncertainty_s: of the newest picture's capture time; None while there is no session.
+    """
 
     health: CameraHealth
     last_frame_age_s: float | None
     sessions_lost: int
     looks_taken: int
     looks_withheld: int
+    clock_offset_s: float | None
+    capture_uncertainty_s: float | None
 
 
 class DeviceHealth:
@@ -111,6 +119,7 @@ class DeviceHealth:
             camera = self._cameras[camera_id]
             camera.connected = False
             camera.sessions_lost += 1
+            camera.clock_offset_s = camera.capture_uncertainty_s = None
             camera.people_count = 0
             camera.fault = redact_text(fault)[:FAULT_CHARS]
 
@@ -124,6 +133,12 @@ class DeviceHealth:
             camera.last_frame_s = now_s
             camera.last_frame_at = self._clock.utc()
             camera.seen.add(now_s)
+
+    def frame_dated(self, camera_id: str, uncertainty_s: float, clock_offset_s: float | None) -> None:
+        """How well the newest picture's capture time is known, and how far ahead the camera's clock is, if told."""
+        with self._lock:
+            self._cameras[camera_id].capture_uncertainty_s = uncertainty_s
+            self._cameras[camera_id].clock_offset_s = clock_offset_s
 
     def frame_analysed(self, camera_id: str, people_count: int) -> None:
         """A picture went through detector and rules, with so many tracked people in it."""
@@ -192,7 +207,15 @@ def _snapshot(camera_id: str, camera: _Camera, now_s: float) -> CameraSnapshot:
         people_count=camera.people_count,
         fault=camera.fault,
     )
-    return CameraSnapshot(health, age_s, camera.sessions_lost, camera.looks_taken, camera.looks_withheld)
+    return CameraSnapshot(
+        health,
+        age_s,
+        camera.sessions_lost,
+        camera.looks_taken,
+        camera.looks_withheld,
+        camera.clock_offset_s,
+        camera.capture_uncertainty_s,
+    )
 
 
 def _state(camera: _Camera, age_s: float | None) -> CameraState:

@@ -5,7 +5,7 @@ Labels are ids that the operator chose. There is nothing about people in them, n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from contract.clock import Clock
 from contract.heartbeat import CameraState
 from edge.config import MetricsConfig
-from edge.health.cameras import DeviceHealth
+from edge.health.cameras import CameraSnapshot, DeviceHealth
 from edge.outbox import OutboxStats
 from edge.sender import SenderStatus
 
@@ -91,39 +91,14 @@ class _DeviceCollector(Collector):
         yield GaugeMetricFamily(
             "kentongan_edge_uptime_seconds", "Time since the worker started.", value=self._health.uptime_s
         )
-        yield from self._camera_metrics()
+        cameras = self._health.cameras()
+        yield from _camera_metrics(cameras)
+        yield from _time_metrics(cameras)
         work = self._detector_stats()
         yield _counter("detector_inferences", "Pictures and parts of them that were detected on.", value=work.pictures)
         yield _counter("detector_cpu_seconds", "CPU time of the detector on the inference thread.", value=work.cpu_s)
         yield from self._outbox_metrics(self._outbox_stats())
         yield from self._sender_metrics(self._sender_status())
-
-    def _camera_metrics(self) -> Iterator[Metric]:
-        state = _gauge("camera_state", "1 for the state the camera is in, 0 for the others.", "camera", "state")
-        coverage = _gauge("camera_coverage_ratio", "Share of the last hour that was seen, 0 to 1.", "camera")
-        age = _gauge("camera_last_frame_age_seconds", "Time since the last picture; absent before it.", "camera")
-        rate = _gauge("camera_analysed_frames_per_second", "Mean analysis rate of the last 10 s.", "camera")
-        target = _gauge("camera_target_frames_per_second", "Analysis rate that is aimed at while it moves.", "camera")
-        slowed = _gauge("camera_degraded", "1 while that is below the configured rate, for overload.", "camera")
-        dropped = _counter("camera_dropped_frames", "Pictures due for analysis that were dropped.", "camera")
-        looks = _counter("camera_second_looks", "Closer looks at far people that were due.", "camera", "outcome")
-        lost = _counter("camera_sessions_lost", "Times the camera's session ended.", "camera")
-        for snapshot in self._health.cameras():
-            camera = snapshot.health.camera_id
-            for each in CameraState:
-                state.add_metric([camera, each.value], float(snapshot.health.state is each))
-            coverage.add_metric([camera], snapshot.health.coverage)
-            if snapshot.last_frame_age_s is not None:
-                age.add_metric([camera], snapshot.last_frame_age_s)
-            rate.add_metric([camera], snapshot.health.analysed_fps)
-            if snapshot.health.target_fps is not None:
-                target.add_metric([camera], snapshot.health.target_fps)
-            slowed.add_metric([camera], float(snapshot.health.degraded))
-            dropped.add_metric([camera], snapshot.health.dropped_frames)
-            looks.add_metric([camera, "taken"], snapshot.looks_taken)
-            looks.add_metric([camera, "withheld"], snapshot.looks_withheld)
-            lost.add_metric([camera], snapshot.sessions_lost)
-        yield from (state, coverage, age, rate, target, slowed, dropped, looks, lost)
 
     def _outbox_metrics(self, stats: OutboxStats) -> Iterator[Metric]:
         pending = _gauge("outbox_pending", "What the server does not have yet.", "kind")
@@ -155,6 +130,46 @@ class _DeviceCollector(Collector):
         yield _gauge(
             "sender_held_back", "1 while a fault keeps everything back.", value=float(status.fault is not None)
         )
+
+
+def _camera_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
+    state = _gauge("camera_state", "1 for the state the camera is in, 0 for the others.", "camera", "state")
+    coverage = _gauge("camera_coverage_ratio", "Share of the last hour that was seen, 0 to 1.", "camera")
+    age = _gauge("camera_last_frame_age_seconds", "Time since the last picture; absent before it.", "camera")
+    rate = _gauge("camera_analysed_frames_per_second", "Mean analysis rate of the last 10 s.", "camera")
+    target = _gauge("camera_target_frames_per_second", "Analysis rate that is aimed at while it moves.", "camera")
+    slowed = _gauge("camera_degraded", "1 while that is below the configured rate, for overload.", "camera")
+    dropped = _counter("camera_dropped_frames", "Pictures due for analysis that were dropped.", "camera")
+    looks = _counter("camera_second_looks", "Closer looks at far people that were due.", "camera", "outcome")
+    lost = _counter("camera_sessions_lost", "Times the camera's session ended.", "camera")
+    for snapshot in cameras:
+        camera = snapshot.health.camera_id
+        for each in CameraState:
+            state.add_metric([camera, each.value], float(snapshot.health.state is each))
+        coverage.add_metric([camera], snapshot.health.coverage)
+        if snapshot.last_frame_age_s is not None:
+            age.add_metric([camera], snapshot.last_frame_age_s)
+        rate.add_metric([camera], snapshot.health.analysed_fps)
+        if snapshot.health.target_fps is not None:
+            target.add_metric([camera], snapshot.health.target_fps)
+        slowed.add_metric([camera], float(snapshot.health.degraded))
+        dropped.add_metric([camera], snapshot.health.dropped_frames)
+        looks.add_metric([camera, "taken"], snapshot.looks_taken)
+        looks.add_metric([camera, "withheld"], snapshot.looks_withheld)
+        lost.add_metric([camera], snapshot.sessions_lost)
+    yield from (state, coverage, age, rate, target, slowed, dropped, looks, lost)
+
+
+def _time_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
+    offset = _gauge("camera_clock_offset_seconds", "Camera's clock ahead of ours; absent without its word.", "camera")
+    doubt = _gauge("camera_capture_uncertainty_seconds", "Of the newest picture's time, to each side.", "camera")
+    for snapshot in cameras:
+        camera = snapshot.health.camera_id
+        if snapshot.clock_offset_s is not None:
+            offset.add_metric([camera], snapshot.clock_offset_s)
+        if snapshot.capture_uncertainty_s is not None:
+            doubt.add_metric([camera], snapshot.capture_uncertainty_s)
+    yield from (offset, doubt)
 
 
 def _gauge(name: str, text: str, *labels: str, value: float | None = None) -> GaugeMetricFamily:

@@ -197,9 +197,28 @@ def test_metrics_are_served_as_they_are_at_the_moment_of_the_scrape(health: Devi
         assert f"\n{line}\n" in text
 
 
+def test_a_cameras_clock_is_told_while_its_reports_tell_it(health: DeviceHealth, clock: ManualClock) -> None:
+    def told() -> dict[str, float]:
+        samples = [sample for metric in registry_of(health, clock).collect() for sample in metric.samples]
+        names = ("camera_clock_offset_seconds", "camera_capture_uncertainty_seconds")
+        assert all(sample.labels["camera"] == "gate" for sample in samples if sample.name.endswith(names))
+        return {
+            sample.name[len("kentongan_edge_") :]: sample.value for sample in samples if sample.name.endswith(names)
+        }
+
+    assert told() == {}
+    health.frame_dated("gate", 0.5, None)
+    assert told() == {"camera_capture_uncertainty_seconds": 0.5}
+    health.frame_dated("gate", 0.1, -7.5)
+    assert told() == {"camera_clock_offset_seconds": -7.5, "camera_capture_uncertainty_seconds": 0.1}
+    health.session_lost("gate", "gone")
+    assert told() == {}
+
+
 def test_the_document_lists_every_metric_and_no_other(health: DeviceHealth, clock: ManualClock) -> None:
     health.frame_seen("gate")
     health.pace_changed("gate", 5.0, degraded=False)
+    health.frame_dated("gate", 0.1, 0.2)
     served = {sample.name for metric in registry_of(health, clock).collect() for sample in metric.samples}
     assert set(re.findall(r"`(kentongan_edge_\w+)`", DOCUMENT.read_text(encoding="utf-8"))) == served
 
