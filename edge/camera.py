@@ -16,6 +16,7 @@ import contract
 from contract.clock import Clock, Instant
 from contract.event import CAMERA_ZONE
 from contract.reasons import Reason
+from contract.verdict import AlertVerdict
 from edge.analysis import CameraAnalysis
 from edge.attention import Attention
 from edge.calibration.solve import CalibrationError
@@ -32,6 +33,7 @@ from edge.frame import Frame
 from edge.health import DeviceHealth
 from edge.history import TrackHistory
 from edge.ladder import DecodeLadder
+from edge.learned.confirmed import keep_out
 from edge.learned.state import CameraLearned
 from edge.learned.store import LearnedStore
 from edge.masks import PrivacyMask
@@ -153,8 +155,14 @@ class CameraUnit:
         for signal in self._faults.close(reason):
             self.recorder.record(signal, None)
 
-    def save(self) -> None:
-        """Keep what the camera has learned and what its rules in shadow said.
+    def take_verdict(self, verdict: AlertVerdict) -> None:
+        """Keep what people confirmed out of what is usual."""
+        kept_out = keep_out(self._learned, verdict)
+        if kept_out:
+            _log.info("confirmed event kept out of what is usual", camera=self.config.id, samples=kept_out)
+
+    def save(self) -> bool:
+        """Keep what the camera has learned and what its rules in shadow said; whether the disk took it.
 
         A disk that will not take it is logged, and the learned state is tried again next time.
         """
@@ -166,6 +174,8 @@ class CameraUnit:
                 self._views.save(self.config.id, view)
         except OSError as error:
             _log.warning("learned state not saved", camera=self.config.id, error=error.strerror)
+            return False
+        return True
 
     def _tell_time(self, packet: Packet) -> None:
         self._shared.health.frame_dated(self.config.id, packet.captured.uncertainty_s, packet.clock_offset_s)

@@ -32,7 +32,7 @@ from edge.masks import PrivacyMask
 from edge.memory import give_back
 from edge.outbox import OpenSignal, Outbox, OutboxError
 from edge.scheduler import FrameScheduler
-from edge.sender import IngestClient, Sender
+from edge.sender import IngestClient, Sender, VerdictInbox
 from edge.status import WRITE_EVERY_S, CameraStatus, StatusFile, WorkerStatus
 from models.manifest import load_manifest
 
@@ -41,6 +41,8 @@ HOUSEKEEPING_S = 1.0
 SAVE_EVERY_S = 600.0
 TRIM_EVERY_S = 60.0
 STOP_TIMEOUT_S = 8.0
+STOP_DRAFTS_S = 4.0
+"""How long a stop waits for a disk that refuses events: container and service are given 20 s and 30 s to stop."""
 UNSEALED = "the worker stopped before the clip was sealed"
 
 _log = structlog.get_logger(__name__)
@@ -76,12 +78,14 @@ class Worker:
         with ExitStack() as opened:
             self._outbox = opened.enter_context(closing(self._open_outbox(config)))
             client = opened.enter_context(IngestClient(config.server))
+            self._verdicts = VerdictInbox(config.data_dir / "verdicts.json", clock)
             self.sender = Sender(
                 self._outbox,
                 client,
                 lambda: self.health.heartbeat(self._outbox.stats()),
                 clock=clock,
                 heartbeat_s=config.heartbeat_s,
+                verdicts=self._verdicts,
             )
             if config.metrics is not None:
                 registry = device_registry(
@@ -140,11 +144,12 @@ class Worker:
             self._clip_desk.cut_due(at_once=True)  # what a signal ordered that its shared clip did not show
             self._settle_clips()
             self._save()
+            self._drafts.close(STOP_DRAFTS_S, self._clock)
             self._stop_sender.set()
             self.sender.wake()
             sender.join(STOP_TIMEOUT_S)
             self._write_status(stopped=True)
-            _log.info("worker stopped", pending=self._outbox.stats().pending_events)
+            _log.info("worker stopped", pending=self._outbox.stats().pending_events, lost=self._drafts.lost)
 
     def status(self, *, stopped: bool = False) -> WorkerStatus:
         """How everything is now. Raises OutboxError when the outbox cannot say."""
@@ -181,6 +186,7 @@ class Worker:
         if now_mono_s >= self._next_housekeeping_s:
             self._next_housekeeping_s = now_mono_s + HOUSEKEEPING_S
             self._drafts.flush()
+            self._apply_verdicts()
             for camera in self._cameras.values():
                 _guarded("housekeeping", camera.config.id, camera.look_after)
         if now_mono_s >= self._next_status_s:
@@ -205,9 +211,20 @@ class Worker:
             camera = self._cameras[outcome.order.camera_id]
             _guarded("settling a clip", camera.config.id, partial(camera.recorder.settle, outcome))
 
+    def _apply_verdicts(self) -> None:
+        for verdict in self._verdicts.take():
+            camera = self._cameras.get(verdict.camera_id)
+            if camera is not None:
+                _guarded("applying a verdict", verdict.camera_id, partial(camera.take_verdict, verdict))
+
     def _save(self) -> None:
-        for camera in self._cameras.values():
-            camera.save()
+        saved = [camera.save() for camera in self._cameras.values()]
+        if not all(saved):
+            return  # the verdicts that were applied come again after a restart, and are applied again
+        try:
+            self._verdicts.keep()
+        except OSError as error:
+            _log.warning("place in the verdicts not saved", error=error.strerror)
 
     def _end_open_signals(self) -> None:
         for camera in self._cameras.values():

@@ -129,13 +129,6 @@ class CameraBehaviours:
                 self._sort(one, one.rule.close(at, reason), signals)
         return signals
 
-    def exclude(self, zone_id: str, since: Instant, until: Instant) -> int:
-        """Keep a confirmed event out of what is usual; returns how many samples of the last day that concerned."""
-        known = self._learned.zones.get(zone_id)
-        if known is None:
-            raise ValueError(f"no zone {zone_id!r} on this camera; known: {', '.join(sorted(self._learned.zones))}")
-        return known.exclude(since.utc.timestamp(), until.utc.timestamp())
-
     def _zone(self, config: ZoneConfig) -> _Zone:
         polygon = Polygon.of(config.polygon)
         learned = self._learned.zone(config.id, config.polygon)

@@ -2,5 +2,6 @@
 
 from edge.sender.client import IngestClient
 from edge.sender.sender import Sender, SenderStatus
+from edge.sender.verdicts import VerdictInbox
 
-__all__ = ["IngestClient", "Sender", "SenderStatus"]
+__all__ = ["IngestClient", "Sender", "SenderStatus", "VerdictInbox"]

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from contract.errors import ErrorKind, Problem
 from contract.heartbeat import Heartbeat
+from contract.verdict import MAX_VERDICTS, VerdictPage
 from edge.config import ServerConfig
 
 MAX_RETRY_AFTER_S = 900.0
@@ -107,6 +108,20 @@ class IngestClient:
     def post_heartbeat(self, heartbeat: Heartbeat) -> Reply:
         body = heartbeat.model_dump_json().encode()
         return self._send("POST", "heartbeats", body, {"Content-Type": "application/json"})[0]
+
+    def get_verdicts(self, after: int) -> tuple[Reply, VerdictPage | None]:
+        """The verdicts on this device's alerts after that place; None, and no verdict DONE, for any other answer."""
+        reply, content = self._send("GET", f"verdicts?after={after}&limit={MAX_VERDICTS}", None, {})
+        if reply.verdict is not Verdict.DONE:
+            return reply, None
+        try:
+            page = VerdictPage.model_validate_json(content)
+        except ValidationError:
+            page = None
+        if page is None or page.cursor < after:
+            what = f"status {reply.status}, but the reply is no page of verdicts after {after}"
+            return Reply(reply.status, Verdict.RETRY, what), None
+        return reply, page
 
     def _send(self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]) -> tuple[Reply, bytes]:
         try:

@@ -15,6 +15,7 @@ from edge.outbox import AttachmentKind, Outbox, OutboxError, PendingEvent
 from edge.sender.backoff import Backoff
 from edge.sender.client import IngestClient, LinkError, Reply, Verdict
 from edge.sender.files import FileDelivery, Step
+from edge.sender.verdicts import VerdictInbox
 
 LINK_BASE_S, LINK_CAP_S = 1.0, 60.0
 AUTH_BASE_S, AUTH_CAP_S = 30.0, 900.0
@@ -61,12 +62,14 @@ class Sender:
         *,
         clock: Clock,
         heartbeat_s: float = 30.0,
+        verdicts: VerdictInbox | None = None,
     ) -> None:
         self._outbox = outbox
         self._client = client
         self._heartbeat = heartbeat
         self._clock = clock
         self._heartbeat_s = heartbeat_s
+        self._verdicts = verdicts
         self._files = FileDelivery(outbox, client, clock)
         self._link = Backoff(LINK_BASE_S, LINK_CAP_S)
         self._auth = Backoff(AUTH_BASE_S, AUTH_CAP_S)
@@ -138,6 +141,8 @@ class Sender:
             return self._send_event(event)
         if now_s >= self._heartbeat_due_s:
             return self._send_heartbeat()
+        if self._verdicts is not None and self._verdicts.is_due(now_s):
+            return self._ask_for_verdicts(self._verdicts)
         if now_s >= self._tidy_due_s:
             self._tidy_due_s = now_s + TIDY_EVERY_S
             self._outbox.tidy()
@@ -184,6 +189,12 @@ class Sender:
             _log.error("heartbeat_refused", reason=reply.reason)
             return 0.0
         return self._after_refusal_of_link(reply)
+
+    def _ask_for_verdicts(self, verdicts: VerdictInbox) -> float:
+        """Best effort, never a reason to hold events back: a server that has none to give takes events all the same."""
+        if verdicts.ask(self._client).verdict is Verdict.DONE:
+            self._succeeded()
+        return 0.0
 
     def _after_refusal_of_link(self, reply: Reply) -> float:
         if reply.verdict is Verdict.UNAUTHORISED:

@@ -302,12 +302,3 @@ def test_an_unusual_count_is_told_after_two_weeks_of_learning_and_the_calendar_c
     assert known[0].captured.mono_s == pytest.approx(61, abs=2)
     assert known[0].people_count == 14
     assert learning == allowed == resting == []
-
-
-def test_a_confirmed_event_is_kept_out_of_the_usual_by_the_cameras_name_of_the_zone() -> None:
-    camera = CameraBehaviours([zone_of({"loitering": {}})])
-    run(camera, observations([Someone(standing(0.5, 0.5, 0, 20))], 130))
-
-    assert camera.exclude("gang", instant(50), instant(70)) == 1
-    with pytest.raises(ValueError, match="no zone 'pasar' on this camera; known: gang"):
-        camera.exclude("pasar", instant(0), instant(1))

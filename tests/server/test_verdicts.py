@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 
+from contract.clock import SystemClock
 from contract.verdict import VerdictPage
+from edge.learned.confirmed import keep_out
+from edge.learned.state import CameraLearned, Pending
+from edge.sender import IngestClient, VerdictInbox
+from edge.sender.client import Verdict
+from tests.support.delivery import server_config
 from tests.support.server import API, LiveServer, problem
 
 URL = f"{API}/ingest/verdicts"
@@ -78,3 +86,17 @@ def test_pages_go_on_without_gap_or_repeat_in_the_order_of_decisions(live_server
 @pytest.mark.parametrize("query", ["after=-1", "after=soon", "limit=0", "limit=101", f"after={2**53}"])
 def test_a_question_that_makes_no_sense_is_refused(live_server: LiveServer, query: str) -> None:
     problem(live_server.device().get(f"{URL}?{query}"), 422, "bad-input")
+
+
+def test_a_confirmed_crowd_is_kept_out_of_what_the_device_learns(live_server: LiveServer, tmp_path: Path) -> None:
+    close(live_server.log_in("operator-bahari"), live_server.new_alert(), "useful")
+    inbox = VerdictInbox(tmp_path / "verdicts.json", SystemClock())
+    with IngestClient(server_config(live_server.base_url, live_server.tokens["box-1"])) as client:
+        assert inbox.ask(client).verdict is Verdict.DONE
+    (told,) = inbox.take()
+    learned = CameraLearned()
+    zone = learned.zone(told.zone_id, ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))
+    zone.see(Pending(told.began_at.timestamp(), "count", 12, 0, 30.0))
+    zone.see(Pending(told.began_at.timestamp() - 3600.0, "count", 11, 0, 3.0))
+    assert keep_out(learned, told) == 1
+    assert [sample.value for sample in zone.pending] == [3.0]

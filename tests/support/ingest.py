@@ -94,6 +94,7 @@ class IngestServer:
                 Route(f"{API}/events", self._guarded(self._post_event), methods=["POST"]),
                 Route(f"{API}/events/{{id:uuid}}/thumbnail", self._guarded(self._put_thumbnail), methods=["PUT"]),
                 Route(f"{API}/clips/{{id:uuid}}", self._guarded(self._clip), methods=["HEAD", "PATCH"]),
+                Route(f"{API}/verdicts", self._guarded(self._get_verdicts), methods=["GET"]),
                 Route(f"{API}/heartbeats", self._guarded(self._post_heartbeat), methods=["POST"]),
             ]
         )
@@ -152,6 +153,9 @@ class IngestServer:
             stored.clear()
             return problem(422, ErrorKind.DIGEST_MISMATCH, {"Upload-Offset": "0"})
         return _upload_state(204, stored, size_bytes)
+
+    async def _get_verdicts(self, _request: Request, _body: bytes) -> Response:
+        return problem(404, ErrorKind.NOT_FOUND)  # as a server does that is older than verdicts
 
     async def _post_heartbeat(self, _request: Request, body: bytes) -> Response:
         self.heartbeats.append(Heartbeat.model_validate_json(body))
