@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,15 @@ from typing import Protocol
 
 import structlog
 
+from contract.clock import Clock
 from contract.event import Event, EventData
 from edge.outbox import Attachment, OutboxError, OutboxFullError
 
 MAX_WAITING = 2000
 """Drafts kept while the disk is full: a day of a busy box, and some tens of megabytes at the most."""
+
+RETRY_S = 0.5
+"""How often a worker that stops tries again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -39,9 +44,9 @@ class DraftQueue:
     """Commits drafts in the order in which they came; safe to use from several threads.
 
     A disk that is full or refuses keeps them waiting and the worker watching: nothing is lost unless that lasts until
-    the queue is full as well, and then the loss is logged and counted in `lost`. An event whose file has gone in the
-    meantime is committed without it; one that cannot be made at all is a defect, logged whole and counted too, because
-    it would hold up all that come after.
+    the queue is full as well or the worker stops, and then the loss is logged and counted in `lost`. An event whose
+    file has gone in the meantime is committed without it; one that cannot be made at all is a defect, logged whole and
+    counted too, because it would hold up all that come after.
     """
 
     def __init__(self, outbox: Committer) -> None:
@@ -54,9 +59,7 @@ class DraftQueue:
         """Queue the draft and commit what can be committed."""
         with self._lock:
             if len(self._waiting) >= MAX_WAITING:
-                self._waiting.popleft()
-                self.lost += 1
-                _log.error("event lost: the disk is full and so is the queue", waiting=MAX_WAITING, lost=self.lost)
+                self._lose(self._waiting.popleft(), "the disk is full and so is the queue")
             self._waiting.append(draft)
             self._flush()
 
@@ -65,6 +68,42 @@ class DraftQueue:
         with self._lock:
             self._flush()
             return len(self._waiting)
+
+    def close(self, within_s: float, clock: Clock, pause: Callable[[float], None] = time.sleep) -> int:
+        """Try for so long to commit what waits, then give it up: each is logged with its identity and counted.
+
+        For a worker that stops: what waits is in memory only. Returns how many were given up.
+        """
+        deadline_mono_s = clock.mono_s() + within_s
+        while self.flush() and clock.mono_s() < deadline_mono_s:
+            pause(RETRY_S)
+        with self._lock:
+            given_up = list(self._waiting)
+            self._waiting.clear()
+            for draft in given_up:
+                self._lose(draft, "the worker stopped while the disk refused it")
+        return len(given_up)
+
+    def _lose(self, draft: Draft, why: str) -> None:
+        """Log and count an event that is gone: which it was, though it never got its number."""
+        self.lost += 1
+        try:
+            data = draft.build(1)
+        except ValueError:
+            _log.exception("event lost", why=why, lost=self.lost)
+            return
+        _log.error(
+            "event lost",
+            why=why,
+            signal_id=str(data.signal_id),
+            camera=data.camera_id,
+            zone=data.zone_id,
+            rule=data.rule.value,
+            phase=data.phase.value,
+            captured_at=data.captured_at.isoformat(),
+            files=len(draft.attachments),
+            lost=self.lost,
+        )
 
     def _flush(self) -> None:
         while self._waiting:

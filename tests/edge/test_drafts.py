@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from contract.clock import ManualClock
 from contract.errors import ErrorKind
@@ -143,3 +144,47 @@ def test_an_event_whose_file_has_gone_is_committed_without_it(tmp_path: Path) ->
     outbox.close()
     assert stored_counts(tmp_path) == [1, 2]
     assert queue.lost == 0
+
+
+def test_a_worker_that_stops_waits_a_while_for_the_disk(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    new_id = UuidV7Factory(clock)
+    outbox = Outbox(tmp_path / "outbox.sqlite3", quota_bytes=1 << 30, clock=clock, new_id=new_id)
+    disk = FullDisk(outbox)
+    queue = DraftQueue(disk)
+    for count in range(3):
+        queue.submit(draft(new_id, count))
+
+    def pause(seconds: float) -> None:
+        clock.advance(seconds)
+        disk.room = clock.mono_s() - began_mono_s >= 2.0
+
+    began_mono_s = clock.mono_s()
+    assert queue.close(4.0, clock, pause) == 0
+    assert clock.mono_s() - began_mono_s == 2.0
+    outbox.close()
+    assert stored_counts(tmp_path) == [0, 1, 2]
+    assert queue.lost == 0
+
+
+def test_what_a_stopping_worker_cannot_store_is_logged_one_by_one_and_counted(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    new_id = UuidV7Factory(clock)
+    outbox = Outbox(tmp_path / "outbox.sqlite3", quota_bytes=1 << 30, clock=clock, new_id=new_id)
+    queue = DraftQueue(FullDisk(outbox))
+    signal_ids = [new_id() for _ in range(3)]
+    for signal_id in signal_ids:
+        queue.submit(draft(lambda signal_id=signal_id: signal_id, 1))  # type: ignore[misc] # bound for this turn
+    began_mono_s = clock.mono_s()
+    with capture_logs() as logs:
+        assert queue.close(4.0, clock, clock.advance) == 3
+    assert clock.mono_s() - began_mono_s == 4.0
+    lost = [entry for entry in logs if entry["event"] == "event lost"]
+    assert [entry["signal_id"] for entry in lost] == [str(one) for one in signal_ids]
+    assert {(entry["camera"], entry["zone"], entry["rule"], entry["phase"]) for entry in lost} == {
+        ("gate", "post", "occupancy", "began")
+    }
+    assert queue.lost == 3
+    assert queue.flush() == 0
+    outbox.close()
+    assert stored_counts(tmp_path) == []
