@@ -78,10 +78,10 @@ class _LoopThread:
 
 
 class RtspCameras:
-    """An RTSP server on a free port of 127.0.0.1; every .mp4 or .mkv in `folder` is a camera of that name."""
+    """An RTSP server on a free port of `host`; every .mp4 or .mkv in `folder` is a camera of that name."""
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
-        self._server = toolkit_server.RtspServer(directory=str(folder), host="127.0.0.1", port=port)
+    def __init__(self, folder: Path, port: int = 0, host: str = "127.0.0.1") -> None:
+        self._server = toolkit_server.RtspServer(directory=str(folder), host=host, port=port)
         self._server.logger = _Silent()
         self.port = port
 
