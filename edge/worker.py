@@ -43,8 +43,6 @@ TRIM_EVERY_S = 60.0
 STOP_TIMEOUT_S = 8.0
 STOP_DRAFTS_S = 4.0
 """How long a stop waits for a disk that refuses events: container and service are given 20 s and 30 s to stop."""
-STOP_DRAFTS_S = 4.0
-"""How long a stop waits for a disk that refuses events: container and service are given 20 s and 30 s to stop."""
 UNSEALED = "the worker stopped before the clip was sealed"
 
 _log = structlog.get_logger(__name__)
