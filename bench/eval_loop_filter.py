@@ -22,6 +22,7 @@ import av
 import numpy as np
 import typer
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
 from rich.console import Console
 from rich.table import Table
 
@@ -71,6 +72,7 @@ def encode(labelled: LabelledSet, encoder: Encoder, group: int, target: Path) ->
             lines = np.frombuffer(memoryview(luma), np.uint8).reshape(luma.height, luma.line_size)
             lines[:, : luma.width] = noisy
             frame.pts, frame.time_base = number, 1 / rate
+            frame.pict_type = PictureType.NONE  # else the encoder begins a group where the source did
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
 

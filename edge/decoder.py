@@ -20,7 +20,7 @@ be nearer: a camera's rate seldom divides by the analysis rate."""
 UNFILTERED_LINES = 720
 """Pictures of so many lines and more are shrunk for all that looks at them, so that the block edges which the loop
 filter would have smoothed vanish."""
-UNFILTERED_GROUP = 100
+UNFILTERED_GROUP = 60
 """Up to so many pictures from one keyframe to the next the filter is left out: what it would have smoothed is predicted
 from until the next keyframe (`python -m bench.eval_loop_filter`, docs/design/worker.md)."""
 _WAITING_MAX = 64
