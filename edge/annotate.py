@@ -81,7 +81,7 @@ class Annotator:
         for zone in self._zones:
             corners = (np.array(zone.polygon) * self._size).astype(np.int32)
             cv2.polylines(picture, [corners], isClosed=True, color=ZONE_BGR, thickness=1, lineType=cv2.LINE_AA)
-            _write(picture, zone.id, corners[0], ZONE_BGR)
+            write_text(picture, zone.id, corners[0], ZONE_BGR)
 
     def _draw_people(self, picture: Picture, people: Detections) -> None:
         alerting = {track_id for signal in self._open.values() for track_id in signal.track_ids}
@@ -90,17 +90,24 @@ class Annotator:
             colour = UNSURE_BGR if track_id == 0 else ALERT_BGR if track_id in alerting else PERSON_BGR
             cv2.rectangle(picture, (x1, y1), (x2, y2), colour, 2 if track_id in alerting else 1)
             if track_id:
-                _write(picture, str(track_id), (x1, y1 - 3), colour)
+                write_text(picture, str(track_id), (x1, y1 - 3), colour)
 
     def _draw_signals(self, picture: Picture) -> None:
         for line, signal in enumerate(self._open.values()):
             text = f"{signal.rule.value} {signal.zone_id} {signal.score:.2f}"
-            _write(picture, text, (8, 20 + 18 * line), ALERT_BGR)
+            write_text(picture, text, (8, 20 + 18 * line), ALERT_BGR)
 
 
-def _write(
-    picture: Picture, text: str, at: Sequence[int] | npt.NDArray[np.int32], colour: tuple[int, int, int]
+def write_text(
+    picture: Picture,
+    text: str,
+    at: Sequence[int] | npt.NDArray[np.int32],
+    colour: tuple[int, int, int],
+    scale: float = 0.45,
 ) -> None:
-    place = (int(at[0]), int(at[1]))
-    cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
+    """Write on a dark strip, legible on anything. at: pixels, the text's lower left corner; scale: of OpenCV's font."""
+    x, y = int(at[0]), int(at[1])
+    thickness = max(1, round(scale / 0.6))
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
+    cv2.rectangle(picture, (x - 2, y - height - 2), (x + width + 2, y + below), (0, 0, 0), -1)
+    cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)

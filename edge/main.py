@@ -143,6 +143,28 @@ def status(config: ConfigOption) -> None:
     raise typer.Exit(0 if life_of(found, now) is Life.RUNNING else 1)
 
 
+@app.command()
+def calibration(
+    config: ConfigOption,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to draw it, a .jpg or .png file.")],
+    camera: Annotated[str | None, typer.Option(help="Which camera; by default the first one.")] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="A picture or video file of that camera; without it the camera is asked for one."),
+    ] = None,
+) -> None:
+    """Draw a camera's metres, zones and pixel density over its picture. Ends with 1 where metres are refused."""
+    from edge.calibration_screen import CannotShowError, show
+
+    configure_logs()
+    chosen = _camera(_load(config), camera)
+    try:
+        shown = show(_console(), chosen, picture, output)
+    except CannotShowError as error:
+        _fail(str(error))
+    raise typer.Exit(0 if shown.refused is None else 1)
+
+
 @app.command("accept-view")
 def accept_view(
     config: ConfigOption, camera: Annotated[str, typer.Argument(help="The camera that was moved on purpose.")]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ Array = npt.NDArray[np.float64]
 MAX_RESIDUAL = 0.12
 """Relative error of heights (or of distances) above which nothing in metres is believed."""
 FARTHEST_M = 200.0
+STRONG_EVERY = 5
+"""Every so-manieth line of the grid is a strong one, so that people can count metres."""
 BANDS = (
     (1500.0, "scrutinise"),
     (500.0, "validate"),
@@ -29,6 +31,15 @@ BANDS = (
     (20.0, "overview"),
 )
 """Pixels per metre from which each band of IEC 62676-4:2025 is reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A piece of a line of the ground's grid, one step long. start, end: parts of the picture."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    strong: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,11 +63,7 @@ class Calibration:
 
     def ground(self, points_xyn: npt.ArrayLike) -> Array:
         """(N, 2) metres for (N, 2) parts of the picture; beyond the horizon or `FARTHEST_M`, that far away."""
-        points = np.asarray(points_xyn, dtype=np.float64).reshape(-1, 2)
-        picture = (points - 0.5) * np.array([self.aspect, 1.0])
-        mapped = np.column_stack((picture, np.ones(len(picture)))) @ self._signed().T
-        metres = mapped[:, :2] / np.maximum(mapped[:, 2:], 1e-9)
-        return np.clip(metres, -FARTHEST_M, FARTHEST_M)
+        return np.clip(self._metres(points_xyn), -FARTHEST_M, FARTHEST_M)
 
     def sees_ground(self, points_xyn: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """(N,) bool: whether points lie below the horizon."""
@@ -73,28 +80,51 @@ class Calibration:
         return picture
 
     def pixels_per_metre(self, points_xyn: npt.ArrayLike, picture_height_px: int) -> Array:
-        """(N,) pixels that a metre across the line of sight covers at each point on the ground."""
+        """(N,) pixels that a metre across the line of sight covers at each point; 0 above the horizon."""
         points = np.asarray(points_xyn, dtype=np.float64).reshape(-1, 2)
         aside = points + np.array([1e-4, 0.0])
-        metres = np.hypot(*(self.ground(aside) - self.ground(points)).T)
+        metres = np.hypot(*(self._metres(aside) - self._metres(points)).T)
         density: Array = 1e-4 * self.aspect * picture_height_px / np.maximum(metres, 1e-12)
-        return density
+        return np.where(self.sees_ground(points), density, 0.0)
 
-    def grid(self, step_m: float = 1.0, reach_m: float = 30.0) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-        """Short strokes of a grid on the ground, as pairs of points in the picture, to be drawn over it."""
-        seen = [(x, y) for x in np.linspace(0, 1, 9) for y in np.linspace(0, 1, 9)]
-        points = np.array([one for one in seen if self.sees_ground([one])[0]])
+    def in_front(self, ground_m: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """(N,) bool: whether (N, 2) metres on the ground lie in front of the camera, where `picture` holds."""
+        metres = np.asarray(ground_m, dtype=np.float64).reshape(-1, 2)
+        depth = np.column_stack((metres, np.ones(len(metres)))) @ np.linalg.inv(self._signed())[2]
+        front: npt.NDArray[np.bool_] = depth > 1e-9
+        return front
+
+    def grid(self, step_m: float = 1.0, reach_m: float = 30.0) -> list[Stroke]:
+        """The strokes of a grid on the ground, up to `reach_m` from the picture's lower edge, to be drawn over it.
+
+        Each has at least one end inside the picture; the other may lie beside it.
+        """
+        columns, rows = np.meshgrid(np.linspace(0.0, 1.0, 33), np.linspace(0.0, 1.0, 33))
+        points = np.column_stack((columns.ravel(), rows.ravel()))
+        points = points[self.sees_ground(points)]
         if len(points) == 0:
             return []
+        nearest = self.ground(points[points[:, 1] == points[:, 1].max()]).mean(axis=0)
         metres = self.ground(points)
-        nearest = self.ground([(0.5, 1.0)])[0]
         metres = metres[np.hypot(*(metres - nearest).T) <= reach_m]
-        strokes = []
-        for start, end in _grid_strokes(metres, step_m):
-            line = self.picture([start, end])
-            if ((line >= 0.0) & (line <= 1.0)).all() and self.sees_ground(line).all():
-                strokes.append(((float(line[0, 0]), float(line[0, 1])), (float(line[1, 0]), float(line[1, 1]))))
-        return strokes
+        starts, ends, strong = _grid_lines(metres, step_m)
+        seen = self.in_front(starts) & self.in_front(ends)
+        starts, ends, strong = self.picture(starts[seen]), self.picture(ends[seen]), strong[seen]
+        inside = np.zeros(len(starts), np.bool_)
+        for ends_xyn in (starts, ends):
+            inside |= ((ends_xyn >= 0.0) & (ends_xyn <= 1.0)).all(axis=1)
+        return [
+            Stroke((float(x1), float(y1)), (float(x2), float(y2)), bool(heavy))
+            for (x1, y1), (x2, y2), heavy in zip(starts[inside], ends[inside], strong[inside], strict=True)
+        ]
+
+    def _metres(self, points_xyn: npt.ArrayLike) -> Array:
+        """(N, 2) metres, however far; of no meaning above the horizon."""
+        points = np.asarray(points_xyn, dtype=np.float64).reshape(-1, 2)
+        picture = (points - 0.5) * np.array([self.aspect, 1.0])
+        mapped = np.column_stack((picture, np.ones(len(picture)))) @ self._signed().T
+        metres: Array = mapped[:, :2] / np.maximum(mapped[:, 2:], 1e-9)
+        return metres
 
     def _signed(self) -> Array:
         """The homography with the sign that makes the third coordinate positive below the horizon."""
@@ -102,8 +132,12 @@ class Calibration:
         return self.homography if lower_middle > 0 else -self.homography
 
 
+@lru_cache(maxsize=64)
 def calibrate(config: CalibrationConfig, aspect: float) -> Calibration:
-    """Works a calibration out of an operator's marks; raises CalibrationError for marks that fit no ground."""
+    """Works a calibration out of an operator's marks; raises CalibrationError for marks that fit no ground.
+
+    What was worked out is kept: the rules of a camera and its second look ask for it with the same first picture.
+    """
     if not config.ground_points:
         camera, residual = pinhole_of_people(config.people, aspect)
         return Calibration(camera.homography(), aspect, config.version, None, residual)
@@ -135,13 +169,16 @@ def _height_residual(found: Calibration, config: CalibrationConfig) -> float:
     return float(np.sqrt(np.mean(np.square(errors))))
 
 
-def _grid_strokes(metres: Array, step_m: float) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
+def _grid_lines(metres: Array, step_m: float) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
+    """Starts and ends, (S, 2) metres, of all strokes around these points, and (S,) whether they are strong."""
     (left, low), (right, high) = np.floor(metres.min(axis=0) / step_m), np.ceil(metres.max(axis=0) / step_m)
-    for column in np.arange(left, right + 1):
-        for row in np.arange(low, high + 1):
-            x, y = float(column * step_m), float(row * step_m)
-            yield (x, y), (x + step_m, y)
-            yield (x, y), (x, y + step_m)
+    columns, rows = np.meshgrid(np.arange(left, right + 1), np.arange(low, high + 1))
+    corners = np.column_stack((columns.ravel(), rows.ravel()))
+    starts = np.concatenate((corners, corners))
+    ends = np.concatenate((corners + np.array([1.0, 0.0]), corners + np.array([0.0, 1.0])))
+    # A stroke along x lies on the line of its row, one along y on that of its column.
+    lines = np.concatenate((corners[:, 1], corners[:, 0]))
+    return starts * step_m, ends * step_m, lines % STRONG_EVERY == 0
 
 
 class GroundPlane:

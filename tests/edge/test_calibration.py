@@ -151,16 +151,44 @@ def test_pixel_density_falls_with_distance_and_has_a_name() -> None:
     assert band(near) == "perceive"
 
 
-def test_the_grid_has_strokes_of_a_metre_inside_the_picture() -> None:
+def test_the_grid_has_strokes_of_a_metre_that_reach_into_the_picture() -> None:
     calibration = calibrate(by_points(), ASPECT)
 
     strokes = calibration.grid()
 
     assert 100 < len(strokes) < 5000
-    for start, end in strokes[::17]:
-        metres = calibration.ground([start, end])
-        assert np.linalg.norm(metres[0] - metres[1]) == pytest.approx(1.0, rel=0.01)
-        assert all(0 <= value <= 1 for value in (*start, *end))
+    for one in strokes[::17]:
+        ends_m = calibration.ground([one.start, one.end])
+        assert np.linalg.norm(ends_m[0] - ends_m[1]) == pytest.approx(1.0, rel=0.01)
+        assert any(0 <= x <= 1 and 0 <= y <= 1 for x, y in (one.start, one.end))
+
+
+def test_every_fifth_line_of_the_grid_is_strong_and_both_ways() -> None:
+    calibration = calibrate(by_points(), ASPECT)
+    strong = [one for one in calibration.grid() if one.strong]
+    ends_m = np.array([calibration.ground([one.start, one.end]) for one in strong])
+    along_x = np.abs(ends_m[:, 0, 1] - ends_m[:, 1, 1]) < 1e-6
+
+    assert 0.1 < len(strong) / len(calibration.grid()) < 0.3
+    assert along_x.any()
+    assert not along_x.all()
+    np.testing.assert_allclose(ends_m[along_x, 0, 1], np.round(ends_m[along_x, 0, 1] / 5) * 5, atol=1e-6)
+
+
+def test_ground_behind_the_camera_has_no_place_in_the_picture() -> None:
+    calibration = calibrate(by_points(), ASPECT)
+    ahead, behind = calibration.ground([(0.5, 0.9), (0.5, 0.5)])
+
+    assert calibration.in_front([ahead, behind]).all()
+    assert not calibration.in_front([ahead - 3 * (behind - ahead)])[0]
+
+
+def test_a_calibration_is_worked_out_once_for_the_rules_and_the_second_look() -> None:
+    first = calibrate(by_points(), ASPECT)
+
+    assert calibrate(by_points(), ASPECT) is first
+    assert calibrate(by_points(version=2), ASPECT) is not first
+    assert calibrate(by_points(), 4 / 3) is not first
 
 
 def test_a_zone_has_its_area_and_one_above_the_horizon_has_none() -> None:
