@@ -15,8 +15,9 @@ from pydantic import BaseModel, ValidationError
 
 from contract.errors import ErrorKind, Problem
 from contract.heartbeat import Heartbeat
-from contract.verdict import MAX_VERDICTS, VerdictPage
+from contract.verdict import MAX_VERDICTS
 from edge.config import ServerConfig
+from edge.sender.verdict_page import ReadPage, read_page
 
 MAX_RETRY_AFTER_S = 900.0
 MAX_REPLY_BYTES = 64 << 10
@@ -109,15 +110,12 @@ class IngestClient:
         body = heartbeat.model_dump_json().encode()
         return self._send("POST", "heartbeats", body, {"Content-Type": "application/json"})[0]
 
-    def get_verdicts(self, after: int) -> tuple[Reply, VerdictPage | None]:
+    def get_verdicts(self, after: int) -> tuple[Reply, ReadPage | None]:
         """The verdicts on this device's alerts after that place; None, and no verdict DONE, for any other answer."""
         reply, content = self._send("GET", f"verdicts?after={after}&limit={MAX_VERDICTS}", None, {})
         if reply.verdict is not Verdict.DONE:
             return reply, None
-        try:
-            page = VerdictPage.model_validate_json(content)
-        except ValidationError:
-            page = None
+        page = read_page(content)
         if page is None or page.cursor < after:
             what = f"status {reply.status}, but the reply is no page of verdicts after {after}"
             return Reply(reply.status, Verdict.RETRY, what), None

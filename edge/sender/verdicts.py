@@ -13,8 +13,9 @@ from pathlib import Path
 import structlog
 
 from contract.clock import Clock
-from contract.verdict import AlertVerdict, VerdictPage
+from contract.verdict import AlertVerdict
 from edge.sender.client import IngestClient, Reply, Verdict
+from edge.sender.verdict_page import ReadPage
 from edge.whole_file import replace_file
 
 ASK_EVERY_S = 300.0
@@ -34,7 +35,8 @@ class VerdictInbox:
         self._clock = clock
         self._asked = self._taken = self._kept = _stored(path)
         self._due_mono_s = clock.mono_s()
-        self._pages: queue.SimpleQueue[VerdictPage] = queue.SimpleQueue()
+        self._pages: queue.SimpleQueue[ReadPage] = queue.SimpleQueue()
+        self._told_skipped: set[str] = set()
 
     def is_due(self, now_mono_s: float) -> bool:
         """Whether it is time to ask."""
@@ -46,12 +48,20 @@ class VerdictInbox:
         reply, page = client.get_verdicts(self._asked)
         if page is not None:
             self._pages.put(page)
-            self._asked = page.cursor
-            if page.more and page.verdicts:
+            self._tell_skipped(page)
+            if page.more and page.cursor > self._asked:
                 self._due_mono_s = self._clock.mono_s()
+            self._asked = page.cursor
         elif reply.verdict in (Verdict.REFUSED, Verdict.RETRY):
             _log.info("no verdicts", reason=reply.reason)
         return reply
+
+    def _tell_skipped(self, page: ReadPage) -> None:
+        """Log what this software is too old to read, each sort once: a server is newer for months."""
+        for fields in page.skipped:
+            if fields not in self._told_skipped:
+                self._told_skipped.add(fields)
+                _log.warning("verdicts skipped that this software cannot read", fields=fields, place=page.cursor)
 
     def take(self) -> list[AlertVerdict]:
         """What has come since the last call, oldest first."""

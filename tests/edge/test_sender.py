@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,22 +17,10 @@ from edge.outbox import Attachment
 from edge.sender import IngestClient
 from tests.support.delivery import Delivery, delivering, sender_of, server_config
 from tests.support.events import building, clip_file, thumbnail_file
-from tests.support.ingest import TOKEN, IngestServer, answering, problem, running_ingest
+from tests.support.ingest import TOKEN, IngestServer, answering, problem
 from tests.support.outboxes import open_outbox
 
 CLIP = bytes(range(256)) * 4096  # 1 MiB
-
-
-@pytest.fixture
-def server() -> Iterator[IngestServer]:
-    with running_ingest() as running:
-        yield running
-
-
-@pytest.fixture
-def device(tmp_path: Path, server: IngestServer) -> Iterator[Delivery]:
-    with delivering(tmp_path, server.url) as delivery:
-        yield delivery
 
 
 def test_events_go_first_and_in_order_then_thumbnails_then_clips(device: Delivery, server: IngestServer) -> None:

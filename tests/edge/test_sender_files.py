@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,23 +9,11 @@ from contract.event import Event
 from edge.outbox import Attachment, DeletionReason
 from edge.sender import files
 from edge.sender.files import CHUNK_MAX_BYTES, CHUNK_MIN_BYTES, CHUNK_START_BYTES, MAX_RESTARTS
-from tests.support.delivery import Delivery, delivering
+from tests.support.delivery import Delivery
 from tests.support.events import building, clip_file, thumbnail_file
-from tests.support.ingest import Fault, IngestServer, answering, problem, running_ingest
+from tests.support.ingest import Fault, IngestServer, answering, problem
 
 CLIP = bytes(range(256)) * 4096  # 1 MiB
-
-
-@pytest.fixture
-def server() -> Iterator[IngestServer]:
-    with running_ingest() as running:
-        yield running
-
-
-@pytest.fixture
-def device(tmp_path: Path, server: IngestServer) -> Iterator[Delivery]:
-    with delivering(tmp_path, server.url) as delivery:
-        yield delivery
 
 
 def test_a_conflict_goes_on_from_the_offset_that_the_server_names(device: Delivery, server: IngestServer) -> None:

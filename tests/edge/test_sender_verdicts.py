@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
+from structlog.testing import capture_logs
 
 from contract.clock import ManualClock
 from contract.errors import ErrorKind
@@ -20,9 +21,9 @@ from edge.learned.confirmed import keep_out
 from edge.learned.state import CameraLearned, Pending
 from edge.sender import IngestClient, Sender, VerdictInbox
 from edge.sender.verdicts import ASK_EVERY_S
-from tests.support.delivery import Delivery, delivering, sender_of, server_config
+from tests.support.delivery import Delivery, sender_of, server_config
 from tests.support.events import NOON, building
-from tests.support.ingest import Fault, IngestServer, problem, running_ingest
+from tests.support.ingest import Fault, IngestServer, problem
 
 SQUARE = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9))
 BEGAN = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -47,18 +48,6 @@ def page(*verdicts: AlertVerdict, more: bool = False, cursor: int | None = None)
     ends = verdicts[-1].cursor if cursor is None else cursor
     body = VerdictPage(verdicts=verdicts, cursor=ends, more=more).model_dump_json()
     return Response(body, 200, media_type="application/json")
-
-
-@pytest.fixture
-def server() -> Iterator[IngestServer]:
-    with running_ingest() as running:
-        yield running
-
-
-@pytest.fixture
-def device(tmp_path: Path, server: IngestServer) -> Iterator[Delivery]:
-    with delivering(tmp_path, server.url) as delivery:
-        yield delivery
 
 
 @pytest.fixture
@@ -135,6 +124,33 @@ def test_an_answer_that_is_no_page_changes_nothing_and_stops_no_event(
     assert asked(server) == 1
     assert server.sequences() == [1]
     assert sender.status().fault is None
+
+
+def newer(cursor: int) -> dict[str, object]:
+    """A verdict of a rule that came after this software."""
+    return verdict(cursor).model_dump(mode="json") | {"rule": "climbing"}
+
+
+def test_verdicts_of_a_newer_rule_are_skipped_and_said_once(
+    device: Delivery, server: IngestServer, inbox: VerdictInbox, sender: Sender
+) -> None:
+    def answered(*verdicts: dict[str, object], cursor: int, more: bool) -> Response:
+        body = json.dumps({"verdicts": verdicts, "cursor": cursor, "more": more, "hint": "of a newer server"})
+        return Response(body, 200, media_type="application/json")
+
+    known = verdict(3).model_dump(mode="json") | {"severity": "of a newer server"}
+    server.always = paging(
+        answered(newer(1), newer(2), cursor=2, more=True),
+        answered(known, newer(4), cursor=4, more=False),
+    )
+    with capture_logs() as logs:
+        run(device, sender)
+    assert inbox.take() == [verdict(3)]
+    assert asked(server) == 2  # nothing of the first page could be read, and yet it went on at once
+    skipped = [line for line in logs if "cannot read" in line["event"]]
+    assert [line["fields"] for line in skipped] == ["rule"]
+    inbox.keep()
+    assert json.loads((device.folder / "verdicts.json").read_bytes()) == {"cursor": 4}
 
 
 def test_a_page_that_leads_backwards_is_not_believed(tmp_path: Path, server: IngestServer) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
 
 from contract.clock import SystemClock
-from contract.verdict import VerdictPage
+from contract.event import Rule
+from contract.verdict import AlertVerdict, VerdictPage
 from edge.learned.confirmed import keep_out
 from edge.learned.state import CameraLearned, Pending
-from edge.sender import IngestClient, VerdictInbox
+from edge.sender import IngestClient, VerdictInbox, verdict_page
 from edge.sender.client import Verdict
 from tests.support.delivery import server_config
 from tests.support.server import API, LiveServer, problem
@@ -100,3 +103,28 @@ def test_a_confirmed_crowd_is_kept_out_of_what_the_device_learns(live_server: Li
     zone.see(Pending(told.began_at.timestamp() - 3600.0, "count", 11, 0, 3.0))
     assert keep_out(learned, told) == 1
     assert [sample.value for sample in zone.pending] == [3.0]
+
+
+class OlderVerdict(AlertVerdict):
+    """A verdict as a device reads it that knows only one rule."""
+
+    rule: Literal[Rule.OCCUPANCY]
+
+
+def test_a_device_that_does_not_know_a_rule_takes_the_verdicts_before_and_behind_it(
+    live_server: LiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = live_server.log_in("operator-bahari")
+    rules = (Rule.OCCUPANCY, Rule.RUNNING, Rule.OCCUPANCY)
+    for sequence, rule in enumerate(rules, 1):
+        close(operator, live_server.new_alert(sequence, rule=rule), "useful")
+    monkeypatch.setattr(verdict_page, "AlertVerdict", OlderVerdict)
+    inbox = VerdictInbox(tmp_path / "verdicts.json", SystemClock())
+    with IngestClient(server_config(live_server.base_url, live_server.tokens["box-1"])) as client:
+        assert inbox.ask(client).verdict is Verdict.DONE
+        taken = inbox.take()
+        assert [told.rule for told in taken] == [Rule.OCCUPANCY, Rule.OCCUPANCY]
+        inbox.ask(client)
+        assert inbox.take() == []  # what was skipped is not asked for again
+    inbox.keep()
+    assert json.loads((tmp_path / "verdicts.json").read_bytes()) == {"cursor": taken[-1].cursor}
