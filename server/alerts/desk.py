@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contract.clock import Clock
 from contract.errors import ErrorKind, KentonganError
 from contract.ids import UuidV7Factory
+from contract.verdict import VerdictKind
 from server.alerts.cursor import decode_position, decode_sequence, encode_position
 from server.alerts.states import check_transition
 from server.auth.sessions import Person
@@ -29,7 +30,7 @@ class Decision:
     """What somebody decides about the alert as they saw it, that is at `expected_version`."""
 
     to: str
-    verdict: str | None
+    verdict: VerdictKind | None
     note: str | None
     expected_version: int
 
@@ -139,15 +140,16 @@ class AlertDesk:
             alert = await self._handled(writing.session, person, alert_id, decision.expected_version)
             check_transition(alert.state, decision.to, decision.verdict)
             before = alert.state
+            verdict = decision.verdict.value if decision.verdict is not None else None
             alert.state = decision.to
-            alert.verdict = decision.verdict
+            alert.verdict = verdict
             if decision.to == "acknowledged" or alert.acknowledged_by is None:
                 alert.acknowledged_by = person.user_name
             change = AlertHistory(
-                kind="transition", from_state=before, to_state=decision.to, verdict=decision.verdict, note=decision.note
+                kind="transition", from_state=before, to_state=decision.to, verdict=verdict, note=decision.note
             )
             detail = {
-                "from": before, "to": decision.to, "verdict": decision.verdict, "has_note": decision.note is not None,
+                "from": before, "to": decision.to, "verdict": verdict, "has_note": decision.note is not None,
                 "version": alert.version + 1,
             }  # fmt: skip
             entry = AuditEntry(person.actor, f"alert.{decision.to}", alert.kampung_id, f"alert:{alert.id}", detail)

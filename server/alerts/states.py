@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
 
 from contract.errors import ErrorKind, KentonganError
-
-State = Literal["new", "acknowledged", "resolved", "dismissed"]
-Verdict = Literal["useful", "normal_activity", "detector_error", "camera_fault"]
 
 ALLOWED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

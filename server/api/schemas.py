@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from contract.event import BoxXyxyn, ClipReference, Phase, Rule, Severity
 from contract.ids import Slug
 from contract.reasons import Language
+from contract.verdict import VerdictKind
 from server.permissions import Permission, Role
 
 
@@ -23,7 +24,6 @@ def _plausible(moment: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, AfterValidator(_plausible)]
 AlertState = Literal["new", "acknowledged", "resolved", "dismissed"]
-Verdict = Literal["useful", "normal_activity", "detector_error", "camera_fault"]
 CameraStateName = Literal["live", "late", "lost", "unknown"]
 CursorText = Annotated[str, Field(max_length=128)]
 NoteText = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
@@ -132,7 +132,7 @@ class AlertSummary(_Given):
     rule: Rule
     severity: Severity
     state: AlertState
-    verdict: Verdict | None
+    verdict: VerdictKind | None
     ongoing: bool = Field(description="whether the behaviour is still going on, as far as the device has said")
     score: float
     reasons: list[ReasonInWords]
@@ -204,7 +204,7 @@ class HistoryEntry(_Given):
     kind: Literal["opened", "transition", "note"]
     from_state: AlertState | None
     to_state: AlertState | None
-    verdict: Verdict | None
+    verdict: VerdictKind | None
     note: str | None
 
 
@@ -227,7 +227,7 @@ class AlertDetail(AlertSummary):
 
 class Transition(_Taken):
     to: Literal["acknowledged", "resolved", "dismissed"]
-    verdict: Verdict | None = None
+    verdict: VerdictKind | None = None
     note: NoteText | None = None
     expected_version: int = Field(ge=1)
 

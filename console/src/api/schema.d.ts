@@ -419,8 +419,7 @@ export interface components {
              * @enum {string}
              */
             state: "new" | "acknowledged" | "resolved" | "dismissed";
-            /** Verdict */
-            verdict: ("useful" | "normal_activity" | "detector_error" | "camera_fault") | null;
+            verdict: components["schemas"]["VerdictKind"] | null;
             /**
              * Ongoing
              * @description whether the behaviour is still going on, as far as the device has said
@@ -548,8 +547,7 @@ export interface components {
              * @enum {string}
              */
             state: "new" | "acknowledged" | "resolved" | "dismissed";
-            /** Verdict */
-            verdict: ("useful" | "normal_activity" | "detector_error" | "camera_fault") | null;
+            verdict: components["schemas"]["VerdictKind"] | null;
             /**
              * Ongoing
              * @description whether the behaviour is still going on, as far as the device has said
@@ -1122,8 +1120,7 @@ export interface components {
             from_state: ("new" | "acknowledged" | "resolved" | "dismissed") | null;
             /** To State */
             to_state: ("new" | "acknowledged" | "resolved" | "dismissed") | null;
-            /** Verdict */
-            verdict: ("useful" | "normal_activity" | "detector_error" | "camera_fault") | null;
+            verdict: components["schemas"]["VerdictKind"] | null;
             /** Note */
             note: string | null;
         };
@@ -1428,8 +1425,7 @@ export interface components {
              * @enum {string}
              */
             to: "acknowledged" | "resolved" | "dismissed";
-            /** Verdict */
-            verdict?: ("useful" | "normal_activity" | "detector_error" | "camera_fault") | null;
+            verdict?: components["schemas"]["VerdictKind"] | null;
             /** Note */
             note?: string | null;
             /** Expected Version */
