@@ -12,7 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 from contract.clock import Instant
 from edge.frame import Frame
 from edge.masks import PrivacyMask
-from edge.packets import TIME_BASE, Packet, StreamInfo
+from edge.packets import Packet, StreamInfo
 
 _EARLY_MAX = 0.25
 """A picture may stand in for one that is due up to this part of the analysis interval later, if no later picture would
@@ -23,6 +23,8 @@ loop filter would have smoothed vanish. Not for the second look at small people,
 UNFILTERED_GROUP = 60
 """Up to so many pictures from one keyframe to the next the filter is left out: what it would have smoothed is predicted
 from until the next keyframe (`python -m bench.eval_loop_filter`, docs/design/worker.md)."""
+_HELD_MAX = 8
+"""Packets are decoded at the latest when so many wait: the work of a picture that is due stays short."""
 _WAITING_MAX = 64
 """Capture times kept for packets whose picture has not come out of the decoder (B-frames; lost pictures)."""
 
@@ -73,6 +75,8 @@ class AnalysisDecoder:
         large and keyframes close together, from the second keyframe on, because only that tells.
 
     It decodes on one thread: FFmpeg's frame threads hold pictures back, and a camera has at most one core to itself.
+    Packets before a picture that is due wait for it, and are decoded with it in one go: a decoder that comes back to
+    its pictures after every packet finds them gone from the processor's caches, and so does what runs in between.
     """
 
     def __init__(
@@ -84,6 +88,9 @@ class AnalysisDecoder:
         self._stream: StreamInfo | None = None
         self._context: VideoCodecContext | None = None
         self._captured: dict[int, Instant] = {}
+        self._held: list[tuple[Packet, bool]] = []
+        self._skips = False
+        self._fed_mono_s = float("-inf")
         self._due_mono_s = float("-inf")
         self._newest_mono_s = float("-inf")
         self._needs_keyframe = True
@@ -121,11 +128,15 @@ class AnalysisDecoder:
         if self._needs_keyframe and not packet.is_keyframe:
             self.counters.skipped += 1
             return frames
-        pictures = self._decoded(packet)
+        is_time = self._is_time_of(packet)
+        self._held.append((packet, is_time))
+        if not (is_time or self._quiet or self._needs_keyframe or len(self._held) >= _HELD_MAX):
+            return frames
+        frames += self._due_of_held()
         if self._quiet:
             # Nothing refers back to a keyframe: ask for it now instead of when the next one comes.
-            pictures += self._flushed()
-        return frames + self._due(pictures)
+            frames += self._flushed()
+        return frames
 
     def set_quiet(self, quiet: bool) -> None:
         """Decode keyframes only (true), or everything from the next keyframe on (false); see also `wake`."""
@@ -154,6 +165,8 @@ class AnalysisDecoder:
         self._stream = stream
         self._context = context
         self._captured.clear()
+        self._held.clear()
+        self._skips = False
         self._needs_keyframe = True
         self._is_hurt = False
 
@@ -165,10 +178,25 @@ class AnalysisDecoder:
         unfiltered = packet.stream.height >= UNFILTERED_LINES and length <= UNFILTERED_GROUP
         if unfiltered == self.is_unfiltered:
             return []
-        held = self._due(self._flushed())
+        frames = self._due_of_held() + self._flushed()
         self.is_unfiltered = unfiltered
         self._open(packet.stream)
-        return held
+        return frames
+
+    def _due_of_held(self) -> list[Frame]:
+        """Decode what waits. What nobody will look at and nothing is predicted from is not decoded (B-frames, and the
+        upper layers of cameras that send several rates in one stream)."""
+        held, self._held = self._held, []
+        frames: list[Frame] = []
+        for packet, is_time in held:
+            self._skip_unreferenced(not is_time)
+            frames += self._due(self._decoded(packet))
+        return frames
+
+    def _skip_unreferenced(self, skip: bool) -> None:  # noqa: FBT001 - named by the function
+        if self._context is not None and skip != self._skips:
+            self._context.skip_frame = "NONREF" if skip else "DEFAULT"
+            self._skips = skip
 
     def _decoded(self, packet: Packet) -> list[av.VideoFrame]:
         if self._context is None:
@@ -178,7 +206,6 @@ class AnalysisDecoder:
             return []
         compressed = av.Packet(packet.data)
         compressed.pts = packet.pts_90k
-        compressed.time_base = TIME_BASE
         self._captured[packet.pts_90k] = packet.captured
         try:
             pictures = self._context.decode(compressed)
@@ -191,7 +218,8 @@ class AnalysisDecoder:
             del self._captured[next(iter(self._captured))]
         return pictures
 
-    def _flushed(self) -> list[av.VideoFrame]:
+    def _flushed(self) -> list[Frame]:
+        """What is due of the pictures that are still in the decoder, which then needs a keyframe."""
         if self._context is None:
             return []
         try:
@@ -201,7 +229,7 @@ class AnalysisDecoder:
             pictures = []
         self._context.flush_buffers()
         self._needs_keyframe = True
-        return pictures
+        return self._due(pictures)
 
     def _hurt(self) -> None:
         self.counters.errors += 1
@@ -223,11 +251,22 @@ class AnalysisDecoder:
 
     def _is_due(self, captured: Instant) -> bool:
         """Whether a frame is wanted now; if so the next one is wanted an interval later, the mean rate kept."""
-        early_s = min(_EARLY_MAX * self._interval_s, abs(captured.mono_s - self._newest_mono_s) / 2)
+        is_time = self._is_time(captured.mono_s, self._newest_mono_s)
         self._newest_mono_s = captured.mono_s
-        if captured.mono_s < self._due_mono_s - early_s:
+        if not is_time:
             return False
         self._due_mono_s += self._interval_s
         if self._due_mono_s <= captured.mono_s:
             self._due_mono_s = captured.mono_s + self._interval_s
         return True
+
+    def _is_time_of(self, packet: Packet) -> bool:
+        """Whether the packet, which comes after the one that was fed before, may hold the picture that is due."""
+        at_mono_s, before_mono_s = packet.captured.mono_s, self._fed_mono_s
+        self._fed_mono_s = at_mono_s
+        return self._is_time(at_mono_s, before_mono_s)
+
+    def _is_time(self, at_mono_s: float, before_mono_s: float) -> bool:
+        """Whether a picture of this moment may stand in for the one that is due; the one before it was of `before`."""
+        early_s = min(_EARLY_MAX * self._interval_s, abs(at_mono_s - before_mono_s) / 2)
+        return at_mono_s >= self._due_mono_s - early_s

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -64,10 +65,11 @@ class Canvas:
         if fit != self._fit:
             self._pad()
             self._fit = fit
-        small = frame.bgr(fit.width, fit.height)
+        # Split by OpenCV, since NumPy takes every third byte one by one.
+        planes = cv2.split(frame.bgr(fit.width, fit.height))
         for channel, source in enumerate(self._order):
             target = self.tensor[0, channel, fit.top : fit.top + fit.height, fit.left : fit.left + fit.width]
-            np.copyto(target, small[:, :, source])
+            np.copyto(target, planes[source])
             if not self._plain:
                 target *= self._factor[channel]
                 target += self._offset[channel]

@@ -244,3 +244,33 @@ def test_the_filter_comes_back_when_keyframes_move_apart(tmp_path: Path) -> None
     ]
     decode(decoder, far)
     assert not decoder.is_unfiltered
+
+
+def test_what_nobody_looks_at_and_nothing_is_predicted_from_is_not_decoded(tmp_path: Path) -> None:
+    packets = packets_of(make_video(tmp_path / "b.mp4", Film(fps=25, gop=25, seconds=4.0, b_frames=2)))
+    everything = AnalysisDecoder(60.0)
+    whole = {frame.captured.mono_s: frame.y for frame in decode(everything, packets)}
+    decoder = AnalysisDecoder(5.0)
+
+    frames = decode(decoder, packets)
+
+    assert len(frames) >= 19
+    for frame in frames:
+        assert np.array_equal(frame.y, whole[frame.captured.mono_s]), "what it is predicted from was decoded"
+    assert decoder.counters.decoded < 0.85 * everything.counters.decoded
+    assert decoder.counters.errors == 0
+
+
+def test_a_picture_that_is_due_is_given_out_with_its_own_packet(street: list[Packet]) -> None:
+    decoder = AnalysisDecoder(5.0)
+    for index, packet in enumerate(street[:100]):
+        assert numbers(decoder.feed(packet)) == ([index] if index % 5 == 0 else [])
+
+
+def test_packets_that_wait_are_decoded_before_they_are_many(street: list[Packet]) -> None:
+    decoder = AnalysisDecoder(0.5)
+    waiting = []
+    for packet in street[:100]:
+        decoder.feed(packet)
+        waiting.append(decoder.counters.packets - decoder.counters.decoded)
+    assert max(waiting) == 7
