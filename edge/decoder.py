@@ -193,7 +193,7 @@ class AnalysisDecoder:
             frames += self._due(self._decoded(packet))
         return frames
 
-    def _skip_unreferenced(self, skip: bool) -> None:  # noqa: FBT001 - named by the function
+    def _skip_unreferenced(self, skip: bool) -> None:
         if self._context is not None and skip != self._skips:
             self._context.skip_frame = "NONREF" if skip else "DEFAULT"
             self._skips = skip

@@ -88,7 +88,7 @@ def suppress(boxes_xyxy: FloatArray, iou_threshold: float) -> npt.NDArray[np.int
 
 
 def _overlapping(boxes: FloatArray, iou_threshold: float) -> npt.NDArray[np.bool_]:
-    """(N, N) whether two boxes' intersection over union is above the threshold: s / (a + b - s) > t without dividing."""
+    """(N, N) whether two boxes' intersection over union is above the threshold, found without dividing."""
     left, top, right, bottom = np.ascontiguousarray(boxes.T)
     width = np.minimum.outer(right, right)
     width -= np.maximum.outer(left, left)
