@@ -97,7 +97,8 @@ def _overlapping(boxes: FloatArray, iou_threshold: float) -> npt.NDArray[np.bool
     shared = np.maximum(width, 0, out=width)
     shared *= np.maximum(height, 0, out=height)
     part = np.maximum(right - left, 0) * np.maximum(bottom - top, 0) * (iou_threshold / (1.0 + iou_threshold))
-    return np.greater(shared, np.add.outer(part, part))
+    repeats: npt.NDArray[np.bool_] = shared > np.add.outer(part, part)
+    return repeats
 
 
 def iou_matrix(first: FloatArray, second: FloatArray) -> FloatArray:
