@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 from contract.clock import Clock, SystemClock
 from server.alerts.desk import AlertDesk
 from server.alerts.media import MediaDesk
+from server.alerts.quality import QualityDesk
 from server.auth.devices import DeviceDesk
 from server.auth.passwords import LogInThrottle, Passwords
 from server.auth.sessions import SessionDesk
@@ -36,6 +37,7 @@ class Services:
     sessions: SessionDesk
     devices: DeviceDesk
     alerts: AlertDesk
+    quality: QualityDesk
     media: MediaDesk
     events: EventIngest
     uploads: ClipUploads
@@ -74,6 +76,7 @@ def build_services(settings: Settings, clock: Clock | None = None, hasher: Passw
         sessions=SessionDesk(database, clock, Passwords(hasher), LogInThrottle(settings.log_in), settings.sessions),
         devices=DeviceDesk(database, clock),
         alerts=AlertDesk(database, clock, feed.wake),
+        quality=QualityDesk(database, clock),
         media=MediaDesk(database, clock, files),
         events=events,
         uploads=ClipUploads(database, clock, files, feed.wake),

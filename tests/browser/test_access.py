@@ -25,7 +25,7 @@ def axe() -> str:
     return Path(AXE).read_text(encoding="utf-8")
 
 
-def _violations(page: Page, axe: str) -> list[str]:
+def violations(page: Page, axe: str) -> list[str]:
     page.evaluate(axe)
     found = page.evaluate(
         "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']})"
@@ -46,21 +46,21 @@ def test_no_page_breaks_the_rules_of_accessibility(
     page = open_page(viewport=viewport)
     page.goto(story.server.base_url)
     expect(page.get_by_label("Kata sandi")).to_be_visible()
-    assert _violations(page, axe) == []
+    assert violations(page, axe) == []
 
     page = log_in(viewport=viewport)
     expect(page.locator("[data-alert]")).to_have_count(3)
     page.keyboard.press("f")
-    assert _violations(page, axe) == []
+    assert violations(page, axe) == []
     page.goto(f"{story.server.base_url}/peringatan/{alert_id}")
     expect(page.get_by_role("slider")).to_be_visible()
-    assert _violations(page, axe) == []
+    assert violations(page, axe) == []
     page.keyboard.press("3")
     expect(page.get_by_role("dialog")).to_be_visible()
-    assert _violations(page, axe) == []
+    assert violations(page, axe) == []
     page.goto(f"{story.server.base_url}/?state=dismissed")
     expect(page.get_by_text("Tidak ada peringatan yang cocok")).to_be_visible()
-    assert _violations(page, axe) == []
+    assert violations(page, axe) == []
 
 
 @pytest.mark.parametrize("path", ["/audit", "/audit/catatan"])
@@ -68,7 +68,7 @@ def test_the_auditors_desk_breaks_no_rule_of_accessibility(log_in: Opener, story
     story.opens()
     page = log_in("auditor", path=path)
     expect(page.get_by_role("row").nth(1)).to_be_visible()
-    assert _violations(page, axe) == []
+    assert violations(page, axe) == []
 
 
 def test_a_phone_scrolls_in_one_direction_only(log_in: Opener, story: Story) -> None:

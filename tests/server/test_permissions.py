@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,8 @@ def site(server_template: Template, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("permissions") / "data"
     log_in = {"attempts_per_account": 10_000, "attempts_per_address": 10_000}
     with copied_server(server_template, folder, log_in=log_in) as server:
-        event = with_thumbnail(event_of(1), THUMBNAIL)
+        # Of just now: some answers look back from today.
+        event = with_thumbnail(event_of(1, captured_at=datetime.now(UTC)), THUMBNAIL)
         device = server.device()
         receipt = send(device, event)
         device.put(f"{API}/ingest/events/{event.id}/thumbnail", content=THUMBNAIL)

@@ -180,6 +180,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/precision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Precision
+         * @description Alerts and verdicts of the granted kampung, by zone and rule, with the precision that they tell.
+         */
+        get: operations["get_precision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1262,6 +1282,21 @@ export interface components {
          */
         Phase: "began" | "continues" | "ended";
         /**
+         * PrecisionReport
+         * @description Every rule that alerted since `since`: zone by zone, and of all those zones together.
+         */
+        PrecisionReport: {
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Zones */
+            zones: components["schemas"]["ZonePrecision"][];
+            /** Rules */
+            rules: components["schemas"]["VerdictTally"][];
+        };
+        /**
          * Problem
          * @description RFC 9457 problem details; served as application/problem+json.
          */
@@ -1355,6 +1390,18 @@ export interface components {
          * @enum {string}
          */
         Severity: "notice" | "warning" | "critical";
+        /**
+         * ShareEstimate
+         * @description A share in 0 to 1 with its 90 % credible interval (Beta posterior, Jeffreys prior).
+         */
+        ShareEstimate: {
+            /** Mean */
+            mean: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+        };
         /**
          * ThumbnailReference
          * @description The still picture of the moment the rule fired, privacy masks burnt in.
@@ -1455,6 +1502,73 @@ export interface components {
              */
             more: boolean;
         };
+        /**
+         * VerdictTally
+         * @description Alerts of one rule and their verdicts.
+         */
+        VerdictTally: {
+            rule: components["schemas"]["Rule"];
+            /** Alerts */
+            alerts: number;
+            /**
+             * Judged
+             * @description closed with a verdict of any kind
+             */
+            judged: number;
+            /**
+             * Unjudged Share
+             * @description of the alerts, 0 to 1: the more, the less the precision tells
+             */
+            unjudged_share: number;
+            /** Useful */
+            useful: number;
+            /** Normal Activity */
+            normal_activity: number;
+            /** Detector Error */
+            detector_error: number;
+            /** Camera Fault */
+            camera_fault: number;
+            /** @description useful among useful, normal_activity and detector_error; camera_fault counts for neither, save for the rule camera_fault, which it confirms; null before the first verdict that counts */
+            precision: components["schemas"]["ShareEstimate"] | null;
+        };
+        /** ZonePrecision */
+        ZonePrecision: {
+            rule: components["schemas"]["Rule"];
+            /** Alerts */
+            alerts: number;
+            /**
+             * Judged
+             * @description closed with a verdict of any kind
+             */
+            judged: number;
+            /**
+             * Unjudged Share
+             * @description of the alerts, 0 to 1: the more, the less the precision tells
+             */
+            unjudged_share: number;
+            /** Useful */
+            useful: number;
+            /** Normal Activity */
+            normal_activity: number;
+            /** Detector Error */
+            detector_error: number;
+            /** Camera Fault */
+            camera_fault: number;
+            /** @description useful among useful, normal_activity and detector_error; camera_fault counts for neither, save for the rule camera_fault, which it confirms; null before the first verdict that counts */
+            precision: components["schemas"]["ShareEstimate"] | null;
+            /** Kampung Id */
+            kampung_id: string;
+            /** Kampung Name */
+            kampung_name: string;
+            /** Camera Id */
+            camera_id: string;
+            /** Camera Name */
+            camera_name: string;
+            /** Zone Id */
+            zone_id: string;
+            /** Zone Name */
+            zone_name: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -1494,6 +1608,7 @@ export type Note = components['schemas']['Note'];
 export type OpenAlerts = components['schemas']['OpenAlerts'];
 export type Permission = components['schemas']['Permission'];
 export type Phase = components['schemas']['Phase'];
+export type PrecisionReport = components['schemas']['PrecisionReport'];
 export type Problem = components['schemas']['Problem'];
 export type Readiness = components['schemas']['Readiness'];
 export type ReadinessCheck = components['schemas']['ReadinessCheck'];
@@ -1503,6 +1618,7 @@ export type Role = components['schemas']['Role'];
 export type Rule = components['schemas']['Rule'];
 export type SessionChange = components['schemas']['SessionChange'];
 export type Severity = components['schemas']['Severity'];
+export type ShareEstimate = components['schemas']['ShareEstimate'];
 export type ThumbnailReference = components['schemas']['ThumbnailReference'];
 export type TimedBox = components['schemas']['TimedBox'];
 export type TrackBox = components['schemas']['TrackBox'];
@@ -1511,6 +1627,8 @@ export type TrackSummary = components['schemas']['TrackSummary'];
 export type Transition = components['schemas']['Transition'];
 export type VerdictKind = components['schemas']['VerdictKind'];
 export type VerdictPage = components['schemas']['VerdictPage'];
+export type VerdictTally = components['schemas']['VerdictTally'];
+export type ZonePrecision = components['schemas']['ZonePrecision'];
 export type $defs = Record<string, never>;
 export interface operations {
     get_session: {
@@ -1906,6 +2024,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description RFC 9457 problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_precision: {
+        parameters: {
+            query?: {
+                /** @description only this kampung */
+                kampung?: string | null;
+                /** @description captured in the last so many days */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrecisionReport"];
+                };
             };
             /** @description RFC 9457 problem details */
             default: {

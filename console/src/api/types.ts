@@ -12,6 +12,10 @@ export type {
   ClipStatus,
   KampungStatus,
   Me,
+  PrecisionReport,
   Problem,
+  ShareEstimate,
   TrackPath,
+  VerdictTally,
+  ZonePrecision,
 } from './schema';

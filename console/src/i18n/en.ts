@@ -25,6 +25,7 @@ export const en: Words = {
     clock: 'Time, WIB',
     feed: 'Feed',
     audit: 'Auditor’s desk',
+    precision: 'Precision',
     pages: 'Pages',
     live: 'Live',
     connecting: 'Connecting…',
@@ -242,6 +243,26 @@ export const en: Words = {
       'device.revoked': 'Device token revoked',
       'site.provisioned': 'List of kampung and cameras updated',
     },
+  },
+
+  precision: {
+    title: 'Precision of the rules',
+    intro: 'How often alerts turned out useful, as operators decided. This page changes nothing.',
+    span: 'Time span',
+    lastDays: (n) => `last ${n} days`,
+    byRule: 'By rule',
+    byZone: 'By zone',
+    rule: 'Rule',
+    alerts: 'Alerts',
+    showAlerts: (n, rule) => `${n} alerts, ${rule}: show them in the feed`,
+    judged: 'Decided',
+    unjudged: (percent) => `${percent} % not yet`,
+    precision: 'Precision',
+    between: (low, high) => `between ${low} and ${high} %`,
+    unknown: 'no decision that counts yet',
+    empty: (since) => `No alert since ${since}, so there is nothing to judge yet.`,
+    howCounted:
+      'Useful, divided by useful, normal activity and detector error. A camera fault is not counted, since nobody can judge a broken picture; only for the rule camera fault it means right. The true value lies between the two numbers with 90 % probability: the more decisions, the narrower. Alerts without a decision tell nothing, so decide on all of them.',
   },
 
   help: {

@@ -22,6 +22,7 @@ export const id = {
     allKampung: (n: number) => `${n} kampung`,
     clock: 'Jam WIB',
     feed: 'Umpan',
+    precision: 'Ketepatan',
     audit: 'Meja auditor',
     pages: 'Halaman',
     live: 'Langsung',
@@ -240,6 +241,26 @@ export const id = {
       'device.revoked': 'Token perangkat dicabut',
       'site.provisioned': 'Daftar kampung dan kamera diperbarui',
     } as Readonly<Record<string, string>>,
+  },
+
+  precision: {
+    title: 'Ketepatan aturan',
+    intro: 'Seberapa sering peringatan memang berguna, menurut keputusan para operator. Halaman ini tidak mengubah apa pun.',
+    span: 'Rentang waktu',
+    lastDays: (n: number) => `${n} hari terakhir`,
+    byRule: 'Per aturan',
+    byZone: 'Per zona',
+    rule: 'Aturan',
+    alerts: 'Peringatan',
+    showAlerts: (n: string, rule: string) => `${n} peringatan ${rule}: lihat di umpan`,
+    judged: 'Diputuskan',
+    unjudged: (percent: string) => `${percent} % belum`,
+    precision: 'Ketepatan',
+    between: (low: string, high: string) => `antara ${low} dan ${high} %`,
+    unknown: 'belum ada keputusan yang dapat dihitung',
+    empty: (since: string) => `Tidak ada peringatan sejak ${since}, jadi belum ada yang dapat dinilai.`,
+    howCounted:
+      'Yang berguna dibagi yang berguna, kegiatan biasa, dan salah deteksi. Gangguan kamera tidak dihitung, sebab tak seorang pun dapat menilai gambar yang rusak; hanya untuk aturan gangguan kamera ia berarti benar. Nilai yang sebenarnya berada di antara kedua angka dengan peluang 90 %: makin banyak keputusan, makin sempit. Peringatan tanpa keputusan tidak memberi tahu apa-apa, jadi putuskanlah semuanya.',
   },
 
   help: {

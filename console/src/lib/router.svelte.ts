@@ -4,6 +4,7 @@ export type Route =
   | { readonly page: 'feed' }
   | { readonly page: 'alert'; readonly id: string }
   | { readonly page: 'audit'; readonly desk: 'alerts' | 'log' }
+  | { readonly page: 'precision' }
   | { readonly page: 'missing' };
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -17,6 +18,7 @@ export function routeOf(path: string): Route {
   }
   if (first === 'audit' && second === undefined) return { page: 'audit', desk: 'alerts' };
   if (more.length === 0 && first === 'audit' && second === 'catatan') return { page: 'audit', desk: 'log' };
+  if (first === 'ketepatan' && second === undefined) return { page: 'precision' };
   return { page: 'missing' };
 }
 
@@ -25,6 +27,7 @@ export const PATHS = {
   alert: (id: string) => `/peringatan/${id}`,
   auditAlerts: '/audit',
   auditLog: '/audit/catatan',
+  precision: '/ketepatan',
 } as const;
 
 class Router {

@@ -1,0 +1,55 @@
+"""How right the rules are, zone by zone, as far as people's verdicts tell."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from contract.verdict import VerdictKind
+from server.alerts.estimates import Estimate
+from server.alerts.precision import Tally
+from server.api.precision_schemas import PrecisionQuery, PrecisionReport, ShareEstimate, VerdictTally, ZonePrecision
+from server.deps import AlertReader, ServicesDep
+from server.permissions import Permission
+
+router = APIRouter(prefix="/api/v1/precision", tags=["precision"])
+
+
+@router.get("")
+async def get_precision(
+    wanted: Annotated[PrecisionQuery, Query()], person: AlertReader, services: ServicesDep
+) -> PrecisionReport:
+    """Alerts and verdicts of the granted kampung, by zone and rule, with the precision that they tell."""
+    report = await services.quality.report(person.scope(Permission.ALERT_READ), wanted.kampung, wanted.days)
+    return PrecisionReport(
+        since=report.since,
+        zones=[
+            ZonePrecision(
+                **_tally(zone.tally),
+                kampung_id=zone.place.kampung_id,
+                kampung_name=zone.place.kampung_name,
+                camera_id=zone.place.camera_id,
+                camera_name=zone.place.camera_name,
+                zone_id=zone.place.zone_id,
+                zone_name=zone.place.zone_name,
+            )
+            for zone in report.zones
+        ],
+        rules=[VerdictTally(**_tally(tally)) for tally in report.rules],
+    )
+
+
+def _tally(tally: Tally) -> dict[str, Any]:
+    return {
+        "rule": tally.rule,
+        "alerts": tally.alerts,
+        "judged": tally.judged,
+        "unjudged_share": tally.unjudged_share,
+        **{kind.value: tally.count(kind) for kind in VerdictKind},
+        "precision": _estimate(tally.precision),
+    }
+
+
+def _estimate(estimate: Estimate | None) -> ShareEstimate | None:
+    return None if estimate is None else ShareEstimate(mean=estimate.mean, low=estimate.low, high=estimate.high)

@@ -1,0 +1,65 @@
+"""What the API gives about how right the rules are."""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from contract.event import Rule
+from contract.ids import Slug
+
+MAX_DAYS = 365
+
+
+class PrecisionQuery(BaseModel):
+    """Which alerts count."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kampung: Slug | None = Field(default=None, description="only this kampung")
+    days: int = Field(default=30, ge=1, le=MAX_DAYS, description="captured in the last so many days")
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ShareEstimate(_Given):
+    """A share in 0 to 1 with its 90 % credible interval (Beta posterior, Jeffreys prior)."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class VerdictTally(_Given):
+    """Alerts of one rule and their verdicts."""
+
+    rule: Rule
+    alerts: int
+    judged: int = Field(description="closed with a verdict of any kind")
+    unjudged_share: float = Field(description="of the alerts, 0 to 1: the more, the less the precision tells")
+    useful: int
+    normal_activity: int
+    detector_error: int
+    camera_fault: int
+    precision: ShareEstimate | None = Field(
+        description="useful among useful, normal_activity and detector_error; camera_fault counts for neither, save "
+        "for the rule camera_fault, which it confirms; null before the first verdict that counts"
+    )
+
+
+class ZonePrecision(VerdictTally):
+    kampung_id: str
+    kampung_name: str
+    camera_id: str
+    camera_name: str
+    zone_id: str
+    zone_name: str
+
+
+class PrecisionReport(_Given):
+    """Every rule that alerted since `since`: zone by zone, and of all those zones together."""
+
+    since: AwareDatetime
+    zones: list[ZonePrecision]
+    rules: list[VerdictTally]

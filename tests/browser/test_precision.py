@@ -1,0 +1,71 @@
+"""The page that says how right the rules are, as operators find it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, ViewportSize, expect
+
+from contract.event import Rule
+from tests.browser.conftest import DESK, PHONE
+from tests.browser.story import Story
+from tests.browser.test_access import axe, violations
+from tests.server.test_verdicts import close
+
+__all__ = ["axe"]
+pytestmark = pytest.mark.browser
+
+Opener = Callable[..., Page]
+
+
+def judge(story: Story, verdicts: dict[str, int]) -> None:
+    """So many alerts closed with each verdict."""
+    operator = story.server.log_in("operator-bahari")
+    for verdict, count in verdicts.items():
+        for _ in range(count):
+            close(operator, story.opens()[0], verdict)
+
+
+def test_an_operator_finds_the_precision_of_each_rule_with_its_interval(log_in: Opener, story: Story) -> None:
+    judge(story, {"useful": 6, "normal_activity": 2, "camera_fault": 1})
+    story.opens(rule=Rule.GROUP)
+    page = log_in()
+    page.get_by_role("link", name="Ketepatan").click()
+    expect(page).to_have_title("Ketepatan aturan · Kentongan")
+    zone = page.get_by_role("row").filter(has_text="Pos ronda").filter(has_text="Berkeliaran")
+    expect(zone).to_contain_text("6 berguna, 2 kegiatan biasa, 1 gangguan kamera")
+    expect(zone).to_contain_text("72 %")
+    expect(zone).to_contain_text("antara 46 dan 92 %")
+    waiting = page.get_by_role("row").filter(has_text="Pos ronda").filter(has_text="Berkelompok lama")
+    expect(waiting).to_contain_text("100 % belum")
+    expect(waiting).to_contain_text("belum ada keputusan yang dapat dihitung")
+    zone.get_by_role("link").click()
+    expect(page.locator("[data-alert]")).to_have_count(9)
+
+
+def test_the_span_stands_in_the_address_and_english_is_complete(log_in: Opener, story: Story) -> None:
+    judge(story, {"useful": 1})
+    page = log_in(path="/ketepatan?days=7")
+    expect(page.get_by_label("Rentang waktu")).to_have_value("7")
+    page.get_by_label("Rentang waktu").select_option("90")
+    page.wait_for_url("**/ketepatan?days=90")
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("heading", name="Precision of the rules")).to_be_visible()
+
+
+def test_without_alerts_the_page_says_so(log_in: Opener) -> None:
+    page = log_in(path="/ketepatan")
+    expect(page.get_by_text("Tidak ada peringatan sejak")).to_be_visible()
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_page_is_accessible_and_a_phone_scrolls_it_down_only(
+    log_in: Opener, story: Story, axe: str, viewport: ViewportSize
+) -> None:
+    judge(story, {"useful": 3, "detector_error": 2})
+    page = log_in(path="/ketepatan", viewport=viewport)
+    expect(page.get_by_role("table")).to_have_count(2)
+    assert violations(page, axe) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("(main => main.scrollWidth <= main.clientWidth)(document.querySelector('main'))")
