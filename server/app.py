@@ -19,7 +19,7 @@ from contract.errors import Problem
 from contract.event import Event
 from contract.heartbeat import Heartbeat
 from server import http_errors
-from server.api import alerts, audit, console, feed, health, ingest, kampung, media, precision, session
+from server.api import alerts, audit, console, digest, feed, health, ingest, kampung, media, precision, session
 from server.api.schemas import FeedAlert, FeedCameras
 from server.deps import Guard
 from server.middleware import RequestEnvelope
@@ -27,7 +27,7 @@ from server.services import Services
 
 # The console comes last: it answers every address that nobody else knows.
 ROUTERS: tuple[APIRouter, ...] = tuple(
-    module.router for module in (session, kampung, alerts, media, precision, audit, feed, ingest, health, console)
+    module.router for module in (session, kampung, alerts, digest, media, precision, audit, feed, ingest, health, console)
 )
 _SCHEMAS_NOT_IN_ROUTES = (Event, Heartbeat, FeedAlert, FeedCameras, Problem)
 

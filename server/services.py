@@ -8,6 +8,7 @@ from argon2 import PasswordHasher
 
 from contract.clock import Clock, SystemClock
 from server.alerts.desk import AlertDesk
+from server.alerts.incidents import IncidentBook
 from server.alerts.media import MediaDesk
 from server.alerts.quality import QualityDesk
 from server.auth.devices import DeviceDesk
@@ -67,7 +68,8 @@ def build_services(settings: Settings, clock: Clock | None = None, hasher: Passw
     clock = clock or SystemClock()
     database = Database(settings.database)
     files = MediaFiles(settings.clips)
-    feed = LiveFeed(database, settings.live)
+    book = IncidentBook(settings.alert_budget)
+    feed = LiveFeed(database, book, settings.live)
     events = EventIngest(database, clock, feed.wake, settings.limits.clip_bytes)
     return Services(
         settings=settings,
@@ -75,7 +77,7 @@ def build_services(settings: Settings, clock: Clock | None = None, hasher: Passw
         database=database,
         sessions=SessionDesk(database, clock, Passwords(hasher), LogInThrottle(settings.log_in), settings.sessions),
         devices=DeviceDesk(database, clock),
-        alerts=AlertDesk(database, clock, feed.wake),
+        alerts=AlertDesk(database, clock, book, feed.wake),
         quality=QualityDesk(database, clock),
         media=MediaDesk(database, clock, files),
         events=events,

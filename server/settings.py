@@ -66,6 +66,15 @@ class Live(_Section):
     )
 
 
+class AlertBudget(_Section):
+    """How much one person is shown at once; the rest waits in the digest, and critical alerts are always shown."""
+
+    enabled: bool = True
+    incidents_per_hour: int = Field(
+        default=6, ge=1, le=1000, description="of all kampung that a person is granted together (EEMUA 191)"
+    )
+
+
 class CameraAges(_Section):
     """How long after a device's last heartbeat its cameras count as late, then as lost."""
 
@@ -111,6 +120,7 @@ class Settings(BaseSettings):
     log_in: LogInLimits = LogInLimits()
     limits: Limits = Limits()
     live: Live = Live()
+    alert_budget: AlertBudget = AlertBudget()
     cameras: CameraAges = CameraAges()
     log: Log = Log()
     shutdown_s: int = Field(default=5, ge=1, le=120, description="open requests get so long when the server stops")

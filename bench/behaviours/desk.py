@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from edge.config.zones import ZoneConfig
 from edge.learned.dwell import cell_of
 from edge.learned.state import CameraLearned
 from edge.rules.camera import CameraBehaviours
-from server.alerts.governor import AlertFacts, Source, govern
+from server.alerts.governor import Ask, DayOfDesk, day_of, joined
+from server.settings import AlertBudget
 
 KAMPUNG, CAMERAS = 32, 4
 PARTS = ("night", "day", "evening")
@@ -39,6 +41,16 @@ class Alert:
     rule: Rule
     severity: Severity
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeskAlert:
+    """source: kampung, camera and rule. at: when it was captured and received."""
+
+    source: str
+    at: datetime
+    rule: Rule
+    severity: Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +121,8 @@ def desk_day(seed: int, *, library: int = 4, panics: int = 3) -> DeskDay:
     hours = {part: [camera_hour(seed * 97 + n, part) for n in range(library)] for part in PARTS}
     alarm_hours = [camera_hour(seed * 97 + 50 + n, "evening", panic=True) for n in range(panics)]
     rng = np.random.default_rng(seed)
-    midnight = datetime(2026, 3, 4, tzinfo=UTC)
-    alerts: list[AlertFacts] = []
+    midnight = datetime(2026, 3, 3, 17, tzinfo=UTC)  # in Jakarta
+    alerts: list[DeskAlert] = []
     for hour, part in enumerate(PART_OF_HOUR):
         for kampung in range(KAMPUNG):
             dealt = [hours[part][int(rng.integers(library))] for _ in range(CAMERAS)]
@@ -118,31 +130,41 @@ def desk_day(seed: int, *, library: int = 4, panics: int = 3) -> DeskDay:
                 dealt[0] = alarm_hours[kampung]
             for camera, said in enumerate(dealt):
                 alerts.extend(on_the_desk(said, midnight + timedelta(hours=hour), kampung, camera))
-    view = govern(alerts)
-    shown = [0] * 24
-    for incident in view.shown:
-        if incident.shown_at is not None:
-            shown[incident.shown_at.hour] += 1
-    false = sum(not any(one.source.rule is Rule.DISPERSAL for one in incident.alerts) for incident in view.shown)
-    critical = {one.id for one in alerts if one.severity is Severity.CRITICAL}
-    critical_shown = critical & {one.id for incident in view.shown for one in incident.alerts}
+    alerts.sort(key=lambda one: one.at)
+    day, incident_of = _governed(alerts)
+    shown_at = {number: alerts[number - 1].at for one in day.decisions.values() if (number := one.shown_by)}
+    shown = [sum(at.hour == hour for at in shown_at.values()) for hour in range(24)]
+    shown_ids = {one.incident_id for one in day.decisions.values() if one.shown_by is not None}
+    true_ids = {incident for one, incident in zip(alerts, incident_of, strict=True) if one.rule is Rule.DISPERSAL}
+    critical = [n for n, one in enumerate(alerts) if one.severity is Severity.CRITICAL]
     return DeskDay(
         float(np.mean(shown)),
         max(shown),
-        false / 24.0,
+        len(shown_ids - true_ids) / 24.0,
         len(alerts) / 24.0,
-        len(view.digest),
+        len(day.decisions) - len(shown_ids),
         len(critical),
-        len(critical_shown),
+        sum(incident_of[n] in shown_ids for n in critical),
     )
 
 
-def on_the_desk(alerts: Sequence[Alert], starts_at: datetime, kampung: int, camera: int) -> list[AlertFacts]:
+def _governed(alerts: Sequence[DeskAlert]) -> tuple[DayOfDesk, list[UUID]]:
+    """The day's decisions, and the incident of each alert; the alerts are in the order of receipt."""
+    known: dict[str, list[tuple[datetime, UUID]]] = {}
+    asks = []
+    for number, one in enumerate(alerts, 1):
+        others = known.setdefault(one.source, [])
+        incident = joined(one.at, others) or UUID(int=number)
+        others.append((one.at, incident))
+        asks.append(Ask(number, incident, one.at, one.severity))
+    day = DayOfDesk(day_of(alerts[0].at) if alerts else 0, AlertBudget().incidents_per_hour)
+    day.take(asks)
+    return day, [one.incident_id for one in asks]
+
+
+def on_the_desk(alerts: Sequence[Alert], starts_at: datetime, kampung: int, camera: int) -> list[DeskAlert]:
     """One camera-hour's alerts as the server would know them, received as they are captured."""
-    facts = []
-    for number, one in enumerate(alerts):
-        at = starts_at + timedelta(seconds=one.at_s)
-        source = Source(f"kampung-{kampung}", f"camera-{camera}", "gang", one.rule)
-        name = f"{at.isoformat()}-{kampung}-{camera}-{number}"
-        facts.append(AlertFacts(name, source, at, at, one.severity, one.score))
-    return facts
+    return [
+        DeskAlert(f"{kampung}-{camera}-{one.rule}", starts_at + timedelta(seconds=one.at_s), one.rule, one.severity)
+        for one in alerts
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,11 +14,13 @@ from contract.errors import ErrorKind, KentonganError
 from contract.ids import UuidV7Factory
 from contract.verdict import VerdictKind
 from server.alerts.cursor import decode_position, decode_sequence, encode_position
+from server.alerts.governor import Place, hour_of
+from server.alerts.incidents import DigestCount, IncidentBook, PlacedAlert
 from server.alerts.states import check_transition
 from server.auth.sessions import Person
 from server.permissions import Permission, Scope
 from server.store import alerts, audit, feed, places
-from server.store.alerts import AlertFilter, NamedAlert, Position
+from server.store.alerts import AlertFilter, Position
 from server.store.audit import AuditEntry, AuditFilter
 from server.store.database import Database
 from server.store.feed import FeedEntry
@@ -39,11 +42,12 @@ class Decision:
 class AlertRecord:
     """An alert with everything that is known about it."""
 
-    named: NamedAlert
+    placed: PlacedAlert
     events: Sequence[EventRow]
     history: Sequence[AlertHistory]
     clip: Clip | None
-    neighbours: Sequence[NamedAlert]
+    mates: Sequence[PlacedAlert]
+    neighbours: Sequence[PlacedAlert]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,22 @@ class KampungOverview:
     cameras: list[CameraRecord]
 
 
+@dataclass(frozen=True, slots=True)
+class DigestOverview:
+    """What waits in one person's digest. `whole`: false when there are more open incidents than were counted."""
+
+    hour_began_at: datetime
+    kampung: list[tuple[str, DigestCount]]
+    whole: bool
+
+
 class AlertDesk:
     """Lists, details and decisions."""
 
-    def __init__(self, database: Database, clock: Clock, wake_feed: Callable[[], None]) -> None:
+    def __init__(self, database: Database, clock: Clock, book: IncidentBook, wake_feed: Callable[[], None]) -> None:
         self._database = database
         self._clock = clock
+        self._book = book
         self._wake_feed = wake_feed
         self._new_id = UuidV7Factory(clock)
 
@@ -83,21 +97,35 @@ class AlertDesk:
             for kampung_id, name in names
         ]
 
+    async def digest(self, scope: Scope) -> DigestOverview:
+        """What waits in the digest of whoever is granted `scope`; every kampung of it is named, none else is."""
+        now = self._clock.utc()
+        async with self._database.read() as reading:
+            names = await places.kampung_names(reading, scope)
+            counts, whole = await self._book.digest(reading, scope, now)
+        kampung = [(kampung_id, counts.get(kampung_id, DigestCount())) for kampung_id, _ in names]
+        return DigestOverview(hour_of(now), kampung, whole)
+
     async def page(
-        self, scope: Scope, wanted: AlertFilter, cursor: str | None, limit: int
-    ) -> tuple[list[NamedAlert], str | None]:
-        """A page of alerts, newest first, and the cursor of the next one.
+        self, scope: Scope, wanted: AlertFilter, place: Place | None, cursor: str | None, limit: int
+    ) -> tuple[list[PlacedAlert], str | None]:
+        """A page of alerts, newest first, and the cursor of the next one; of one place it may hold fewer than `limit`.
 
         Raises:
             KentonganError: `bad-input` for a cursor that is none.
         """
         after = decode_position(cursor) if cursor else None
         async with self._database.read() as reading:
-            found = await alerts.page(reading, scope, wanted, after, limit + 1)
-        shown = found[:limit]
-        more = len(found) > limit
-        last = shown[-1].alert if shown else None
-        return shown, encode_position(Position(last.captured_at, last.id)) if more and last else None
+            if place is None:
+                found = await alerts.page(reading, scope, wanted, after, limit + 1)
+                last = found[limit - 1].alert if len(found) > limit else None
+                next_position = Position(last.captured_at, last.id) if last else None
+            else:
+                ids, next_position = await self._book.page_of(reading, scope, place, wanted, after, limit)
+                known = await alerts.several(reading, ids)
+                found = [known[alert_id] for alert_id in ids]
+            shown = await self._book.placed(reading, scope, found[:limit])
+        return shown, encode_position(next_position) if next_position else None
 
     async def audit_page(
         self, scope: Scope, wanted: AuditFilter, cursor: str | None, limit: int
@@ -117,16 +145,19 @@ class AlertDesk:
         """Raises:
         KentonganError: `not-found`.
         """
+        scope = person.scope(Permission.ALERT_READ)
         async with self._database.read() as reading:
-            named = await alerts.one(reading, person.scope(Permission.ALERT_READ), alert_id)
+            named = await alerts.one(reading, scope, alert_id)
             if named is None:
                 raise _no_such_alert()
+            (placed,) = await self._book.placed(reading, scope, [named])
             return AlertRecord(
-                named=named,
+                placed=placed,
                 events=await alerts.events_of(reading, alert_id),
                 history=await alerts.history_of(reading, alert_id),
                 clip=await alerts.clip_of(reading, named.alert),
-                neighbours=await alerts.neighbours(reading, named.alert),
+                mates=await self._book.placed(reading, scope, await alerts.incident_mates(reading, named.alert)),
+                neighbours=await self._book.placed(reading, scope, await alerts.neighbours(reading, named.alert)),
             )
 
     async def decide(self, person: Person, alert_id: UUID, decision: Decision) -> AlertRecord:

@@ -1,111 +1,155 @@
-"""Which incidents are shown to a desk at once, and which wait in its digest.
+"""Which incidents a desk is shown at once, and which wait in its digest.
 
-A desk is whoever reads: the alerts given here are those that one person is granted, so a count never tells of others.
-EEMUA 191 puts one operator at about one alarm in ten minutes; that is the budget of six incidents in an hour of the
-clock, counted by when the server received them. Nothing is dropped: every alert is in one incident, and every incident
-is either shown or in the digest.
+Alerts of one place and behaviour that follow each other are one incident. A desk is whoever reads: only the incidents
+of the kampung that a person is granted count against their budget, so no count tells of others. EEMUA 191 puts one
+operator at about one alarm in ten minutes; that is the budget of six incidents in an hour of the clock, counted by when
+the server received them. Nothing is dropped: every alert is in one incident, every incident is shown or in the digest.
 
-Decisions are replayed in the order of receipt, each from what came before it alone. So the same alerts give the same
-answer, and an incident once shown stays shown whatever arrives later. The price is that a place given is not taken
-back for something stronger: half of the places are therefore kept from notices.
+Decisions are replayed from the asks of one day (from midnight in Jakarta), in the order in which they were stored, each
+from what came before it alone. So the same asks give the same answer, also after a restart, and an incident once shown
+stays shown whatever arrives later. The price is that a place given is not taken back for something stronger: half of
+the places are therefore kept from notices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
+from uuid import UUID
 
-from contract.event import Rule, Severity
+from contract.event import Severity
 
-BUDGET_PER_HOUR = 6
 JOIN_WITHIN = timedelta(minutes=10)
+JAKARTA = timezone(timedelta(hours=7))
+"""WIB, which has no summer time: the hours of the clock are UTC's, the days are not."""
 _RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.NOTICE: 2}
 
 
+class Place(StrEnum):
+    """Where an incident stands."""
+
+    SHOWN = "shown"
+    DIGEST = "digest"
+
+
+class Why(StrEnum):
+    """What decided about an incident's place."""
+
+    CRITICAL = "critical"
+    WITHIN_BUDGET = "within_budget"
+    BUDGET_SPENT = "budget_spent"
+    NOTICES_SPENT = "notices_spent"
+    NO_BUDGET = "no_budget"
+
+
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What the alerts of one incident have in common."""
+class Ask:
+    """An alert opened or became more severe: its incident asks for a place.
 
-    kampung_id: str
-    camera_id: str
-    zone_id: str
-    rule: Rule
-
-
-@dataclass(frozen=True, slots=True)
-class AlertFacts:
-    """What the governor needs of an alert. Times are aware; score lies in 0 to 1."""
-
-    id: str
-    source: Source
-    captured_at: datetime
-    received_at: datetime
-    severity: Severity
-    score: float
-
-
-@dataclass(slots=True)
-class Incident:
-    """Alerts of one source, in the order of receipt; it ranks by its worst. shown_at: None while it is digested."""
-
-    alerts: list[AlertFacts]
-    worst: AlertFacts
-    shown_at: datetime | None = None
-
-    @property
-    def id(self) -> str:
-        """The id of its first alert."""
-        return self.alerts[0].id
-
-    def takes(self, alert: AlertFacts) -> bool:
-        """Whether the alert was captured within ten minutes of one of the incident's."""
-        return any(abs(alert.captured_at - one.captured_at) <= JOIN_WITHIN for one in reversed(self.alerts))
-
-
-@dataclass(slots=True)
-class DeskView:
-    """shown: in the order in which they began. digest: most severe, then highest score, first."""
-
-    shown: list[Incident] = field(default_factory=list)
-    digest: list[Incident] = field(default_factory=list)
-
-
-def govern(alerts: Iterable[AlertFacts], budget_per_hour: int = BUDGET_PER_HOUR) -> DeskView:
-    """Join the alerts of one desk to incidents and deal them to the two lists, whatever order they are given in.
-
-    A critical incident is always shown, also beyond the budget, and so is one that becomes critical later.
-
-    Raises:
-        ValueError: a budget below 1.
+    `sequence` is the order in which asks were stored; `at`, when that was, is aware.
     """
-    if budget_per_hour < 1:
-        raise ValueError(f"budget_per_hour must be at least 1, got {budget_per_hour}")
-    incidents: list[Incident] = []
-    latest: dict[Source, list[Incident]] = {}
-    used: dict[datetime, int] = {}
-    for alert in sorted(alerts, key=lambda one: (one.received_at, one.id)):
-        known = latest.setdefault(alert.source, [])
-        incident = next((one for one in reversed(known) if one.takes(alert)), None)
-        if incident is None:
-            incident = Incident([], alert)
-            incidents.append(incident)
-            known.append(incident)
-        incident.alerts.append(alert)
-        incident.worst = min(incident.worst, alert, key=_rank)
-        hour = alert.received_at.replace(minute=0, second=0, microsecond=0)
-        if incident.shown_at is None and _has_place(incident.worst.severity, used.get(hour, 0), budget_per_hour):
-            incident.shown_at = alert.received_at
-            used[hour] = used.get(hour, 0) + 1
-    digest = sorted((one for one in incidents if one.shown_at is None), key=lambda one: _rank(one.worst))
-    return DeskView([one for one in incidents if one.shown_at is not None], digest)
+
+    sequence: int
+    incident_id: UUID
+    at: datetime
+    severity: Severity
 
 
-def _rank(alert: AlertFacts) -> tuple[int, float]:
-    return _RANK[alert.severity], -alert.score
+@dataclass(slots=True)
+class Decision:
+    """The place of an incident. It ranks by the worst that its alerts were; `shown_by` is the ask that was granted."""
+
+    incident_id: UUID
+    first: int
+    place: Place
+    why: Why
+    asked_at: datetime
+    worst: Severity
+    shown_by: int | None = None
+
+    def raised_by(self, sequences: Iterable[int]) -> bool:
+        """Whether one of these asks brought the incident from the digest among the shown."""
+        return self.shown_by is not None and self.shown_by != self.first and self.shown_by in sequences
 
 
-def _has_place(severity: Severity, used: int, budget: int) -> bool:
-    if severity is Severity.CRITICAL:
-        return True
-    return used < (budget if severity is Severity.WARNING else (budget + 1) // 2)
+class DayOfDesk:
+    """The incidents that began on one day, as one desk is given them."""
+
+    def __init__(self, day: int, per_hour: int) -> None:
+        """Raises:
+        ValueError: a budget below 1.
+        """
+        if per_hour < 1:
+            raise ValueError(f"per_hour must be at least 1, got {per_hour}")
+        self.day = day
+        self.newest = 0
+        self.decisions: dict[UUID, Decision] = {}
+        self._per_hour = per_hour
+        self._used: dict[datetime, int] = {}
+
+    def take(self, asks: Iterable[Ask]) -> None:
+        """Decide about further asks, which are in order; those that were taken before change nothing."""
+        for ask in asks:
+            if ask.sequence > self.newest:
+                self.newest = ask.sequence
+                self._decide(ask)
+
+    def _decide(self, ask: Ask) -> None:
+        known = self.decisions.get(ask.incident_id)
+        if known is None:
+            known = Decision(
+                ask.incident_id, ask.sequence, Place.DIGEST, Why.BUDGET_SPENT, ask.at, ask.severity
+            )  # fmt: skip
+            self.decisions[ask.incident_id] = known
+        known.asked_at = ask.at
+        known.worst = min(known.worst, ask.severity, key=_RANK.__getitem__)
+        if known.worst is Severity.CRITICAL:
+            known.why = Why.CRITICAL
+        if known.place is Place.SHOWN:
+            return
+        hour = hour_of(ask.at)
+        if known.worst is not Severity.CRITICAL:
+            known.why = self._place_for(known.worst, hour)
+        if known.why in (Why.CRITICAL, Why.WITHIN_BUDGET):
+            known.place, known.shown_by = Place.SHOWN, ask.sequence
+            self._used[hour] = self._used.get(hour, 0) + 1
+
+    def _place_for(self, severity: Severity, hour: datetime) -> Why:
+        used = self._used.get(hour, 0)
+        # What asks again after its day's end would else be counted on neither day: then only the critical is shown.
+        if used >= self._per_hour or day_of(hour) != self.day:
+            return Why.BUDGET_SPENT
+        if severity is Severity.NOTICE and used >= (self._per_hour + 1) // 2:
+            return Why.NOTICES_SPENT
+        return Why.WITHIN_BUDGET
+
+
+def unlimited(incident_id: UUID) -> Decision:
+    """The place of every incident where there is no budget."""
+    begin = datetime.fromtimestamp(0, UTC)
+    return Decision(incident_id, 0, Place.SHOWN, Why.NO_BUDGET, begin, Severity.NOTICE)
+
+
+def joined(captured_at: datetime, others: Iterable[tuple[datetime, UUID]]) -> UUID | None:
+    """The incident that takes an alert, out of (capture time, incident) of the alerts of its place and behaviour.
+
+    It takes what was captured within ten minutes of one of its alerts; of several incidents the one begun last does.
+    """
+    return max((incident for at, incident in others if abs(at - captured_at) <= JOIN_WITHIN), default=None)
+
+
+def day_of(at: datetime) -> int:
+    """The number of the day in Jakarta (days since the calendar's beginning)."""
+    return at.astimezone(JAKARTA).toordinal()
+
+
+def day_began_at(day: int) -> datetime:
+    """Its midnight, in UTC."""
+    return datetime.fromordinal(day).replace(tzinfo=JAKARTA).astimezone(UTC)
+
+
+def hour_of(at: datetime) -> datetime:
+    """The beginning of the hour of the clock, in UTC."""
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -19,10 +19,13 @@ router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 
 @router.get("")
 async def list_alerts(wanted: Annotated[AlertQuery, Query()], person: AlertReader, services: ServicesDep) -> AlertPage:
-    """Alerts of the granted kampung, newest first. `next_cursor` leads to the next page and is null on the last."""
-    narrowed = AlertFilter(**wanted.model_dump(exclude={"cursor", "limit"}))
+    """Alerts of the granted kampung, newest first. `next_cursor` leads to the next page and is null on the last.
+
+    With `place`, a page may hold fewer than `limit` although it is not the last.
+    """
+    narrowed = AlertFilter(**wanted.model_dump(exclude={"place", "cursor", "limit"}))
     found, next_cursor = await services.alerts.page(
-        person.scope(Permission.ALERT_READ), narrowed, wanted.cursor, wanted.limit
+        person.scope(Permission.ALERT_READ), narrowed, wanted.place, wanted.cursor, wanted.limit
     )
     pictures = person.scope(Permission.PICTURE_VIEW)
     return AlertPage(items=[alert_summary(alert, pictures) for alert in found], next_cursor=next_cursor)

@@ -73,9 +73,14 @@ def _render(services: Services, person: Person, batch: FeedBatch) -> list[Server
     events = []
     for entry in batch.entries:
         if entry.alert is not None:
+            for mate in entry.raised:
+                if mate.named.alert.id != entry.alert.named.alert.id:
+                    # Without an id: who is cut off here has not had the entry, and is told all of it again.
+                    told = FeedAlert(kind="updated", alert=alert_summary(mate, pictures), raised=True)
+                    events.append(ServerSentEvent(told.model_dump_json(), event="alert"))
             kind = "created" if entry.kind == "created" else "updated"
-            data = FeedAlert(kind=kind, alert=alert_summary(entry.alert, pictures)).model_dump_json()
-            events.append(ServerSentEvent(data, event="alert", id=str(entry.sequence)))
+            told = FeedAlert(kind=kind, alert=alert_summary(entry.alert, pictures), raised=bool(entry.raised))
+            events.append(ServerSentEvent(told.model_dump_json(), event="alert", id=str(entry.sequence)))
         elif entry.camera is not None:
             status = camera_status(entry.camera, services.cameras.state_of(entry.camera))
             data = FeedCameras(cameras=[status]).model_dump_json()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contract.event import ClipReference, Event
 from contract.reasons import Reason, sentence
 from server.alerts.desk import AlertRecord
+from server.alerts.incidents import PlacedAlert
 from server.api.schemas import (
     AlertDetail,
     AlertSummary,
@@ -20,7 +21,6 @@ from server.api.schemas import (
     TrackPath,
 )
 from server.permissions import Scope
-from server.store.alerts import NamedAlert
 from server.store.places import CameraRecord
 from server.store.tables import Alert, AlertHistory, Clip, EventRow
 
@@ -42,30 +42,33 @@ def in_words(reason: Reason) -> ReasonInWords:
     return ReasonInWords(code=reason.code, params=reason.params, text_id=reason.text("id"), text_en=reason.text("en"))
 
 
-def alert_summary(named: NamedAlert, pictures: Scope) -> AlertSummary:
+def alert_summary(placed: PlacedAlert, pictures: Scope) -> AlertSummary:
     """The row of the feed; whether it has pictures depends on whether the reader may see this kampung's."""
-    return AlertSummary.model_validate(_summary_fields(named, pictures))
+    return AlertSummary.model_validate(_summary_fields(placed, pictures))
 
 
 def alert_detail(record: AlertRecord, pictures: Scope) -> AlertDetail:
     events = [(row, Event.model_validate_json(row.body)) for row in record.events]
-    trigger = next(event for row, event in events if row.id == record.named.alert.trigger_event_id)
+    alert = record.placed.named.alert
+    trigger = next(event for row, event in events if row.id == alert.trigger_event_id)
     return AlertDetail.model_validate(
         {
-            **_summary_fields(record.named, pictures),
+            **_summary_fields(record.placed, pictures),
             "events": [_event_brief(row, event) for row, event in events],
-            "tracks": _tracks(record.named.alert, [event for _, event in events]),
+            "tracks": _tracks(alert, [event for _, event in events]),
             "zone_polygon": trigger.data.zone_polygon,
             "clip": _clip_status(record.clip, [event for _, event in events]) if record.clip else None,
-            "clip_fault": record.named.alert.clip_fault,
-            "history": [_opened(record.named.alert), *map(_history_entry, record.history)],
+            "clip_fault": alert.clip_fault,
+            "history": [_opened(alert), *map(_history_entry, record.history)],
             "notes": [Note(at=entry.at, actor=entry.actor, note=entry.note) for entry in record.history if entry.note],
+            "mates": [alert_summary(mate, pictures) for mate in record.mates],
             "neighbours": [alert_summary(neighbour, pictures) for neighbour in record.neighbours],
         }
     )
 
 
-def _summary_fields(named: NamedAlert, pictures: Scope) -> dict[str, object]:
+def _summary_fields(placed: PlacedAlert, pictures: Scope) -> dict[str, object]:
+    named, decision = placed.named, placed.decision
     alert = named.alert
     reasons = tuple(Reason.model_validate(reason) for reason in alert.reasons)
     visible = alert.kampung_id in pictures
@@ -99,6 +102,7 @@ def _summary_fields(named: NamedAlert, pictures: Scope) -> dict[str, object]:
         "acknowledged_by": alert.acknowledged_by,
         "updated_at": alert.updated_at,
         "trigger_boxes": alert.trigger_boxes,
+        "incident": {"id": decision.incident_id, "place": decision.place, "why": decision.why},
     }
 
 

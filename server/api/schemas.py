@@ -12,6 +12,7 @@ from contract.event import BoxXyxyn, ClipReference, Phase, Rule, Severity
 from contract.ids import Slug
 from contract.reasons import Language
 from contract.verdict import VerdictKind
+from server.alerts.governor import Place, Why
 from server.permissions import Permission, Role
 
 
@@ -119,6 +120,14 @@ class ReasonInWords(_Given):
     text_en: str
 
 
+class IncidentPlace(_Given):
+    """The incident that an alert belongs to, and where it stands on the desk of whoever reads."""
+
+    id: UUID = Field(description="the id of its first alert")
+    place: Place
+    why: Why
+
+
 class AlertSummary(_Given):
     """One row of the feed."""
 
@@ -151,6 +160,7 @@ class AlertSummary(_Given):
     acknowledged_by: str | None
     updated_at: AwareDatetime
     trigger_boxes: list[BoxXyxyn]
+    incident: IncidentPlace
 
 
 class AlertQuery(_Taken):
@@ -161,6 +171,8 @@ class AlertQuery(_Taken):
     rule: Rule | None = None
     state: tuple[AlertState, ...] = Field(default=(), max_length=16, description="any of these; repeat the parameter")
     severity: tuple[Severity, ...] = Field(default=(), max_length=16, description="any of these; repeat the parameter")
+    place: Place | None = Field(default=None, description="only what stands there on this person's desk")
+    incident: UUID | None = Field(default=None, description="only the alerts of this incident")
     since: Moment | None = Field(default=None, description="captured at or after")
     until: Moment | None = Field(default=None, description="captured before")
     cursor: CursorText | None = Field(default=None, description="next_cursor of the page before")
@@ -170,6 +182,24 @@ class AlertQuery(_Taken):
 class AlertPage(_Given):
     items: list[AlertSummary]
     next_cursor: str | None
+
+
+class KampungDigest(_Given):
+    """Incidents of a kampung in the digest that have an open alert."""
+
+    kampung_id: str
+    this_hour: int = Field(description="that asked for a place in this hour of the clock")
+    in_all: int
+
+
+class Digest(_Given):
+    """What waits in this person's digest. `GET /api/v1/alerts?place=digest` lists it."""
+
+    enabled: bool = Field(description="false: there is no budget, and everything is shown")
+    incidents_per_hour: int
+    hour_began_at: AwareDatetime
+    kampung: list[KampungDigest]
+    whole: bool = Field(description="false: there are so many open incidents that not all were counted")
 
 
 class EventBrief(_Given):
@@ -222,7 +252,8 @@ class AlertDetail(AlertSummary):
     clip_fault: str | None
     history: list[HistoryEntry]
     notes: list[Note]
-    neighbours: list[AlertSummary] = Field(description="other alerts of this camera around the same time")
+    mates: list[AlertSummary] = Field(description="the other alerts of its incident, newest first, at most 100")
+    neighbours: list[AlertSummary] = Field(description="alerts of this camera's other incidents around the same time")
 
 
 class Transition(_Taken):
@@ -273,6 +304,9 @@ class FeedAlert(_Given):
 
     kind: Literal["created", "updated"]
     alert: AlertSummary
+    raised: bool = Field(
+        description="its incident was in this person's digest and is shown from now on; all its alerts are told"
+    )
 
 
 class FeedCameras(_Given):

@@ -66,6 +66,8 @@ class Consistency:
         ):
             if difference:
                 yield Finding("opening-event", f"{abs(difference)} {'more' if difference > 0 else 'fewer'} {what}")
+        for alert_id in await checks.alerts_without_incident(session):
+            yield Finding("one-incident", f"alert {alert_id} is in no incident of its place that asked for it")
 
     async def _decisions(self, session: AsyncSession) -> AsyncIterator[Finding]:
         for history_id in await checks.history_without_entry(session):

@@ -15,17 +15,19 @@ from uuid import UUID
 
 from contract.clock import Clock
 from contract.errors import ErrorKind, KentonganError
-from contract.event import Event
+from contract.event import Event, EventData
 from contract.ids import UuidV7Factory
+from server.alerts.governor import JOIN_WITHIN, day_began_at, day_of, joined
 from server.clips.files import clip_name
 from server.ingest.apply import continue_alert, open_alert
 from server.ingest.moments import check_moments
-from server.store import audit, devices, events, feed
+from server.store import audit, devices, events, feed, incidents
 from server.store.audit import AuditEntry
 from server.store.database import Database, WriteTransaction
 from server.store.devices import EnrolledDevice
 from server.store.feed import FeedEntry
-from server.store.tables import Alert, Clip, EventRow
+from server.store.incidents import Source
+from server.store.tables import Alert, Clip, EventRow, IncidentAsk
 
 MAX_BATCH = 128
 MAX_WAITING = 2000
@@ -56,11 +58,18 @@ class _Batch:
     known: dict[UUID, EventRow]
     alerts: dict[tuple[str, UUID], Alert]
     clips: dict[UUID, tuple[Clip, str]]
+    incidents: dict[Source, list[tuple[datetime, UUID]]]
     audit: list[AuditEntry] = field(default_factory=list)
     feed: list[FeedEntry] = field(default_factory=list)
     new_alerts: list[Alert] = field(default_factory=list)
     new_events: list[EventRow] = field(default_factory=list)
     new_clips: list[Clip] = field(default_factory=list)
+    asks: list[tuple[int, Alert, str]] = field(default_factory=list)
+    """For each ask: which entry of `feed` tells of it, whose alert it is, and its severity then."""
+
+    def ask(self, alert: Alert) -> None:
+        """The entry put into `feed` last is also an ask of the alert's incident."""
+        self.asks.append((len(self.feed) - 1, alert, alert.severity))
 
 
 class EventIngest:
@@ -177,11 +186,17 @@ class EventIngest:
     async def _load(self, writing: WriteTransaction, jobs: list[_Job]) -> _Batch:
         session = writing.session
         clip_ids = [job.event.data.clip_id for job in jobs if job.event.data.clip_id is not None]
+        received_at = self._clock.utc()
+        alerts = await events.alerts_of_signals(session, [(job.device_id, job.event.data.signal_id) for job in jobs])
+        opening = [job.event.data for job in jobs if (job.device_id, job.event.data.signal_id) not in alerts]
+        around = [(_source(one), one.captured_at - JOIN_WITHIN, one.captured_at + JOIN_WITHIN) for one in opening]
         return _Batch(
-            received_at=self._clock.utc(),
+            received_at=received_at,
             known=await events.known_events(session, [job.event.id for job in jobs]),
-            alerts=await events.alerts_of_signals(session, [(job.device_id, job.event.data.signal_id) for job in jobs]),
+            alerts=alerts,
             clips=await events.known_clips(session, clip_ids) if clip_ids else {},
+            # Incidents end with the day: its places are replayed from its midnight on.
+            incidents=await incidents.alerts_around(session, around, day_began_at(day_of(received_at))),
         )
 
     def _apply(self, batch: _Batch, job: _Job) -> Receipt:
@@ -196,13 +211,18 @@ class EventIngest:
         action = "event.accepted"
         if alert is None:
             alert = open_alert(self._new_id(), event, batch.received_at)
+            _join(batch, alert, _source(data))
             batch.alerts[job.device_id, data.signal_id] = alert
             batch.new_alerts.append(alert)
             batch.feed.append(FeedEntry("created", alert.kampung_id, alert_id=alert.id))
+            batch.ask(alert)
             action = "alert.opened"
         else:
+            severity = alert.severity
             continue_alert(alert, event, batch.received_at)
             batch.feed.append(FeedEntry("updated", alert.kampung_id, alert_id=alert.id))
+            if alert.severity != severity:
+                batch.ask(alert)
         row = _event_row(job, alert, batch.received_at)
         batch.known[event.id] = row
         batch.new_events.append(row)
@@ -221,7 +241,34 @@ class EventIngest:
     async def _store(self, writing: WriteTransaction, batch: _Batch) -> None:
         await events.add(writing.session, batch.new_alerts, batch.new_events, batch.new_clips)
         await audit.append(writing.session, batch.received_at, batch.audit)
-        await feed.append(writing.session, batch.received_at, batch.feed)
+        newest = await feed.append(writing.session, batch.received_at, batch.feed)
+        before = newest - len(batch.feed)
+        asks = [_ask_row(before + 1 + entry, alert, severity, batch) for entry, alert, severity in batch.asks]
+        await incidents.add_asks(writing.session, asks)
+
+
+def _source(data: EventData) -> Source:
+    return Source(data.camera_id, data.zone_id, data.rule.value)
+
+
+def _join(batch: _Batch, alert: Alert, source: Source) -> None:
+    """Put a new alert into the incident that takes it, or begin one with it."""
+    others = batch.incidents.setdefault(source, [])
+    alert.incident_id = joined(alert.captured_at, others) or alert.id
+    others.append((alert.captured_at, alert.incident_id))
+
+
+def _ask_row(sequence: int, alert: Alert, severity: str, batch: _Batch) -> IncidentAsk:
+    return IncidentAsk(
+        sequence=sequence,
+        incident_id=alert.incident_id,
+        alert_id=alert.id,
+        kampung_id=alert.kampung_id,
+        # All alerts of an incident were received on one day, so any of them tells the incident's day.
+        day=day_of(alert.received_at),
+        at=batch.received_at,
+        severity=severity,
+    )
 
 
 def _announce(batch: _Batch, alert: Alert, event: Event) -> None:

@@ -11,12 +11,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from contract.errors import ErrorKind, KentonganError
+from server.alerts.incidents import IncidentBook, PlacedAlert
 from server.auth.sessions import Person
-from server.permissions import Permission
+from server.permissions import Permission, Scope
 from server.settings import Live
-from server.store import alerts, feed, places
-from server.store.alerts import NamedAlert
+from server.store import alerts, feed, incidents, places
 from server.store.database import Database
 from server.store.places import CameraRecord
 from server.store.tables import FeedRow
@@ -30,8 +32,10 @@ class FeedNews:
 
     sequence: int
     kind: str
-    alert: NamedAlert | None
+    alert: PlacedAlert | None
     camera: CameraRecord | None
+    raised: tuple[PlacedAlert, ...] = ()
+    """All alerts of its incident, when this brought it from the reader's digest among the shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,9 @@ class FeedBatch:
 class LiveFeed:
     """Wakes whoever follows, and reads for them what is new."""
 
-    def __init__(self, database: Database, settings: Live) -> None:
+    def __init__(self, database: Database, book: IncidentBook, settings: Live) -> None:
         self._database = database
+        self._book = book
         self._settings = settings
         self._followers: dict[asyncio.Event, UUID] = {}
         self._closed = False
@@ -106,22 +111,24 @@ class LiveFeed:
         return newest if after is None else min(after, newest)
 
     async def _read(self, person: Person, position: int) -> tuple[FeedBatch, int, bool]:
+        scope = person.scope(Permission.ALERT_READ)
         async with self._database.read() as reading:
             end = await feed.newest(reading)
-            rows = await feed.after(reading, person.scope(Permission.ALERT_READ), position, BATCH)
+            rows = await feed.after(reading, scope, position, BATCH)
             told = _newest_per_subject(rows)
             created = {row.alert_id for row in rows if row.kind == "created"}
-            alert_ids = [row.alert_id for row in told if row.alert_id is not None]
             camera_ids = [row.camera_id for row in told if row.camera_id is not None]
-            named = await alerts.several(reading, alert_ids) if alert_ids else {}
+            placed = await self._placed(reading, scope, [row.alert_id for row in told if row.alert_id is not None])
+            raised = await self._raised(reading, scope, rows, placed)
             cameras = await places.cameras_by_id(reading, camera_ids) if camera_ids else {}
         entries = [
             FeedNews(
                 sequence=row.sequence,
                 # Created and then updated within one batch: still news to whoever reads it.
                 kind="created" if row.alert_id in created else row.kind,
-                alert=named.get(row.alert_id) if row.alert_id else None,
+                alert=placed.get(row.alert_id) if row.alert_id else None,
                 camera=cameras.get(row.camera_id) if row.camera_id else None,
+                raised=raised.get(row.alert_id, ()) if row.alert_id else (),
             )
             for row in told
         ]
@@ -130,6 +137,31 @@ class LiveFeed:
         # What happened elsewhere up to `end` is done with too: the console of a quiet kampung would else read all of it
         # again whenever anything happens anywhere.
         return FeedBatch(entries), last if more else max(last, end), more
+
+    async def _placed(self, reading: AsyncSession, scope: Scope, ids: Sequence[UUID]) -> dict[UUID, PlacedAlert]:
+        named = await alerts.several(reading, ids) if ids else {}
+        return {one.named.alert.id: one for one in await self._book.placed(reading, scope, list(named.values()))}
+
+    async def _raised(
+        self, reading: AsyncSession, scope: Scope, rows: Sequence[FeedRow], placed: dict[UUID, PlacedAlert]
+    ) -> dict[UUID, tuple[PlacedAlert, ...]]:
+        """By the alert that brought it among the shown: all alerts of an incident that was in the digest before."""
+        sequences: dict[UUID, set[int]] = {}
+        for row in rows:
+            if row.alert_id is not None:
+                sequences.setdefault(row.alert_id, set()).add(row.sequence)
+        by = {
+            alert_id: one.named.alert.incident_id
+            for alert_id, one in placed.items()
+            if one.decision.raised_by(sequences[alert_id])
+        }
+        if not by:
+            return {}
+        mates = await self._placed(reading, scope, await incidents.alert_ids(reading, set(by.values())))
+        return {
+            alert_id: tuple(one for one in mates.values() if one.named.alert.incident_id == incident_id)
+            for alert_id, incident_id in by.items()
+        }
 
 
 def _newest_per_subject(rows: Sequence[FeedRow]) -> list[FeedRow]:

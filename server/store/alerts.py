@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVarTuple
 from uuid import UUID
 
 from sqlalchemy import Select, and_, func, or_, select
@@ -17,6 +18,8 @@ from server.store.tables import Alert, AlertHistory, Camera, Clip, EventRow, Kam
 OPEN_STATES = ("new", "acknowledged")
 NEIGHBOURS_WITHIN = timedelta(minutes=30)
 MAX_NEIGHBOURS = 10
+MAX_MATES = 100
+Columns = TypeVarTuple("Columns")
 _PLACE = ("device_id", "kampung_id", "camera_id")
 """What alerts that share a clip have in common."""
 
@@ -32,6 +35,7 @@ class AlertFilter:
     severity: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    incident: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,20 @@ class Position:
 
     captured_at: datetime
     id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class AlertKey:
+    """What is needed of an alert to know its place."""
+
+    id: UUID
+    captured_at: datetime
+    incident_id: UUID
+    received_at: datetime
+
+    @property
+    def position(self) -> Position:
+        return Position(self.captured_at, self.id)
 
 
 def _named() -> Select[Alert, str, str, str]:
@@ -71,13 +89,27 @@ async def page(
     session: AsyncSession, scope: Scope, wanted: AlertFilter, after: Position | None, limit: int
 ) -> list[NamedAlert]:
     """Alerts of the kampung in `scope`, newest first, that come after `after`."""
-    query = _named().order_by(Alert.captured_at.desc(), Alert.id.desc()).limit(limit)
+    return await _fetch(session, _narrowed(_named(), scope, wanted, after).limit(limit))
+
+
+async def keys(
+    session: AsyncSession, scope: Scope, wanted: AlertFilter, after: Position | None, limit: int
+) -> list[AlertKey]:
+    """The same list, of each alert only what tells its place."""
+    columns = select(Alert.id, Alert.captured_at, Alert.incident_id, Alert.received_at)
+    rows = await session.execute(_narrowed(columns, scope, wanted, after).limit(limit))
+    return [AlertKey(*row) for row in rows]
+
+
+def _narrowed(query: Select[*Columns], scope: Scope, wanted: AlertFilter, after: Position | None) -> Select[*Columns]:
+    query = query.order_by(Alert.captured_at.desc(), Alert.id.desc())
     if not scope.everywhere:
         query = query.where(Alert.kampung_id.in_(scope.kampung_ids))
     for column, value in (
         (Alert.kampung_id, wanted.kampung),
         (Alert.camera_id, wanted.camera),
         (Alert.rule, wanted.rule),
+        (Alert.incident_id, wanted.incident),
     ):
         if value is not None:
             query = query.where(column == value)
@@ -91,7 +123,7 @@ async def page(
     if after is not None:
         earlier = Alert.captured_at < after.captured_at
         query = query.where(or_(earlier, and_(Alert.captured_at == after.captured_at, Alert.id < after.id)))
-    return await _fetch(session, query)
+    return query
 
 
 async def one(session: AsyncSession, scope: Scope, alert_id: UUID) -> NamedAlert | None:
@@ -106,18 +138,29 @@ async def several(session: AsyncSession, alert_ids: Sequence[UUID]) -> dict[UUID
 
 
 async def neighbours(session: AsyncSession, alert: Alert) -> list[NamedAlert]:
-    """Other alerts of the same camera around the same time; all of the same kampung, so of the same scope."""
+    """Alerts of other incidents of the same camera around the same time; all of its kampung, so of the same scope."""
     query = (
         _named()
         .where(
             Alert.camera_id == alert.camera_id,
             Alert.kampung_id == alert.kampung_id,
-            Alert.id != alert.id,
+            Alert.incident_id != alert.incident_id,
             Alert.captured_at >= alert.captured_at - NEIGHBOURS_WITHIN,
             Alert.captured_at <= alert.captured_at + NEIGHBOURS_WITHIN,
         )
         .order_by(Alert.captured_at.desc(), Alert.id.desc())
         .limit(MAX_NEIGHBOURS)
+    )
+    return await _fetch(session, query)
+
+
+async def incident_mates(session: AsyncSession, alert: Alert) -> list[NamedAlert]:
+    """The other alerts of its incident, newest first; all of the same kampung, so of the same scope."""
+    query = (
+        _named()
+        .where(Alert.incident_id == alert.incident_id, Alert.id != alert.id)
+        .order_by(Alert.captured_at.desc(), Alert.id.desc())
+        .limit(MAX_MATES)
     )
     return await _fetch(session, query)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, not_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
-from server.store.tables import Alert, AlertHistory, AuditRow, Clip, EventRow, Head, Thumbnail
+from server.store.tables import Alert, AlertHistory, AuditRow, Clip, EventRow, Head, IncidentAsk, Thumbnail
 
 DECISIONS = ("alert.acknowledged", "alert.resolved", "alert.dismissed", "alert.noted")
 
@@ -35,6 +36,23 @@ async def events_off(session: AsyncSession) -> int:
     events = (await session.execute(select(func.count()).select_from(EventRow))).scalar_one()
     query = select(func.count()).select_from(AuditRow).where(AuditRow.action.in_(("alert.opened", "event.accepted")))
     return events - (await session.execute(query)).scalar_one()
+
+
+async def alerts_without_incident(session: AsyncSession) -> Sequence[UUID]:
+    """Alerts that never asked for a place, whose asks speak of another incident or kampung, or whose incident began
+    with an alert of another camera, zone or rule.
+    """
+    first = aliased(Alert)
+    same = (getattr(first, name) == getattr(Alert, name) for name in ("kampung_id", "camera_id", "zone_id", "rule"))
+    fits = and_(IncidentAsk.incident_id == Alert.incident_id, IncidentAsk.kampung_id == Alert.kampung_id)
+    query = (
+        select(Alert.id)
+        .outerjoin(IncidentAsk, IncidentAsk.alert_id == Alert.id)
+        .outerjoin(first, and_(first.id == Alert.incident_id, *same))
+        .where(IncidentAsk.sequence.is_(None) | not_(fits) | first.id.is_(None))
+        .distinct()
+    )
+    return (await session.execute(query)).scalars().all()
 
 
 async def history_without_entry(session: AsyncSession) -> Sequence[UUID]:

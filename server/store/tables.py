@@ -150,6 +150,7 @@ class Alert(Base):
         Index("ix_alert_camera_time", "camera_id", "captured_at"),
         Index("ix_alert_open", "state", "kampung_id", "severity"),
         Index("ix_alert_clip", "clip_id"),
+        Index("ix_alert_incident", "incident_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -181,6 +182,26 @@ class Alert(Base):
     verdict: Mapped[str | None] = mapped_column(String(32))
     acknowledged_by: Mapped[str | None] = mapped_column(String(64))
     version: Mapped[int]
+    incident_id: Mapped[UUID]
+
+
+class IncidentAsk(Base):
+    """An alert opened or became more severe, so its incident asked for a place on the desks.
+
+    `sequence` is that of the feed's entry about it; `day` is the day in Jakarta on which the incident's alerts were
+    received, as `server.alerts.governor.day_of` counts them.
+    """
+
+    __tablename__ = "incident_ask"
+    __table_args__ = (Index("ix_incident_ask_day", "day", "sequence"),)
+
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    incident_id: Mapped[UUID]
+    alert_id: Mapped[UUID] = mapped_column(ForeignKey("alert.id"), index=True)
+    kampung_id: Mapped[str] = mapped_column(ForeignKey("kampung.id"))
+    day: Mapped[int]
+    at: Mapped[datetime]
+    severity: Mapped[str] = mapped_column(String(16))
 
 
 class EventRow(Base):

@@ -208,7 +208,7 @@ def test_a_detail_puts_the_boxes_of_all_events_on_one_time_line(live_server: Liv
 
 
 def test_neighbours_are_of_the_same_camera_and_time(live_server: LiveServer) -> None:
-    first, second = _open(live_server, 1), _open(live_server, 5)
+    first, second = _open(live_server, 1), _open(live_server, 5, zone_id="porch")
     _open(live_server, 3, camera_id="alley")
     _open(live_server, 59)
     detail = live_server.log_in("operator-bahari").get(f"{API}/alerts/{first}").json()

@@ -127,7 +127,7 @@ def test_a_yaml_typo_stops_the_server_with_one_sentence(tmp_path: Path) -> None:
 
 def test_migrating_twice_is_harmless(config: Path) -> None:
     for _ in range(2):
-        assert "The database is at version 0002." in said(config, "migrate").stdout
+        assert "The database is at version 0003." in said(config, "migrate").stdout
 
 
 def test_nobody_else_may_read_the_database_even_in_a_folder_that_is_open_to_all(config: Path) -> None:

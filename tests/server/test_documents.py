@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from contract.errors import ErrorKind
+from server.alerts.governor import Why
 from server.http_errors import STATUS_OF, TITLE_OF
 from server.store.checks import DECISIONS
 
@@ -37,3 +38,9 @@ def test_the_console_has_words_for_everything_that_is_audited() -> None:
     for language in ("id", "en"):
         words = (ROOT / f"console/src/i18n/{language}.ts").read_text("utf-8")
         assert actions == set(re.findall(r"^      '([a-z]+\.[a-z_]+)': '", words, re.MULTILINE)), language
+
+
+def test_every_reason_for_a_place_is_documented() -> None:
+    text = (DOCS / "api.md").read_text("utf-8")
+    documented = re.findall(r"^  \| `([a-z_]+)` \| (?:shown|in the digest) \|", text, re.MULTILINE)
+    assert sorted(documented) == sorted(Why)

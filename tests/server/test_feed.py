@@ -14,6 +14,7 @@ from typing import Any
 from contract.clock import ManualClock
 from contract.event import Phase, TimedBox, TrackSummary
 from contract.heartbeat import CameraState
+from server.alerts.incidents import IncidentBook
 from server.auth.accounts import AccountDesk
 from server.auth.passwords import Passwords
 from server.auth.sessions import Person
@@ -187,7 +188,9 @@ def test_what_happens_elsewhere_is_read_past_and_not_again(live_server: LiveServ
     async def read() -> tuple[FeedBatch, int, bool]:
         database = Database(live_server.settings.database)
         try:
-            return await LiveFeed(database, live_server.settings.live)._read(elsewhere, 0)
+            settings = live_server.settings
+            feed = LiveFeed(database, IncidentBook(settings.alert_budget), settings.live)
+            return await feed._read(elsewhere, 0)
         finally:
             await database.close()
 

@@ -3,104 +3,139 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
-from contract.event import Rule, Severity
-from server.alerts.governor import AlertFacts, DeskView, Source, govern
+from contract.event import Severity
+from server.alerts.governor import Ask, DayOfDesk, Place, Why, day_began_at, day_of, joined
 
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-def alert(
-    at_s: float, camera: str = "c", severity: Severity = Severity.WARNING, *, score: float = 0.5, late_s: float = 0.0
-) -> AlertFacts:
-    at = NOON + timedelta(seconds=at_s)
-    source = Source("k", camera, "z", Rule.LOITERING)
-    return AlertFacts(f"{camera}-{at_s}-{score}", source, at, at + timedelta(seconds=late_s), severity, score)
+NOON = datetime(2026, 11, 24, 5, tzinfo=UTC)
+"""Noon in Jakarta."""
+TODAY = day_of(NOON)
 
 
-def random_day(seed: int) -> list[AlertFacts]:
+def ask(number: int, incident: int, at_s: float, severity: Severity = Severity.WARNING) -> Ask:
+    return Ask(number, UUID(int=incident), NOON + timedelta(seconds=at_s), severity)
+
+
+def in_turn(*asked: tuple[int, float, Severity]) -> list[Ask]:
+    """Asks numbered from 1: incident, seconds after noon, severity."""
+    return [ask(number, *one) for number, one in enumerate(asked, 1)]
+
+
+def random_day(seed: int) -> list[Ask]:
     rng = random.Random(seed)
     severities = [Severity.NOTICE] * 6 + [Severity.WARNING] * 3 + [Severity.CRITICAL]
-    return [
-        alert(
-            rng.uniform(0, 20_000), f"c{rng.randrange(12)}", rng.choice(severities),
-            score=rng.random(), late_s=rng.choice([0.5, 40.0, 4000.0]),
-        )
-        for _ in range(150)
-    ]  # fmt: skip
+    times_s = sorted(rng.uniform(0, 40_000) for _ in range(200))
+    return in_turn(*((rng.randrange(80), at_s, rng.choice(severities)) for at_s in times_s))
 
 
-def ids(view: DeskView) -> tuple[list[str], list[str]]:
-    return [one.id for one in view.shown], [one.id for one in view.digest]
+def dealt(asks: Sequence[Ask], per_hour: int = 6) -> DayOfDesk:
+    day = DayOfDesk(TODAY, per_hour)
+    day.take(asks)
+    return day
 
 
-def test_alerts_of_one_source_within_ten_minutes_of_the_last_are_one_incident() -> None:
-    view = govern([alert(0), alert(500), alert(1000), alert(1601), alert(10, "other")])
-
-    assert [[one.captured_at for one in incident.alerts] for incident in view.shown] == [
-        [NOON, NOON + timedelta(seconds=500), NOON + timedelta(seconds=1000)],
-        [NOON + timedelta(seconds=10)],
-        [NOON + timedelta(seconds=1601)],
-    ]
+def shown(day: DayOfDesk) -> list[int]:
+    granted = [one for one in day.decisions.values() if one.shown_by is not None]
+    assert all(one.place is Place.SHOWN for one in granted)
+    return [one.incident_id.int for one in sorted(granted, key=lambda one: one.shown_by or 0)]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_every_alert_is_in_exactly_one_incident_and_every_critical_one_is_shown(seed: int) -> None:
-    day = random_day(seed)
-    view = govern(day)
+def waiting(day: DayOfDesk) -> list[int]:
+    return [one.incident_id.int for one in day.decisions.values() if one.place is Place.DIGEST]
 
-    held = [one.id for incident in [*view.shown, *view.digest] for one in incident.alerts]
-    assert sorted(held) == sorted(one.id for one in day)
-    assert all(one.worst.severity is not Severity.CRITICAL for one in view.digest)
+
+def test_an_alert_joins_the_incident_begun_last_of_those_that_reach_within_ten_minutes_of_it() -> None:
+    first, second = UUID(int=1), UUID(int=2)
+    others = [(NOON, first), (NOON + timedelta(minutes=15), second)]
+
+    assert joined(NOON + timedelta(minutes=10), others) == second
+    assert joined(NOON - timedelta(minutes=10), others) == first
+    assert joined(NOON + timedelta(minutes=25, seconds=1), others) is None
+    assert joined(NOON, []) is None
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_order_in_which_alerts_are_given_changes_nothing(seed: int) -> None:
-    day = random_day(seed)
-    shuffled = random.Random(seed).sample(day, len(day))
+def test_every_incident_is_shown_or_waits_and_every_critical_one_is_shown(seed: int) -> None:
+    asks = random_day(seed)
+    day = dealt(asks)
 
-    assert ids(govern(shuffled)) == ids(govern(day))
+    assert sorted(shown(day) + waiting(day)) == sorted({one.incident_id.int for one in asks})
+    critical = {one.incident_id.int for one in asks if one.severity is Severity.CRITICAL}
+    assert critical <= set(shown(day))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_asks_taken_piece_by_piece_or_twice_give_what_a_replay_from_midnight_gives(seed: int) -> None:
+    asks = random_day(seed)
+    rng = random.Random(seed)
+    pieces = DayOfDesk(TODAY, 6)
+    for _ in range(30):
+        pieces.take(asks[: rng.randrange(len(asks))])
+    pieces.take(asks)
+
+    assert pieces.decisions == dealt(asks).decisions
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_an_incident_once_shown_stays_shown_whatever_arrives_later(seed: int) -> None:
-    day = sorted(random_day(seed), key=lambda one: (one.received_at, one.id))
-    before: set[str] = set()
-    for count in range(1, len(day) + 1):
-        now = set(ids(govern(day[:count]))[0])
+    day, before = DayOfDesk(TODAY, 6), set[int]()
+    for one in random_day(seed):
+        day.take([one])
+        now = set(shown(day))
         assert before <= now
         before = now
 
 
-def test_warnings_beyond_the_budget_wait_in_the_digest_strongest_first_until_the_next_hour() -> None:
-    view = govern([alert(n, f"c{n}", score=n / 10) for n in range(9)] + [alert(3600, "later")])
+def test_warnings_beyond_the_budget_wait_until_they_ask_again_in_another_hour() -> None:
+    asks = in_turn(*((n, n, Severity.WARNING) for n in range(9)), (8, 3600, Severity.WARNING))
+    day = dealt(asks)
 
-    assert [one.worst.source.camera_id for one in view.shown] == ["c0", "c1", "c2", "c3", "c4", "c5", "later"]
-    assert [one.worst.source.camera_id for one in view.digest] == ["c8", "c7", "c6"]
+    assert shown(day) == [0, 1, 2, 3, 4, 5, 8]
+    assert waiting(day) == [6, 7]
+    assert day.decisions[UUID(int=6)].why is Why.BUDGET_SPENT
+    assert day.decisions[UUID(int=8)].raised_by([10])
+    assert not day.decisions[UUID(int=0)].raised_by([1])
 
 
 def test_notices_leave_half_of_the_places_to_what_is_more_severe() -> None:
-    notices = [alert(n, f"n{n}", Severity.NOTICE) for n in range(10)]
-    warnings = [alert(60 + n, f"w{n}") for n in range(10)]
+    notices = [(n, float(n), Severity.NOTICE) for n in range(10)]
+    warnings = [(10 + n, 60.0 + n, Severity.WARNING) for n in range(10)]
+    day = dealt(in_turn(*notices, *warnings))
 
-    shown = [one.worst.severity for one in govern([*notices, *warnings]).shown]
+    assert shown(day) == [0, 1, 2, 10, 11, 12]
+    assert day.decisions[UUID(int=3)].why is Why.NOTICES_SPENT
 
-    assert shown == [Severity.NOTICE] * 3 + [Severity.WARNING] * 3
+
+def test_a_waiting_incident_is_shown_once_it_becomes_critical_beyond_any_budget() -> None:
+    full = [(n, float(n), Severity.WARNING) for n in range(7)]
+    day = dealt(in_turn(*full, (6, 100, Severity.CRITICAL)))
+
+    assert shown(day)[-1] == 6
+    assert waiting(day) == []
+    assert day.decisions[UUID(int=6)].why is Why.CRITICAL
 
 
-def test_a_digested_incident_is_shown_once_it_becomes_critical() -> None:
-    full = [alert(n, f"c{n}") for n in range(7)]
+def test_what_asks_again_after_its_day_is_over_is_shown_only_if_it_is_critical() -> None:
+    full = [(n, float(n), Severity.WARNING) for n in range(8)]
+    tomorrow_s = (day_began_at(TODAY + 1) - NOON).total_seconds() + 60
+    late = [(6, tomorrow_s, Severity.WARNING), (7, tomorrow_s, Severity.CRITICAL)]
 
-    view = govern([*full, alert(100, "c6", Severity.CRITICAL)])
+    assert waiting(dealt(in_turn(*full, *late))) == [6]
 
-    assert view.shown[-1].id == full[6].id
-    assert len(view.shown[-1].alerts) == 2
-    assert view.digest == []
+
+def test_a_day_begins_at_midnight_in_jakarta() -> None:
+    midnight = datetime(2026, 11, 23, 17, tzinfo=UTC)
+
+    assert day_began_at(TODAY) == midnight
+    assert day_of(midnight) == TODAY
+    assert day_of(midnight - timedelta(microseconds=1)) == TODAY - 1
 
 
 def test_a_budget_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1, got 0"):
-        govern([], 0)
+        DayOfDesk(TODAY, 0)

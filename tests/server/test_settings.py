@@ -53,7 +53,7 @@ def test_the_example_site_can_be_provisioned() -> None:
         ("lisen: {port: 1}", "unknown key lisen; did you mean listen?"),
         ("listen: {prot: 1}", "unknown key listen.prot; did you mean port?"),
         ("sessions: {idle: 60}", "unknown key sessions.idle; did you mean idle_s?"),
-        ("zzz: 1", "unknown key zzz; known keys: cameras, clips_dir"),
+        ("zzz: 1", "unknown key zzz; known keys: alert_budget, cameras, clips_dir"),
         ("listen: {port: many}", "listen.port: Input should be a valid integer"),
         ("listen: {port: 70000}", "listen.port: Input should be less than or equal to 65535"),
         ("cameras: {late_s: 90, lost_s: 45}", "late_s must be below lost_s, got 90.0 and 45.0"),

@@ -88,6 +88,7 @@ class FeedReader:
 
     def _parse(self, answer: httpx.Response) -> None:
         fields: dict[str, str] = {}
+        last_id = "0"
         for line in answer.iter_lines():
             if line.startswith(":"):
                 self.comments += 1
@@ -96,5 +97,7 @@ class FeedReader:
                 name, _, value = line.partition(": ")
                 fields[name] = value
             elif "data" in fields:
-                self._messages.put(Message(fields["event"], int(fields["id"]), json.loads(fields["data"])))
+                # As in a browser: an event without an id leaves the last one as it is.
+                last_id = fields.get("id", last_id)
+                self._messages.put(Message(fields["event"], int(last_id), json.loads(fields["data"])))
                 fields = {}

@@ -66,6 +66,8 @@ export interface paths {
         /**
          * List Alerts
          * @description Alerts of the granted kampung, newest first. `next_cursor` leads to the next page and is null on the last.
+         *
+         *     With `place`, a page may hold fewer than `limit` although it is not the last.
          */
         get: operations["list_alerts"];
         put?: never;
@@ -130,6 +132,26 @@ export interface paths {
          * @description Add a note; the state stays as it is.
          */
         post: operations["note_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/digest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Digest
+         * @description How many incidents the alert budget keeps back from this person, by kampung; every granted kampung is named.
+         */
+        get: operations["get_digest"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -509,6 +531,7 @@ export interface components {
                 number,
                 number
             ][];
+            incident: components["schemas"]["IncidentPlace"];
             /** Events */
             events: components["schemas"]["EventBrief"][];
             /** Tracks */
@@ -526,8 +549,13 @@ export interface components {
             /** Notes */
             notes: components["schemas"]["Note"][];
             /**
+             * Mates
+             * @description the other alerts of its incident, newest first, at most 100
+             */
+            mates: components["schemas"]["AlertSummary"][];
+            /**
              * Neighbours
-             * @description other alerts of this camera around the same time
+             * @description alerts of this camera's other incidents around the same time
              */
             neighbours: components["schemas"]["AlertSummary"][];
         };
@@ -637,6 +665,7 @@ export interface components {
                 number,
                 number
             ][];
+            incident: components["schemas"]["IncidentPlace"];
         };
         /**
          * AlertVerdict
@@ -894,6 +923,31 @@ export interface components {
             verified: boolean;
         };
         /**
+         * Digest
+         * @description What waits in this person's digest. `GET /api/v1/alerts?place=digest` lists it.
+         */
+        Digest: {
+            /**
+             * Enabled
+             * @description false: there is no budget, and everything is shown
+             */
+            enabled: boolean;
+            /** Incidents Per Hour */
+            incidents_per_hour: number;
+            /**
+             * Hour Began At
+             * Format: date-time
+             */
+            hour_began_at: string;
+            /** Kampung */
+            kampung: components["schemas"]["KampungDigest"][];
+            /**
+             * Whole
+             * @description false: there are so many open incidents that not all were counted
+             */
+            whole: boolean;
+        };
+        /**
          * Event
          * @description A CloudEvents 1.0 envelope. Idempotent on (source, id).
          */
@@ -1063,6 +1117,11 @@ export interface components {
              */
             kind: "created" | "updated";
             alert: components["schemas"]["AlertSummary"];
+            /**
+             * Raised
+             * @description its incident was in this person's digest and is shown from now on; all its alerts are told
+             */
+            raised: boolean;
         };
         /**
          * FeedCameras
@@ -1144,6 +1203,20 @@ export interface components {
             /** Note */
             note: string | null;
         };
+        /**
+         * IncidentPlace
+         * @description The incident that an alert belongs to, and where it stands on the desk of whoever reads.
+         */
+        IncidentPlace: {
+            /**
+             * Id
+             * Format: uuid
+             * @description the id of its first alert
+             */
+            id: string;
+            place: components["schemas"]["Place"];
+            why: components["schemas"]["Why"];
+        };
         /** IngestReceipt */
         IngestReceipt: {
             /**
@@ -1158,6 +1231,21 @@ export interface components {
             alert_id: string;
             /** Duplicate */
             duplicate: boolean;
+        };
+        /**
+         * KampungDigest
+         * @description Incidents of a kampung in the digest that have an open alert.
+         */
+        KampungDigest: {
+            /** Kampung Id */
+            kampung_id: string;
+            /**
+             * This Hour
+             * @description that asked for a place in this hour of the clock
+             */
+            this_hour: number;
+            /** In All */
+            in_all: number;
         };
         /** KampungName */
         KampungName: {
@@ -1281,6 +1369,12 @@ export interface components {
          * @enum {string}
          */
         Phase: "began" | "continues" | "ended";
+        /**
+         * Place
+         * @description Where an incident stands.
+         * @enum {string}
+         */
+        Place: "shown" | "digest";
         /**
          * PrecisionReport
          * @description Every rule that alerted since `since`: zone by zone, and of all those zones together.
@@ -1531,6 +1625,12 @@ export interface components {
             /** @description useful among useful, normal_activity and detector_error; camera_fault counts for neither, save for the rule camera_fault, which it confirms; null before the first verdict that counts */
             precision: components["schemas"]["ShareEstimate"] | null;
         };
+        /**
+         * Why
+         * @description What decided about an incident's place.
+         * @enum {string}
+         */
+        Why: "critical" | "within_budget" | "budget_spent" | "notices_spent" | "no_budget";
         /** ZonePrecision */
         ZonePrecision: {
             rule: components["schemas"]["Rule"];
@@ -1588,6 +1688,7 @@ export type CameraStatus = components['schemas']['CameraStatus'];
 export type ClipGap = components['schemas']['ClipGap'];
 export type ClipReference = components['schemas']['ClipReference'];
 export type ClipStatus = components['schemas']['ClipStatus'];
+export type Digest = components['schemas']['Digest'];
 export type Event = components['schemas']['Event'];
 export type EventBrief = components['schemas']['EventBrief'];
 export type EventData = components['schemas']['EventData'];
@@ -1597,7 +1698,9 @@ export type FieldFault = components['schemas']['FieldFault'];
 export type GrantedRole = components['schemas']['GrantedRole'];
 export type Heartbeat = components['schemas']['Heartbeat'];
 export type HistoryEntry = components['schemas']['HistoryEntry'];
+export type IncidentPlace = components['schemas']['IncidentPlace'];
 export type IngestReceipt = components['schemas']['IngestReceipt'];
+export type KampungDigest = components['schemas']['KampungDigest'];
 export type KampungName = components['schemas']['KampungName'];
 export type KampungStatus = components['schemas']['KampungStatus'];
 export type Liveness = components['schemas']['Liveness'];
@@ -1608,6 +1711,7 @@ export type Note = components['schemas']['Note'];
 export type OpenAlerts = components['schemas']['OpenAlerts'];
 export type Permission = components['schemas']['Permission'];
 export type Phase = components['schemas']['Phase'];
+export type Place = components['schemas']['Place'];
 export type PrecisionReport = components['schemas']['PrecisionReport'];
 export type Problem = components['schemas']['Problem'];
 export type Readiness = components['schemas']['Readiness'];
@@ -1628,6 +1732,7 @@ export type Transition = components['schemas']['Transition'];
 export type VerdictKind = components['schemas']['VerdictKind'];
 export type VerdictPage = components['schemas']['VerdictPage'];
 export type VerdictTally = components['schemas']['VerdictTally'];
+export type Why = components['schemas']['Why'];
 export type ZonePrecision = components['schemas']['ZonePrecision'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -1794,6 +1899,10 @@ export interface operations {
                 state?: ("new" | "acknowledged" | "resolved" | "dismissed")[];
                 /** @description any of these; repeat the parameter */
                 severity?: components["schemas"]["Severity"][];
+                /** @description only what stands there on this person's desk */
+                place?: components["schemas"]["Place"] | null;
+                /** @description only the alerts of this incident */
+                incident?: string | null;
                 /** @description captured at or after */
                 since?: string | null;
                 /** @description captured before */
@@ -1916,6 +2025,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertDetail"];
+                };
+            };
+            /** @description RFC 9457 problem details */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_digest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Digest"];
                 };
             };
             /** @description RFC 9457 problem details */

@@ -21,7 +21,7 @@ const clip: NonNullable<AlertDetail['clip']> = {
 };
 
 function detail(more: Partial<AlertDetail>): AlertDetail {
-  return { ...alertNumber(1), events: [], tracks: [], zone_polygon: [], clip: null, clip_fault: null, history: [], notes: [], neighbours: [], ...more };
+  return { ...alertNumber(1), events: [], tracks: [], zone_polygon: [], clip: null, clip_fault: null, history: [], notes: [], mates: [], neighbours: [], ...more };
 }
 
 const plays = () => true;

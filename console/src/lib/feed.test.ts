@@ -5,7 +5,7 @@ import { alertNumber } from './fixtures';
 
 const page = (...numbers: number[]) => ({ items: numbers.map((n) => alertNumber(n)), next_cursor: 'c' });
 const numbers = (items: readonly { id: string }[]) => items.map((one) => Number(one.id.slice(-12)));
-const created = (n: number, more = {}) => ({ kind: 'created' as const, alert: alertNumber(n, more) });
+const created = (n: number, more = {}) => ({ kind: 'created' as const, alert: alertNumber(n, more), raised: false });
 
 describe('a new alert', () => {
   it('goes to the top while nobody is reading', () => {
@@ -45,23 +45,23 @@ describe('an update', () => {
   it('changes the row in its place, even when the row no longer matches the filters', () => {
     const before = feed.firstPage(page(2, 1));
     const alert = alertNumber(1, { state: 'resolved', version: 2 });
-    const now = feed.receive(before, { kind: 'updated', alert }, OPEN, false);
+    const now = feed.receive(before, { kind: 'updated', alert, raised: false }, OPEN, false);
     expect(now.items.map((one) => one.state)).toEqual(['new', 'resolved']);
   });
 
   it('older than what is shown changes nothing', () => {
     const before = feed.firstPage({ items: [alertNumber(1, { version: 3, state: 'acknowledged' })] });
-    expect(feed.receive(before, { kind: 'updated', alert: alertNumber(1) }, OPEN, false)).toBe(before);
+    expect(feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: false }, OPEN, false)).toBe(before);
   });
 
   it('of an alert that is not in the list adds no row', () => {
     const before = feed.firstPage(page(2));
-    expect(feed.receive(before, { kind: 'updated', alert: alertNumber(1) }, OPEN, false)).toBe(before);
+    expect(feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: false }, OPEN, false)).toBe(before);
   });
 
   it('reaches an alert that is still waiting', () => {
     let now = feed.receive(feed.EMPTY, created(3), OPEN, true);
-    now = feed.receive(now, { kind: 'updated', alert: alertNumber(3, { version: 2, state: 'acknowledged' }) }, OPEN, true);
+    now = feed.receive(now, { kind: 'updated', alert: alertNumber(3, { version: 2, state: 'acknowledged' }), raised: false }, OPEN, true);
     expect(now.waiting[0]?.state).toBe('acknowledged');
     expect(now.fresh.size).toBe(0);
   });

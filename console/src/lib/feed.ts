@@ -54,7 +54,7 @@ export function receive(feed: Feed, message: FeedAlert, filters: Filters, hold: 
 export function catchUp(feed: Feed, page: Page, filters: Filters, hold: boolean): Feed {
   return [...page.items]
     .reverse()
-    .reduce((now, alert) => receive(now, { kind: 'created', alert }, filters, hold), feed);
+    .reduce((now, alert) => receive(now, { kind: 'created', alert, raised: false }, filters, hold), feed);
 }
 
 /** The list with the waiting alerts in it. */

@@ -28,6 +28,7 @@ function detail(ending: 'left_zone' | 'silent' | 'none'): AlertDetail {
       { ...closed, at: '2026-11-24T05:03:00Z' },
     ],
     notes: [],
+    mates: [],
     neighbours: [],
   };
 }

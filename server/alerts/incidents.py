@@ -1,0 +1,119 @@
+"""The places of incidents, as one person's grants make them: the governor with the stored asks behind it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contract.event import Severity
+from server.alerts.governor import Ask, DayOfDesk, Decision, Place, day_of, hour_of, unlimited
+from server.permissions import Scope
+from server.settings import AlertBudget
+from server.store import alerts, incidents
+from server.store.alerts import AlertFilter, AlertKey, NamedAlert, Position
+
+DAYS_KEPT = 256
+"""Replayed days kept in memory, of all desks; the one unused longest is replayed again when it is asked for."""
+SCAN_PAGE = 500
+SCAN_AT_MOST = 5000
+"""Alerts looked at for one page of one place. A page may therefore hold fewer than asked for, and still lead on."""
+COUNTED_AT_MOST = 5000
+"""Open incidents among which the digest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedAlert:
+    """An alert and where its incident stands for whoever reads."""
+
+    named: NamedAlert
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class DigestCount:
+    """Incidents in the digest with an alert that is still open: of this hour of the clock, and in all."""
+
+    this_hour: int = 0
+    in_all: int = 0
+
+
+class IncidentBook:
+    """Answers where incidents stand. What it remembers is only a replay: another process answers the same."""
+
+    def __init__(self, budget: AlertBudget) -> None:
+        self.budget = budget
+        self._days: OrderedDict[tuple[Scope, int], DayOfDesk] = OrderedDict()
+
+    async def decisions(
+        self, session: AsyncSession, scope: Scope, wanted: Iterable[tuple[UUID, datetime]]
+    ) -> Mapping[UUID, Decision]:
+        """The places of incidents within `scope`, each given with the receipt of one of its alerts."""
+        by_day: dict[int, set[UUID]] = {}
+        for incident_id, received_at in wanted:
+            by_day.setdefault(day_of(received_at), set()).add(incident_id)
+        found: dict[UUID, Decision] = {}
+        for day, ids in by_day.items():
+            if self.budget.enabled:
+                decided = (await self._day(session, scope, day)).decisions
+                found.update((incident_id, decided[incident_id]) for incident_id in ids)
+            else:
+                found.update((incident_id, unlimited(incident_id)) for incident_id in ids)
+        return found
+
+    async def placed(self, session: AsyncSession, scope: Scope, found: Sequence[NamedAlert]) -> list[PlacedAlert]:
+        """Each of these alerts, which lie in `scope`, with its place."""
+        keys = [(named.alert.incident_id, named.alert.received_at) for named in found]
+        places = await self.decisions(session, scope, keys)
+        return [PlacedAlert(named, places[named.alert.incident_id]) for named in found]
+
+    async def page_of(
+        self, session: AsyncSession, scope: Scope, place: Place, wanted: AlertFilter, after: Position | None, limit: int
+    ) -> tuple[list[UUID], Position | None]:
+        """Alerts of one place, newest first, and where the list goes on (None at its end)."""
+        if not self.budget.enabled and place is Place.DIGEST:
+            return [], None
+        found: list[AlertKey] = []
+        for _ in range(0, SCAN_AT_MOST, SCAN_PAGE):
+            keys = await alerts.keys(session, scope, wanted, after, SCAN_PAGE)
+            places = await self.decisions(session, scope, [(key.incident_id, key.received_at) for key in keys])
+            found += [key for key in keys if places[key.incident_id].place is place]
+            if len(found) > limit:
+                return [key.id for key in found[:limit]], found[limit - 1].position
+            if len(keys) < SCAN_PAGE:
+                return [key.id for key in found], None
+            after = keys[-1].position
+        return [key.id for key in found], after
+
+    async def digest(self, session: AsyncSession, scope: Scope, now: datetime) -> tuple[dict[str, DigestCount], bool]:
+        """What waits in the digest, by kampung, and whether all open incidents were looked at."""
+        if not self.budget.enabled:
+            return {}, True
+        rows = await incidents.open_incidents(session, scope, COUNTED_AT_MOST + 1)
+        counted = rows[:COUNTED_AT_MOST]
+        places = await self.decisions(session, scope, [(incident_id, at) for _, incident_id, at in counted])
+        hour = hour_of(now)
+        counts: dict[str, DigestCount] = {}
+        for kampung_id, incident_id, _ in counted:
+            decision = places[incident_id]
+            if decision.place is Place.DIGEST:
+                before = counts.get(kampung_id, DigestCount())
+                counts[kampung_id] = DigestCount(before.this_hour + (decision.asked_at >= hour), before.in_all + 1)
+        return counts, len(rows) <= COUNTED_AT_MOST
+
+    async def _day(self, session: AsyncSession, scope: Scope, day: int) -> DayOfDesk:
+        """The day as it stands in the session's view of the database, or later: decisions only ever go forward."""
+        key = (scope, day)
+        known = self._days.get(key)
+        if known is None:
+            known = self._days[key] = DayOfDesk(day, self.budget.incidents_per_hour)
+        self._days.move_to_end(key)
+        while len(self._days) > DAYS_KEPT:
+            self._days.popitem(last=False)
+        rows = await incidents.asks_of_day(session, scope, day, known.newest)
+        known.take(Ask(sequence, incident_id, at, Severity(severity)) for sequence, incident_id, at, severity in rows)
+        return known

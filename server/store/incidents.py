@@ -1,0 +1,90 @@
+"""Incidents: which alerts belong together, and the asks from which their places are replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Row, and_, func, insert, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.permissions import Scope
+from server.store.alerts import OPEN_STATES
+from server.store.tables import Alert, IncidentAsk
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the alerts of one incident have in common. A camera is of one kampung."""
+
+    camera_id: str
+    zone_id: str
+    rule: str
+
+
+async def alerts_around(
+    session: AsyncSession, moments: Sequence[tuple[Source, datetime, datetime]], received_since: datetime
+) -> dict[Source, list[tuple[datetime, UUID]]]:
+    """(capture time, incident) of stored alerts by source, captured from the first to the second of the moments."""
+    if not moments:
+        return {}
+    wanted = [
+        and_(
+            Alert.camera_id == source.camera_id,
+            Alert.captured_at.between(earliest, latest),
+            Alert.zone_id == source.zone_id,
+            Alert.rule == source.rule,
+        )
+        for source, earliest, latest in moments
+    ]
+    query = select(Alert.camera_id, Alert.zone_id, Alert.rule, Alert.captured_at, Alert.incident_id).where(
+        Alert.received_at >= received_since, or_(*wanted)
+    )
+    found: dict[Source, list[tuple[datetime, UUID]]] = {}
+    for camera_id, zone_id, rule, captured_at, incident_id in await session.execute(query):
+        found.setdefault(Source(camera_id, zone_id, rule), []).append((captured_at, incident_id))
+    return found
+
+
+async def add_asks(session: AsyncSession, asks: Sequence[IncidentAsk]) -> None:
+    """Append asks, each under the sequence of the feed's entry that tells of it: the order of commits."""
+    if asks:
+        columns = [column.key for column in IncidentAsk.__table__.columns]
+        await session.execute(insert(IncidentAsk), [{key: getattr(ask, key) for key in columns} for ask in asks])
+
+
+async def asks_of_day(
+    session: AsyncSession, scope: Scope, day: int, after: int
+) -> Sequence[Row[int, UUID, datetime, str]]:
+    """Sequence, incident, time and severity of a day's asks in `scope` above `after`, in order."""
+    query = (
+        select(IncidentAsk.sequence, IncidentAsk.incident_id, IncidentAsk.at, IncidentAsk.severity)
+        .where(IncidentAsk.day == day, IncidentAsk.sequence > after)
+        .order_by(IncidentAsk.sequence)
+    )
+    if not scope.everywhere:
+        query = query.where(IncidentAsk.kampung_id.in_(scope.kampung_ids))
+    return (await session.execute(query)).all()
+
+
+async def open_incidents(session: AsyncSession, scope: Scope, limit: int) -> Sequence[Row[str, UUID, datetime]]:
+    """Kampung, incident and receipt of incidents with an open alert, received last first."""
+    received_at = func.max(Alert.received_at).label("received_at")
+    query = (
+        select(Alert.kampung_id, Alert.incident_id, received_at)
+        .where(Alert.state.in_(OPEN_STATES))
+        .group_by(Alert.kampung_id, Alert.incident_id)
+        .order_by(received_at.desc())
+        .limit(limit)
+    )
+    if not scope.everywhere:
+        query = query.where(Alert.kampung_id.in_(scope.kampung_ids))
+    return (await session.execute(query)).all()
+
+
+async def alert_ids(session: AsyncSession, incident_ids: Collection[UUID]) -> Sequence[UUID]:
+    """The alerts of these incidents, oldest first. An incident has one kampung, so one scope."""
+    query = select(Alert.id).where(Alert.incident_id.in_(incident_ids)).order_by(Alert.captured_at, Alert.id)
+    return (await session.execute(query)).scalars().all()
