@@ -27,7 +27,8 @@ from server.services import Services
 
 # The console comes last: it answers every address that nobody else knows.
 ROUTERS: tuple[APIRouter, ...] = tuple(
-    module.router for module in (session, kampung, alerts, digest, media, precision, audit, feed, ingest, health, console)
+    module.router
+    for module in (session, kampung, alerts, digest, media, precision, audit, feed, ingest, health, console)
 )
 _SCHEMAS_NOT_IN_ROUTES = (Event, Heartbeat, FeedAlert, FeedCameras, Problem)
 

@@ -135,9 +135,11 @@ def unlimited(incident_id: UUID) -> Decision:
 def joined(captured_at: datetime, others: Iterable[tuple[datetime, UUID]]) -> UUID | None:
     """The incident that takes an alert, out of (capture time, incident) of the alerts of its place and behaviour.
 
-    It takes what was captured within ten minutes of one of its alerts; of several incidents the one begun last does.
+    It is that of the alert captured nearest to it, of two the earlier, if that was within ten minutes.
     """
-    return max((incident for at, incident in others if abs(at - captured_at) <= JOIN_WITHIN), default=None)
+    near = ((abs(at - captured_at), at, incident) for at, incident in others)
+    nearest = min((one for one in near if one[0] <= JOIN_WITHIN), default=None)
+    return nearest[2] if nearest is not None else None
 
 
 def day_of(at: datetime) -> int:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from contract.clock import Clock
 from contract.errors import ErrorKind, KentonganError
 from contract.event import Event, EventData
 from contract.ids import UuidV7Factory
-from server.alerts.governor import JOIN_WITHIN, day_began_at, day_of, joined
+from server.alerts.governor import day_began_at, day_of, joined
 from server.clips.files import clip_name
 from server.ingest.apply import continue_alert, open_alert
 from server.ingest.moments import check_moments
@@ -188,15 +190,12 @@ class EventIngest:
         clip_ids = [job.event.data.clip_id for job in jobs if job.event.data.clip_id is not None]
         received_at = self._clock.utc()
         alerts = await events.alerts_of_signals(session, [(job.device_id, job.event.data.signal_id) for job in jobs])
-        opening = [job.event.data for job in jobs if (job.device_id, job.event.data.signal_id) not in alerts]
-        around = [(_source(one), one.captured_at - JOIN_WITHIN, one.captured_at + JOIN_WITHIN) for one in opening]
         return _Batch(
             received_at=received_at,
             known=await events.known_events(session, [job.event.id for job in jobs]),
             alerts=alerts,
             clips=await events.known_clips(session, clip_ids) if clip_ids else {},
-            # Incidents end with the day: its places are replayed from its midnight on.
-            incidents=await incidents.alerts_around(session, around, day_began_at(day_of(received_at))),
+            incidents=await _alerts_beside(session, jobs, alerts, received_at),
         )
 
     def _apply(self, batch: _Batch, job: _Job) -> Receipt:
@@ -245,6 +244,23 @@ class EventIngest:
         before = newest - len(batch.feed)
         asks = [_ask_row(before + 1 + entry, alert, severity, batch) for entry, alert, severity in batch.asks]
         await incidents.add_asks(writing.session, asks)
+
+
+async def _alerts_beside(
+    session: AsyncSession, jobs: list[_Job], known: Collection[tuple[str, UUID]], received_at: datetime
+) -> dict[Source, list[tuple[datetime, UUID]]]:
+    """By source: the alerts just before and after those that will open, with their incidents.
+
+    Only alerts received today: incidents end with the day, for its places are replayed from its midnight on.
+    """
+    today = day_began_at(day_of(received_at))
+    found: dict[Source, list[tuple[datetime, UUID]]] = {}
+    for job in jobs:
+        data = job.event.data
+        if (job.device_id, data.signal_id) not in known:
+            beside = await incidents.alerts_beside(session, _source(data), data.captured_at, today)
+            found.setdefault(_source(data), []).extend(beside)
+    return found
 
 
 def _source(data: EventData) -> Source:

@@ -151,6 +151,7 @@ class Alert(Base):
         Index("ix_alert_open", "state", "kampung_id", "severity"),
         Index("ix_alert_clip", "clip_id"),
         Index("ix_alert_incident", "incident_id"),
+        Index("ix_alert_source_time", "camera_id", "zone_id", "rule", "captured_at", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -49,11 +49,13 @@ def waiting(day: DayOfDesk) -> list[int]:
     return [one.incident_id.int for one in day.decisions.values() if one.place is Place.DIGEST]
 
 
-def test_an_alert_joins_the_incident_begun_last_of_those_that_reach_within_ten_minutes_of_it() -> None:
+def test_an_alert_joins_the_incident_of_the_nearest_alert_within_ten_minutes_of_it() -> None:
     first, second = UUID(int=1), UUID(int=2)
     others = [(NOON, first), (NOON + timedelta(minutes=15), second)]
 
     assert joined(NOON + timedelta(minutes=10), others) == second
+    assert joined(NOON + timedelta(minutes=7), others) == first
+    assert joined(NOON + timedelta(minutes=7.5), others) == first
     assert joined(NOON - timedelta(minutes=10), others) == first
     assert joined(NOON + timedelta(minutes=25, seconds=1), others) is None
     assert joined(NOON, []) is None

@@ -60,6 +60,8 @@ def upgrade() -> None:
         )
         op.bulk_insert(asks, rows)
     op.create_index("ix_alert_incident", "alert", ["incident_id"], unique=False)
+    source_time = ["camera_id", "zone_id", "rule", "captured_at", "id"]
+    op.create_index("ix_alert_source_time", "alert", source_time, unique=False)
 
 
 def _asks_of_stored_alerts(connection: sa.Connection) -> Iterator[dict[str, Any]]:
@@ -73,8 +75,9 @@ def _asks_of_stored_alerts(connection: sa.Connection) -> Iterator[dict[str, Any]
         day = received_at.astimezone(_JAKARTA).toordinal()
         source = (day, alert.kampung_id, alert.camera_id, alert.zone_id, alert.rule)
         others = last.setdefault(source, [])
-        taking = (incident for at, incident in others if abs(at - captured_at) <= _JOIN_WITHIN)
-        incident_id = max(taking, default=alert.id)
+        near = [(abs(at - captured_at), at, incident) for at, incident in others]
+        nearest = min((one for one in near if one[0] <= _JOIN_WITHIN), default=None)
+        incident_id = nearest[2] if nearest else alert.id
         others.append((captured_at, incident_id))
         yield {
             "sequence": sequences.get(alert.id, -number),
