@@ -92,6 +92,20 @@ class Frame:
         """Width over height."""
         return self.width / self.height
 
+    def halved(self) -> Self:
+        """The picture at half its width and height, in memory of its own: a quarter of the bytes, none the decoder's.
+
+        What is shrunk to half or less later comes out the same: halving is how shrinking begins.
+        """
+        y = self._luma_above(self.width // 2, self.height // 2)
+        height, width = y.shape
+        chroma_wh = ((width + 1) // 2, (height + 1) // 2)
+        u, v = (
+            np.asarray(cv2.resize(plane, chroma_wh, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            for plane in (self.u, self.v)
+        )
+        return type(self)(y, u, v, self.captured, self.full_range, self.matrix)
+
     def luma(self, width: int, height: int) -> Plane:
         """The brightness alone, shrunk to (height, width) uint8, in the range that `full_range` says."""
         return _interpolated(self._luma_above(width, height), width, height)

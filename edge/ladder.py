@@ -22,6 +22,9 @@ from edge.packets import Packet
 
 GATE_WH = (320, 180)
 """The size at which motion and the camera's health are judged."""
+BURST_WH = (640, 360)
+"""Pictures that were decoded back are kept at half their size where that is no smaller: there are many at once, and no
+detector's input and no thumbnail is larger."""
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -135,8 +138,12 @@ class DecodeLadder:
         found: list[Frame] = []
         for packet in self._ring.between(after_mono_s, before_mono_s):
             between = (one for one in decoder.feed(packet) if after_mono_s < one.captured.mono_s < before_mono_s)
-            found += [frame for frame in between if self._judge(frame)]
+            found += [_for_a_burst(frame) for frame in between if self._judge(frame)]
         return found
+
+
+def _for_a_burst(frame: Frame) -> Frame:
+    return frame.halved() if frame.width >= 2 * BURST_WH[0] and frame.height >= 2 * BURST_WH[1] else frame
 
 
 def _masked(mask: PrivacyMask) -> npt.NDArray[np.bool_]:

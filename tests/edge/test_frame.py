@@ -135,6 +135,24 @@ def test_small_bright_things_are_averaged_and_not_skipped_when_shrinking() -> No
     assert np.abs(luma.astype(int) - 65).max() <= 2
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (330, 186), (326, 182)])
+def test_a_halved_picture_is_a_quarter_of_the_bytes_and_shrinks_to_the_same(width: int, height: int) -> None:
+    rng = np.random.default_rng(3)
+    chroma = ((height + 1) // 2, (width + 1) // 2)
+    y = rng.integers(16, 236, (height, width), dtype=np.uint8)
+    u, v = (rng.integers(60, 190, chroma, dtype=np.uint8) for _ in range(2))
+    whole = Frame(y, u, v, NOW, matrix=ColourMatrix.BT709)
+
+    half = whole.halved()
+
+    assert (half.width, half.height) == (width // 2, height // 2)
+    assert (half.captured, half.matrix) == (NOW, ColourMatrix.BT709)
+    assert np.array_equal(half.luma(80, 45), whole.luma(80, 45))
+    if width % 8 == 0 and height % 8 == 0:
+        assert np.array_equal(half.bgr(160, 90), whole.bgr(160, 90))
+    assert not np.shares_memory(half.y, whole.y)
+
+
 def test_a_jpeg_has_the_width_asked_for_and_is_never_enlarged() -> None:
     frame = Frame.from_av(as_av(colour_bars(640, 360), "yuv420p"), NOW)
     small = cv2.imdecode(np.frombuffer(frame.jpeg(320, 85), dtype=np.uint8), cv2.IMREAD_COLOR)

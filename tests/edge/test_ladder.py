@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from contract.clock import Instant, ManualClock
@@ -22,6 +23,7 @@ from edge.masks import PrivacyMask
 from edge.packets import Packet
 from edge.source import FaultKind, SourceFault, SourceSettings, open_session
 from models.manifest import load_manifest
+from tests.support.media import Film, make_video
 
 STARTS = Instant(0.0, datetime(2026, 11, 24, tzinfo=UTC))
 
@@ -95,6 +97,33 @@ def test_what_began_between_two_keyframes_is_decoded_back(shared_data: Path, det
     woken_s = next(at_s for at_s, attention in run.attention if at_s > quiet_s[0] and attention is Attention.ACTIVE)
     # The frames between the waking keyframe and the one before it were handed on although both came undecoded.
     assert [at_s for at_s in run.boxes if woken_s - 1.0 < at_s < woken_s - 0.05]
+
+
+def test_what_is_decoded_back_is_kept_small_because_there_is_much_of_it(tmp_path: Path) -> None:
+    film = Film(width=1280, height=720, fps=10, gop=20, kbps=2000)
+    video = make_video(tmp_path / "still.mp4", film, pictures=_one_comes_in_after(51, 80))
+    ring = PacketRing(60.0)
+    ladder = DecodeLadder(ring)
+    bursts = []
+    for packet in packets_of(video, 60.0):
+        ring.append(packet)
+        frames = ladder.feed(packet)
+        if len(frames) > 1:
+            bursts.append([(round(frame.captured.mono_s, 1), frame.width) for frame in frames])
+    (burst,) = bursts
+    assert burst[-1] == (6.0, 1280)
+    assert {width for at_s, width in burst[:-1]} == {640}
+    assert {5.2, 5.4, 5.6, 5.8} <= {at_s for at_s, _ in burst}
+
+
+def _one_comes_in_after(number: int, count: int) -> Iterator[npt.NDArray[np.uint8]]:
+    still = np.random.default_rng(5).integers(60, 200, (45, 80, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+    for index in range(count):
+        picture = still.copy()
+        if index > number:
+            left = 20 * (index - number)
+            picture[200:500, left : left + 120] = 255
+        yield picture
 
 
 def test_nothing_under_a_mask_wakes_it(shared_data: Path, detector: Detector) -> None:
