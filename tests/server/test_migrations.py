@@ -27,6 +27,7 @@ def _as_before_incidents(server: LiveServer) -> None:
     for statement in (
         "DROP TABLE incident_ask",
         "DROP INDEX ix_alert_incident",
+        "DROP INDEX ix_alert_source_time",
         "ALTER TABLE alert DROP COLUMN incident_id",
         "UPDATE alembic_version SET version_num = '0002'",
     ):
