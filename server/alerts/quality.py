@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,18 +10,21 @@ from contract.clock import Clock
 from contract.event import Rule
 from contract.verdict import VerdictKind
 from server.alerts.precision import Tally, together
+from server.alerts.suggestions import RULES, Suggestion, suggestions, verdicts_needed
 from server.permissions import Scope
 from server.store import quality
 from server.store.database import Database
-from server.store.quality import Outcome, PlaceAndRule, Span
+from server.store.quality import JudgedAlert, Outcome, PlaceAndRule, Span
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneQuality:
-    """One rule in one zone."""
+    """One rule in one zone. verdicts_needed: until something can be suggested; None where nothing ever is."""
 
     place: PlaceAndRule
     tally: Tally
+    suggestions: tuple[Suggestion, ...]
+    verdicts_needed: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,25 @@ class QualityDesk:
         """The alerts that were captured in the last so many days."""
         span = Span(scope, self._clock.utc() - timedelta(days=days), kampung)
         async with self._database.read() as reading:
-            found = await quality.outcomes(reading, span)
-        zones = tuple(ZoneQuality(place, tally) for place, tally in sorted(_tallies(found).items(), key=lambda x: x[0]))
+            tallies = _tallies(await quality.outcomes(reading, span))
+            judged = _by_place(await quality.judged(reading, span, RULES))
+        zones = tuple(
+            _zone(place, tallies[place], judged.get((place.camera_id, place.zone_id, place.rule), ()))
+            for place in sorted(tallies)
+        )
         return QualityReport(span.since, zones, _rules(one.tally for one in zones))
+
+
+def _zone(place: PlaceAndRule, tally: Tally, judged: Sequence[JudgedAlert]) -> ZoneQuality:
+    suggested = tuple(suggestions(tally.rule, judged))
+    return ZoneQuality(place, tally, suggested, verdicts_needed(tally.rule, judged))
+
+
+def _by_place(judged: Iterable[JudgedAlert]) -> dict[tuple[str, str, str], list[JudgedAlert]]:
+    found: dict[tuple[str, str, str], list[JudgedAlert]] = {}
+    for one in judged:
+        found.setdefault((one.camera_id, one.zone_id, one.rule), []).append(one)
+    return found
 
 
 def _tallies(found: Iterable[Outcome]) -> dict[PlaceAndRule, Tally]:

@@ -9,7 +9,15 @@ from fastapi import APIRouter, Query
 from contract.verdict import VerdictKind
 from server.alerts.estimates import Estimate
 from server.alerts.precision import Tally
-from server.api.precision_schemas import PrecisionQuery, PrecisionReport, ShareEstimate, VerdictTally, ZonePrecision
+from server.alerts.suggestions import Suggestion
+from server.api.precision_schemas import (
+    PrecisionQuery,
+    PrecisionReport,
+    ShareEstimate,
+    SuggestedSetting,
+    VerdictTally,
+    ZonePrecision,
+)
 from server.deps import AlertReader, ServicesDep
 from server.permissions import Permission
 
@@ -33,6 +41,8 @@ async def get_precision(
                 camera_name=zone.place.camera_name,
                 zone_id=zone.place.zone_id,
                 zone_name=zone.place.zone_name,
+                suggestions=[_suggested(one) for one in zone.suggestions],
+                verdicts_needed=zone.verdicts_needed,
             )
             for zone in report.zones
         ],
@@ -47,9 +57,27 @@ def _tally(tally: Tally) -> dict[str, Any]:
         "judged": tally.judged,
         "unjudged_share": tally.unjudged_share,
         **{kind.value: tally.count(kind) for kind in VerdictKind},
-        "precision": _estimate(tally.precision),
+        "precision": None if tally.precision is None else _estimate(tally.precision),
     }
 
 
-def _estimate(estimate: Estimate | None) -> ShareEstimate | None:
-    return None if estimate is None else ShareEstimate(mean=estimate.mean, low=estimate.low, high=estimate.high)
+def _suggested(one: Suggestion) -> SuggestedSetting:
+    split = one.raised.split
+    return SuggestedSetting(
+        setting=one.setting,
+        present=one.present,
+        suggested=one.suggested,
+        judged=one.judged,
+        kept_useful=split.kept_useful,
+        kept_other=split.kept_other,
+        cut_useful=split.cut_useful,
+        cut_other=split.cut_other,
+        precision_now=_estimate(one.now),
+        precision_then=_estimate(one.raised.precision),
+        lost=_estimate(one.raised.lost),
+        snippet=one.snippet,
+    )
+
+
+def _estimate(estimate: Estimate) -> ShareEstimate:
+    return ShareEstimate(mean=estimate.mean, low=estimate.low, high=estimate.high)

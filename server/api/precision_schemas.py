@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contract.event import Rule
 from contract.ids import Slug
+from server.alerts.suggestions import Setting
 
 MAX_DAYS = 365
 
@@ -48,6 +49,23 @@ class VerdictTally(_Given):
     )
 
 
+class SuggestedSetting(_Given):
+    """A higher value for one setting of one zone. It is never applied by itself, and two were not weighed together."""
+
+    setting: Setting
+    present: float | None = Field(description="its value for the judged alerts; null where alerts do not tell")
+    suggested: float
+    judged: int = Field(description="alerts with a verdict that counts, on which this rests")
+    kept_useful: int = Field(description="useful alerts that would still have come")
+    kept_other: int = Field(description="others that would still have come")
+    cut_useful: int = Field(description="useful alerts that would have been lost")
+    cut_other: int = Field(description="others that would have been spared")
+    precision_now: ShareEstimate
+    precision_then: ShareEstimate
+    lost: ShareEstimate = Field(description="share of useful alerts lost: its interval says how sure the loss is")
+    snippet: str = Field(description="YAML for the rules of the zone in the device's configuration")
+
+
 class ZonePrecision(VerdictTally):
     kampung_id: str
     kampung_name: str
@@ -55,6 +73,10 @@ class ZonePrecision(VerdictTally):
     camera_name: str
     zone_id: str
     zone_name: str
+    suggestions: list[SuggestedSetting]
+    verdicts_needed: int | None = Field(
+        description="verdicts that count until something can be suggested; null for a rule of which alerts never tell"
+    )
 
 
 class PrecisionReport(_Given):

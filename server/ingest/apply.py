@@ -36,6 +36,7 @@ def open_alert(alert_id: UUID, event: Event, received_at: datetime) -> Alert:
         opening_event_id=event.id,
         first_sequence=data.device_sequence,
         ended_at=None,
+        stayed_s=None,
         clip_id=None,
         clip_fault=None,
         clip_stored=False,
@@ -66,6 +67,7 @@ def continue_alert(alert: Alert, event: Event, received_at: datetime) -> None:
 def _take_trigger(alert: Alert, event: Event) -> None:
     data = event.data
     alert.trigger_event_id = event.id
+    alert.config_sha256 = data.config_sha256
     alert.began_at = data.began_at
     alert.captured_at = data.captured_at
     alert.time_uncertainty_s = data.time_uncertainty_s
@@ -87,3 +89,5 @@ def _take_course(alert: Alert, data: EventData) -> None:
         alert.clip_fault = data.clip_fault
     if data.phase is Phase.ENDED:
         alert.ended_at = data.captured_at
+        # The trigger tells a stay that has just passed its limit; only the last word tells how long it became.
+        alert.stayed_s = next((one.params["dwell_s"] for one in data.reasons if one.code == "stayed"), None)

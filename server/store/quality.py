@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.permissions import Scope
 from server.store.tables import Alert, Camera, Kampung, Zone
+
+Columns = TypeVarTuple("Columns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,50 @@ class Outcome:
     alerts: int
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedAlert:
+    """A closed alert with what it tells of the thresholds that it passed.
+
+    stayed_s: how long the person stayed in all, as the device's last word said. config_sha256: of the settings under
+    which the rule fired.
+    """
+
+    camera_id: str
+    zone_id: str
+    rule: str
+    verdict: str
+    captured_at: datetime
+    began_at: datetime
+    ended_at: datetime | None
+    stayed_s: float | None
+    score: float
+    people_count: int
+    reasons: Sequence[Mapping[str, Any]]
+    config_sha256: str | None
+
+    def has(self, code: str) -> bool:
+        return any(reason["code"] == code for reason in self.reasons)
+
+    def param(self, code: str, name: str) -> float | None:
+        """A number of one of the reasons for which the rule fired; None without that reason."""
+        return next((float(reason["params"][name]) for reason in self.reasons if reason["code"] == code), None)
+
+
+async def judged(session: AsyncSession, span: Span, rules: Sequence[str]) -> Sequence[JudgedAlert]:
+    """The closed alerts of these rules, oldest first."""
+    columns = (
+        Alert.camera_id, Alert.zone_id, Alert.rule, Alert.verdict, Alert.captured_at, Alert.began_at, Alert.ended_at,
+        Alert.stayed_s, Alert.score, Alert.people_count, Alert.reasons, Alert.config_sha256,
+    )  # fmt: skip
+    query = _within(select(*columns), span).where(Alert.verdict.is_not(None), Alert.rule.in_(rules))
+    rows = await session.execute(query.order_by(Alert.captured_at, Alert.id))
+    return [JudgedAlert(*row) for row in rows]
+
+
 async def outcomes(session: AsyncSession, span: Span) -> Sequence[Outcome]:
     """Alerts by place, rule and verdict; what is not granted is not read."""
     keys = (Alert.kampung_id, Alert.camera_id, Alert.zone_id, Alert.rule)
-    counted = select(*keys, Alert.verdict, func.count().label("alerts")).where(Alert.captured_at >= span.since)
-    if not span.scope.everywhere:
-        counted = counted.where(Alert.kampung_id.in_(span.scope.kampung_ids))
-    if span.kampung is not None:
-        counted = counted.where(Alert.kampung_id == span.kampung)
+    counted = _within(select(*keys, Alert.verdict, func.count().label("alerts")), span)
     some = counted.group_by(*keys, Alert.verdict).subquery()
     named = (
         select(some, Kampung.name, Camera.name, Zone.name)
@@ -64,3 +103,10 @@ async def outcomes(session: AsyncSession, span: Span) -> Sequence[Outcome]:
         Outcome(PlaceAndRule(kampung, camera, zone or zone_id, kampung_id, camera_id, zone_id, rule), verdict, alerts)
         for kampung_id, camera_id, zone_id, rule, verdict, alerts, kampung, camera, zone in await session.execute(named)
     ]
+
+
+def _within(query: Select[*Columns], span: Span) -> Select[*Columns]:
+    query = query.where(Alert.captured_at >= span.since)
+    if not span.scope.everywhere:
+        query = query.where(Alert.kampung_id.in_(span.scope.kampung_ids))
+    return query if span.kampung is None else query.where(Alert.kampung_id == span.kampung)

@@ -169,11 +169,13 @@ class Alert(Base):
     began_at: Mapped[datetime]
     captured_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    stayed_s: Mapped[float | None]
     time_uncertainty_s: Mapped[float]
     received_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     opening_event_id: Mapped[UUID]
     trigger_event_id: Mapped[UUID]
+    config_sha256: Mapped[str | None] = mapped_column(String(64))
     first_sequence: Mapped[int] = mapped_column(BigInteger)
     clip_id: Mapped[UUID | None]
     clip_fault: Mapped[str | None] = mapped_column(String(200))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
@@ -11,6 +12,7 @@ from contract.event import Rule
 from tests.browser.conftest import DESK, PHONE
 from tests.browser.story import Story
 from tests.browser.test_access import axe, violations
+from tests.server.test_thresholds import stay
 from tests.server.test_verdicts import close
 
 __all__ = ["axe"]
@@ -69,3 +71,19 @@ def test_the_page_is_accessible_and_a_phone_scrolls_it_down_only(
     assert violations(page, axe) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate("(main => main.scrollWidth <= main.clientWidth)(document.querySelector('main'))")
+
+
+def test_a_suggested_threshold_comes_in_words_with_settings_to_copy(log_in: Opener, story: Story, axe: str) -> None:
+    operator = story.server.log_in("operator-bahari")
+    since = datetime.now(UTC) - timedelta(days=10)
+    for number in range(30):
+        short = number % 2 == 0
+        alert_id = stay(story.server, number, 130.0 if short else 600.0, since + timedelta(hours=number))
+        close(operator, alert_id, "normal_activity" if short else "useful")
+    page = log_in(path="/ketepatan", viewport=PHONE)
+    card = page.get_by_role("listitem").filter(has_text="Pos ronda (Gerbang), Berkeliaran")
+    expect(card).to_contain_text("Naikkan batas lama berada dari 2 mnt ke 2 mnt 15 dtk")
+    expect(card).to_contain_text("15 dari 15 peringatan yang tidak berguna tidak akan muncul.")
+    expect(card).to_contain_text("Dari 15 yang berguna, 0 ikut hilang")
+    expect(card.get_by_role("textbox")).to_have_value("loitering:\n  threshold_s: 135")
+    assert violations(page, axe) == []

@@ -29,6 +29,8 @@ def _as_before_incidents(server: LiveServer) -> None:
         "DROP INDEX ix_alert_incident",
         "DROP INDEX ix_alert_source_time",
         "ALTER TABLE alert DROP COLUMN incident_id",
+        "ALTER TABLE alert DROP COLUMN stayed_s",
+        "ALTER TABLE alert DROP COLUMN config_sha256",
         "UPDATE alembic_version SET version_num = '0002'",
     ):
         database.execute(statement)

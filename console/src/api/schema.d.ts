@@ -1479,6 +1479,12 @@ export interface components {
             language: "id" | "en";
         };
         /**
+         * Setting
+         * @description Settings of zones that alerts can tell about, as the device's configuration names them.
+         * @enum {string}
+         */
+        Setting: "threshold_s" | "night_threshold_s" | "min_score" | "capacity" | "min_people";
+        /**
          * Severity
          * @description How soon somebody should look: `critical` now, `warning` soon, `notice` when there is time.
          * @enum {string}
@@ -1495,6 +1501,54 @@ export interface components {
             low: number;
             /** High */
             high: number;
+        };
+        /**
+         * SuggestedSetting
+         * @description A higher value for one setting of one zone. It is never applied by itself, and two were not weighed together.
+         */
+        SuggestedSetting: {
+            setting: components["schemas"]["Setting"];
+            /**
+             * Present
+             * @description its value for the judged alerts; null where alerts do not tell
+             */
+            present: number | null;
+            /** Suggested */
+            suggested: number;
+            /**
+             * Judged
+             * @description alerts with a verdict that counts, on which this rests
+             */
+            judged: number;
+            /**
+             * Kept Useful
+             * @description useful alerts that would still have come
+             */
+            kept_useful: number;
+            /**
+             * Kept Other
+             * @description others that would still have come
+             */
+            kept_other: number;
+            /**
+             * Cut Useful
+             * @description useful alerts that would have been lost
+             */
+            cut_useful: number;
+            /**
+             * Cut Other
+             * @description others that would have been spared
+             */
+            cut_other: number;
+            precision_now: components["schemas"]["ShareEstimate"];
+            precision_then: components["schemas"]["ShareEstimate"];
+            /** @description share of useful alerts lost: its interval says how sure the loss is */
+            lost: components["schemas"]["ShareEstimate"];
+            /**
+             * Snippet
+             * @description YAML for the rules of the zone in the device's configuration
+             */
+            snippet: string;
         };
         /**
          * ThumbnailReference
@@ -1668,6 +1722,13 @@ export interface components {
             zone_id: string;
             /** Zone Name */
             zone_name: string;
+            /** Suggestions */
+            suggestions: components["schemas"]["SuggestedSetting"][];
+            /**
+             * Verdicts Needed
+             * @description verdicts that count until something can be suggested; null for a rule of which alerts never tell
+             */
+            verdicts_needed: number | null;
         };
     };
     responses: never;
@@ -1721,8 +1782,10 @@ export type ReasonInWords = components['schemas']['ReasonInWords'];
 export type Role = components['schemas']['Role'];
 export type Rule = components['schemas']['Rule'];
 export type SessionChange = components['schemas']['SessionChange'];
+export type Setting = components['schemas']['Setting'];
 export type Severity = components['schemas']['Severity'];
 export type ShareEstimate = components['schemas']['ShareEstimate'];
+export type SuggestedSetting = components['schemas']['SuggestedSetting'];
 export type ThumbnailReference = components['schemas']['ThumbnailReference'];
 export type TimedBox = components['schemas']['TimedBox'];
 export type TrackBox = components['schemas']['TrackBox'];

@@ -15,6 +15,7 @@ export type {
   PrecisionReport,
   Problem,
   ShareEstimate,
+  SuggestedSetting,
   TrackPath,
   VerdictTally,
   ZonePrecision,

@@ -265,6 +265,29 @@ export const en: Words = {
       'Useful, divided by useful, normal activity and detector error. A camera fault is not counted, since nobody can judge a broken picture; only for the rule camera fault it means right. The true value lies between the two numbers with 90 % probability: the more decisions, the narrower. Alerts without a decision tell nothing, so decide on all of them.',
   },
 
+  suggestions: {
+    title: 'Suggested thresholds',
+    none: 'No suggestion yet.',
+    setting: {
+      threshold_s: 'the dwell limit',
+      night_threshold_s: 'the dwell limit by night',
+      min_score: 'the lowest staying score',
+      capacity: 'the capacity',
+      min_people: 'the lowest number of people',
+    },
+    raise: (setting, from, to) => `Raise ${setting} from ${from} to ${to}`,
+    raiseTo: (setting, to) => `Raise ${setting} to ${to}`,
+    spares: (cut, all) => `${cut} of ${all} alerts that were not useful would not come.`,
+    loses: (lost, all, most) => `Of ${all} useful ones ${lost} would be lost; in the long run at most about ${most} %.`,
+    precision: (now, then, low, high) => `Precision now ${now} %, then about ${then} % (between ${low} and ${high} %).`,
+    snippet: (where) => `Settings for ${where}`,
+    copy: 'Copy',
+    copied: 'Copied',
+    needs: (n) => `needs ${n} more decisions before anything is suggested.`,
+    nothingBetter: 'no higher threshold has proved better.',
+    how: 'A suggestion is never applied by itself: somebody weighs it, then changes the rules of the zone in the device settings. Take one at a time, since two together were not weighed. Where the present value does not stand under that name, it comes from hours or an area of its own. Alerts exist only above the threshold, so these decisions can only suggest raising it.',
+  },
+
   help: {
     title: 'Keyboard shortcuts',
     letters: 'Single-letter shortcuts are on',

@@ -263,6 +263,29 @@ export const id = {
       'Yang berguna dibagi yang berguna, kegiatan biasa, dan salah deteksi. Gangguan kamera tidak dihitung, sebab tak seorang pun dapat menilai gambar yang rusak; hanya untuk aturan gangguan kamera ia berarti benar. Nilai yang sebenarnya berada di antara kedua angka dengan peluang 90 %: makin banyak keputusan, makin sempit. Peringatan tanpa keputusan tidak memberi tahu apa-apa, jadi putuskanlah semuanya.',
   },
 
+  suggestions: {
+    title: 'Saran ambang',
+    none: 'Belum ada saran.',
+    setting: {
+      threshold_s: 'batas lama berada',
+      night_threshold_s: 'batas lama berada malam hari',
+      min_score: 'skor menetap terendah',
+      capacity: 'kapasitas',
+      min_people: 'jumlah orang terendah',
+    },
+    raise: (setting: string, from: string, to: string) => `Naikkan ${setting} dari ${from} ke ${to}`,
+    raiseTo: (setting: string, to: string) => `Naikkan ${setting} ke ${to}`,
+    spares: (cut: string, all: string) => `${cut} dari ${all} peringatan yang tidak berguna tidak akan muncul.`,
+    loses: (lost: string, all: string, most: string) => `Dari ${all} yang berguna, ${lost} ikut hilang; untuk seterusnya paling banyak sekitar ${most} %.`,
+    precision: (now: string, then: string, low: string, high: string) => `Ketepatan sekarang ${now} %, kemudian sekitar ${then} % (antara ${low} dan ${high} %).`,
+    snippet: (where: string) => `Potongan setelan untuk ${where}`,
+    copy: 'Salin',
+    copied: 'Tersalin',
+    needs: (n: string) => `perlu ${n} keputusan lagi sebelum ada saran.`,
+    nothingBetter: 'tidak ada ambang lebih tinggi yang terbukti lebih baik.',
+    how: 'Saran tidak pernah diterapkan sendiri: seseorang menimbangnya, lalu mengubah aturan zona di setelan perangkat. Terapkan satu demi satu, sebab dua saran sekaligus tidak dihitung bersama. Bila nilai sekarang tidak tercantum dengan nama itu, ia berasal dari jam atau area tersendiri. Peringatan hanya ada di atas ambang, jadi dari keputusan ini hanya dapat disarankan untuk menaikkan.',
+  },
+
   help: {
     title: 'Pintasan papan tombol',
     letters: 'Pintasan satu huruf aktif',
