@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -30,11 +31,13 @@ ROOT = Path(__file__).parents[2]
 SERVE = """
 import sys
 from pathlib import Path
-from tests.support.rtsp import RtspCameras
-with RtspCameras(Path(sys.argv[1]), host=sys.argv[2]) as cameras:
-    print(cameras.port, flush=True)
+from typing import Literal
+from tests.support.rtsp import FaultyLink, RtspCameras
+with RtspCameras(Path(sys.argv[1])) as cameras, FaultyLink(cameras.port, host=sys.argv[2]) as link:
+    print(link.port, flush=True)
     sys.stdin.read()
 """
+"""The camera itself speaks TCP only: the link before it, in the same network, sends by UDP to whoever asks for that."""
 TIMEOUT_S = 2.0
 TURN_S = 1.0
 """What a loaded machine may need beyond what the settings say."""
@@ -79,12 +82,14 @@ def far_camera(tmp_path: Path) -> Iterator[FarCamera]:
     with ExitStack() as undo:
         try:
             run("ip", "netns", "add", name)
-            undo.callback(run, "ip", "netns", "del", name)  # and with it both ends of the cable
+            undo.callback(run, "ip", "netns", "del", name)
             run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", name)
+            undo.callback(run, "ip", "link", "del", near)  # at once; with the namespace it goes later
             run("ip", "addr", "add", f"{net}.{low + 1}/30", "dev", near)
             run("ip", "-n", name, "addr", "add", f"{net}.{low + 2}/30", "dev", far)
             run("ip", "link", "set", near, "up")
-            run("ip", "-n", name, "link", "set", far, "up")
+            for link in (far, "lo"):
+                run("ip", "-n", name, "link", "set", link, "up")
         except subprocess.CalledProcessError as error:
             pytest.skip(f"a network with faults cannot be made here: {error.stderr.strip()}")
         make_video(tmp_path / "street.mp4", Film(fps=25, gop=12, seconds=2.0))
@@ -130,8 +135,13 @@ def waited_s(until: Callable[[], bool], at_most_s: float) -> float:
     return time.monotonic() - began_mono_s
 
 
-def test_a_pulled_cable_and_a_link_that_loses_everything_heal_without_anybody(far_camera: FarCamera) -> None:
-    settings = SourceSettings(far_camera.url, open_timeout_s=TIMEOUT_S, silence_timeout_s=TIMEOUT_S)
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_pulled_cable_and_a_link_that_loses_everything_heal_without_anybody(
+    far_camera: FarCamera, transport: Literal["tcp", "udp"]
+) -> None:
+    settings = SourceSettings(
+        far_camera.url, transport=transport, open_timeout_s=TIMEOUT_S, silence_timeout_s=TIMEOUT_S
+    )
     watched, stop = Watched(), threading.Event()
     keeper = StreamKeeper("gate", settings, watched.take, health=watched, clock=SystemClock())
     thread = threading.Thread(target=keeper.run, args=(stop,), daemon=True)

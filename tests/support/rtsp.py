@@ -112,14 +112,15 @@ class LogIn:
 
 @dataclass(slots=True)
 class _Route:
-    """Where one connection's RTP channels go when the client asked for UDP."""
+    """Where one connection's RTP channels go when the client asked for UDP: to ports of `client_host`."""
 
+    client_host: str
     ports_of_channel: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)
     reports: SenderReports | None = None
 
 
 class FaultyLink:
-    """A proxy to `upstream_port` of 127.0.0.1 on a free port, faultless until told otherwise.
+    """A proxy to `upstream_port` of 127.0.0.1 on a free port of `host`, faultless until told otherwise.
 
     Set from the test's thread at any time:
     stalled: take nothing and send nothing, keep the connections.
@@ -132,9 +133,16 @@ class FaultyLink:
     """
 
     def __init__(
-        self, upstream_port: int, *, log_in: LogIn | None = None, tls: ssl.SSLContext | None = None, seed: int = 1
+        self,
+        upstream_port: int,
+        *,
+        host: str = "127.0.0.1",
+        log_in: LogIn | None = None,
+        tls: ssl.SSLContext | None = None,
+        seed: int = 1,
     ) -> None:
         self._upstream_port = upstream_port
+        self._host = host
         self._log_in = log_in
         self._tls = tls
         self._random = random.Random(seed)
@@ -153,7 +161,7 @@ class FaultyLink:
 
     def __enter__(self) -> Self:
         self._thread = _LoopThread("faulty-link")
-        server = self._thread.run(asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls))
+        server = self._thread.run(asyncio.start_server(self._serve, self._host, 0, ssl=self._tls))
         self.port = server.sockets[0].getsockname()[1]
         self._server = server
         return self
@@ -166,7 +174,7 @@ class FaultyLink:
         """The camera's address through this link."""
         scheme = "rtsps" if self._tls else "rtsp"
         who = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
-        return f"{scheme}://{who}127.0.0.1:{self.port}/{name}/play_count_{plays}"
+        return f"{scheme}://{who}{self._host}:{self.port}/{name}/play_count_{plays}"
 
     def cut(self) -> None:
         """Drop every connection at once."""
@@ -187,7 +195,7 @@ class FaultyLink:
         self._writers |= {to_client, to_camera}
         if self.report_every_s is not None:
             self.reports = SenderReports(self.report_every_s)
-        route = _Route(reports=self.reports)
+        route = _Route(client_host=to_client.get_extra_info("peername")[0], reports=self.reports)
         try:
             both = (self._requests(client, to_client, to_camera, route), self._answers(camera, to_client, route))
             tasks = [asyncio.ensure_future(one) for one in both]
@@ -220,7 +228,7 @@ class FaultyLink:
                 self.refusals += 1
                 to_client.write(self._challenge(text))
                 continue
-            to_camera.write(_as_tcp_setup(text, route).encode())
+            to_camera.write(_as_tcp_setup(text, route, self._host).encode())
 
     async def _answers(self, camera: asyncio.StreamReader, to_client: asyncio.StreamWriter, route: _Route) -> None:
         async for message in _messages(camera):
@@ -248,7 +256,7 @@ class FaultyLink:
         else:
             port, sending = where
             with contextlib.suppress(OSError):  # the client closed its port: that is what UDP is like
-                sending.sendto(message[4:], ("127.0.0.1", port))
+                sending.sendto(message[4:], (route.client_host, port))
 
     def _damaged(self, message: bytes) -> bytes:
         body = 4 + _RTP_HEADER_BYTES + 2
@@ -332,7 +340,7 @@ def _md5(text: str) -> str:
     return hashlib.md5(text.encode()).hexdigest()  # what RFC 2617 asks for
 
 
-def _as_tcp_setup(request: str, route: _Route) -> str:
+def _as_tcp_setup(request: str, route: _Route, host: str) -> str:
     """A SETUP that asks for UDP, as the interleaved one that the camera understands; anything else unchanged."""
     asked = re.search(r"client_port=(\d+)-(\d+)", _header(request, "Transport"))
     if not request.startswith("SETUP ") or not asked:
@@ -340,7 +348,7 @@ def _as_tcp_setup(request: str, route: _Route) -> str:
     channel = len(route.ports_of_channel)
     for offset in (0, 1):
         sending = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sending.bind(("127.0.0.1", 0))
+        sending.bind((host, 0))
         route.ports_of_channel[channel + offset] = (int(asked[1 + offset]), sending)
     interleaved = f"Transport: RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
     return re.sub(r"Transport:[^\r]*", interleaved, request, flags=re.IGNORECASE)
