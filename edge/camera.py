@@ -25,6 +25,7 @@ from edge.clips import PacketRing
 from edge.clock_watch import ClockWatch
 from edge.config import CameraConfig, DeviceConfig
 from edge.config.hours import CalendarConfig
+from edge.decodepool import DecodePool
 from edge.detector import Detector
 from edge.drafts import DraftQueue
 from edge.farsight import Slack, far_sighted
@@ -64,6 +65,7 @@ class Shared:
     config: DeviceConfig
     clock: Clock
     detector: Detector
+    decode_pool: DecodePool
     scheduler: FrameScheduler
     health: DeviceHealth
     drafts: DraftQueue
@@ -124,10 +126,11 @@ class CameraUnit:
         pace = AnalysisPace(self.config.analysis_fps)
         shared.health.pace_changed(camera_id, pace.fps, degraded=False)
         feed = AnalysisFeed(camera_id, self._ladder, shared.scheduler, pace=pace, health=shared.health)
+        lane = shared.decode_pool.lane(camera_id, feed, self._ladder.is_wanted)
         looks = StreamKeeper(
             camera_id,
             self._analysed,
-            _in_turn(self._tell_time, self._clock_watch.see, self._analysed_ring.append, feed),
+            _in_turn(self._tell_time, self._clock_watch.see, self._analysed_ring.append, lane.put),
             health=shared.health,
             clock=shared.clock,
         )

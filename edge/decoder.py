@@ -91,6 +91,7 @@ class AnalysisDecoder:
         self._held: list[tuple[Packet, bool]] = []
         self._skips = False
         self._fed_mono_s = float("-inf")
+        self._spacing_s = float("inf")
         self._due_mono_s = float("-inf")
         self._newest_mono_s = float("-inf")
         self._needs_keyframe = True
@@ -111,6 +112,10 @@ class AnalysisDecoder:
     def is_quiet(self) -> bool:
         """Whether only keyframes are decoded."""
         return self._quiet
+
+    def is_due(self, captured_mono_s: float) -> bool:
+        """Whether a picture of this moment would be given out, if pictures come as far apart as they did."""
+        return self._is_time(captured_mono_s, captured_mono_s - self._spacing_s)
 
     def feed(self, packet: Packet) -> list[Frame]:
         """Take the next packet; the frames that are due. A packet that cannot be decoded is counted, not raised."""
@@ -145,8 +150,8 @@ class AnalysisDecoder:
     def wake(self, packets: Sequence[Packet]) -> list[Frame]:
         """Leave the quiet state at once: decode back what was skipped.
 
-        packets: from the ring, from the last keyframe on, up to the last packet that was fed. The frames due after the
-        last one that was given out.
+        packets: from the last keyframe on, up to the last packet that was fed. The frames due after the last one that
+        was given out.
         """
         self._quiet = False
         self._needs_keyframe = True
@@ -262,9 +267,10 @@ class AnalysisDecoder:
 
     def _is_time_of(self, packet: Packet) -> bool:
         """Whether the packet, which comes after the one that was fed before, may hold the picture that is due."""
-        at_mono_s, before_mono_s = packet.captured.mono_s, self._fed_mono_s
+        at_mono_s = packet.captured.mono_s
+        self._spacing_s = abs(at_mono_s - self._fed_mono_s)
         self._fed_mono_s = at_mono_s
-        return self._is_time(at_mono_s, before_mono_s)
+        return self._is_time(at_mono_s, at_mono_s - self._spacing_s)
 
     def _is_time(self, at_mono_s: float, before_mono_s: float) -> bool:
         """Whether a picture of this moment may stand in for the one that is due; the one before it was of `before`."""

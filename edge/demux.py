@@ -169,6 +169,7 @@ class Demuxer:
         while True:
             failed: av.error.FFmpegError | None = None
             packet: av.Packet[VideoStream] | None = None
+            asked_mono_s = self._clock.mono_s()
             try:
                 packet = next(source, None)
             except av.error.FFmpegError as error:
@@ -180,6 +181,9 @@ class Demuxer:
             handed_out_mono_s = self._clock.mono_s()
             if packet.size and not packet.is_discard:
                 yield self._raw(packet, ticks, began_mono_s)
+            # A read that gives up hands out what FFmpeg still held, and only the next one says that it gave up.
+            if self._settings.is_network and handed_out_mono_s - asked_mono_s >= self._settings.silence_timeout_s:
+                raise silent_fault(self._settings)
             began_mono_s = handed_out_mono_s
 
     def close(self) -> None:
@@ -248,8 +252,7 @@ def _opened(address: str, settings: SourceSettings, clock: Clock) -> InputContai
             # FFmpeg looks for a keyframe; where the next one is far, what RTSP itself said of the stream must do.
             "analyzeduration": str(round(_ANALYSIS_SHARE * settings.open_timeout_s * 1e6)),
         }
-        # Longer than the reader's own watchdog, so that only one of the two speaks.
-        timeouts = (settings.open_timeout_s, settings.silence_timeout_s + 1.0)
+        timeouts = (settings.open_timeout_s, settings.silence_timeout_s)
     began_mono_s = clock.mono_s()
     failed: av.error.FFmpegError
     try:

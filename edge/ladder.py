@@ -94,6 +94,10 @@ class DecodeLadder:
         carries), and where ((N, 4) in parts of the picture)."""
         self._in_view = _InView(people, np.asarray(boxes_xyxyn, np.float32).reshape(-1, 4))
 
+    def is_wanted(self, packet: Packet) -> bool:
+        """Whether the packet, the next one or one of the next, may give a picture: others need not be fed before it."""
+        return packet.is_keyframe or (not self.decoder.is_quiet and self.decoder.is_due(packet.captured.mono_s))
+
     def feed(self, packet: Packet) -> list[Frame]:
         """Take the next packet, which the ring already holds; the frames to detect on."""
         if packet.is_keyframe:
@@ -111,7 +115,7 @@ class DecodeLadder:
                 found.append(frame)
         if woken:
             self.counters.wakes += 1
-            self.decoder.wake(self._ring.newest_group())
+            self.decoder.wake([packet])  # while quiet, only keyframes give a picture
         elif self._policy.attention.keyframes_only:
             self.decoder.set_quiet(True)
         self.counters.handed_on += len(found)

@@ -95,16 +95,6 @@ class PacketRing:
                 last = index
         return packets[first : last + 1]
 
-    def newest_group(self) -> list[Packet]:
-        """The packets from the newest keyframe on: what a decoder needs to get at the newest picture."""
-        with self._lock:
-            group: list[Packet] = []
-            for packet in reversed(self._packets):
-                group.append(packet)
-                if packet.is_keyframe:
-                    break
-        return group[::-1]
-
     def _spares_first_group(self, newest: Packet) -> bool:
         following_mono_s = self._keyframes[1].captured.mono_s
         if newest.captured.mono_s - following_mono_s >= self._max_seconds:

@@ -178,9 +178,9 @@ class Session:
 def open_session(settings: SourceSettings, clock: Clock, stop: threading.Event) -> Session:
     """Connect, log in and learn what the stream is; at most `settings.open_timeout_s`.
 
-    Raises SourceFault when it cannot be opened, or when `stop` was set meanwhile.
+    Once `stop` is set, the session's packets end. Raises SourceFault when it cannot be opened.
     """
-    reader: Reader = CameraReader(settings, clock, stop) if settings.is_network else FileReader(settings, clock)
+    reader: Reader = CameraReader(settings, clock) if settings.is_network else FileReader(settings, clock)
     try:
         return Session(settings, reader, clock, stop)
     except BitstreamError as error:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from types import TracebackType
@@ -25,6 +26,7 @@ from contract.reasons import Reason
 from edge.camera import CameraUnit, Shared
 from edge.clipdesk import ClipDesk, longest_clip_s, ring_for
 from edge.config import DeviceConfig
+from edge.decodepool import DecodePool
 from edge.detector import Detector
 from edge.drafts import Draft, DraftQueue
 from edge.health import DeviceHealth, MetricsServer, device_registry
@@ -41,6 +43,7 @@ HOUSEKEEPING_S = 1.0
 SAVE_EVERY_S = 600.0
 TRIM_EVERY_S = 60.0
 STOP_TIMEOUT_S = 8.0
+STREAMS_STOP_S = 1.0
 STOP_DRAFTS_S = 4.0
 """How long a stop waits for a disk that refuses events: container and service are given 20 s and 30 s to stop."""
 UNSEALED = "the worker stopped before the clip was sealed"
@@ -94,8 +97,17 @@ class Worker:
                 opened.enter_context(MetricsServer(registry, config.metrics))
             self._opened = opened.pop_all()
         self._drafts = DraftQueue(self._outbox)
+        self._decode_pool = DecodePool(len(config.cameras))
         shared = Shared(
-            config, clock, self._detector, self._scheduler, self.health, self._drafts, self._clip_desk, self._new_id
+            config,
+            clock,
+            self._detector,
+            self._decode_pool,
+            self._scheduler,
+            self.health,
+            self._drafts,
+            self._clip_desk,
+            self._new_id,
         )
         self._cameras = {
             camera.id: CameraUnit(camera, self._rings[camera.id], self._masks[camera.id], shared)
@@ -126,6 +138,10 @@ class Worker:
             for camera in self._cameras.values()
             for name, run in camera.streams()
         ]
+        decoders = [
+            self._thread(f"decoder {number + 1}", self._decode_pool.run, self._stop_streams)
+            for number in range(self._decode_pool.threads)
+        ]
         clip_desk = self._thread("clip desk", self._clip_desk.run, self._stop_clips)
         sender = self._thread("sender", self.sender.run, self._stop_sender)
         _log.info("worker started", cameras=len(self._cameras), version=contract.__version__)
@@ -134,9 +150,11 @@ class Worker:
                 self._work_once()
         finally:
             self._stop_streams.set()
+            self._decode_pool.close()
             self._scheduler.close()
-            for thread in streams:
-                thread.join(STOP_TIMEOUT_S)
+            _join(decoders, STOP_TIMEOUT_S)
+            # One that waits for a silent camera cannot be woken, and does nothing more once it wakes.
+            _join(streams, STREAMS_STOP_S)
             self._end_open_signals()
             self._stop_clips.set()
             clip_desk.join(STOP_TIMEOUT_S)
@@ -273,6 +291,13 @@ class Worker:
         thread = threading.Thread(target=run, args=(stop,), name=name, daemon=True)
         thread.start()
         return thread
+
+
+def _join(threads: Sequence[threading.Thread], at_most_s: float) -> None:
+    """Wait for all of them together, no longer than so many seconds."""
+    ends_mono_s = time.monotonic() + at_most_s
+    for thread in threads:
+        thread.join(max(0.0, ends_mono_s - time.monotonic()))
 
 
 def _guarded(what: str, camera_id: str, work: Callable[[], None]) -> None:

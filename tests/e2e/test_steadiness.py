@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -106,6 +108,35 @@ def test_a_link_that_stalls_cuts_damages_and_loses_is_got_over(
             link.stalled = False
             eventually(lambda: is_seen_again(worker), 60.0)
     assert_nothing_lost(server)
+
+
+def test_a_worker_stops_in_time_while_one_camera_says_nothing_and_another_does_not_answer(
+    server: IngestServer, cameras: RtspCameras, tmp_path: Path
+) -> None:
+    with FaultyLink(cameras.port) as silent, FaultyLink(cameras.port) as deaf:
+        deaf.stalled = True
+        process = start_process(config_of(tmp_path, server, silent.url("street.mp4"), deaf.url("street.mp4")))
+        eventually(more_than(0, server))
+        silent.stalled = True
+        time.sleep(0.5)
+        process.terminate()
+        began_mono_s = time.monotonic()
+        assert process.wait(30.0) == 0
+        assert time.monotonic() - began_mono_s < 4.0
+    assert {event.data.phase for event in server.events.values()} >= {Phase.BEGAN, Phase.ENDED}
+    assert_nothing_lost(server)
+
+
+def test_a_stream_takes_one_thread_and_decoding_no_more_than_there_are_cores(
+    server: IngestServer, cameras: RtspCameras, tmp_path: Path
+) -> None:
+    count = 5
+    config = load_device_config(config_of(tmp_path, server, *[cameras.url("street.mp4")] * count))
+    with working(config) as worker:
+        eventually(lambda: is_live(worker))
+        names = [thread.name for thread in threading.enumerate()]
+    assert sum(name.startswith("camera camera-") for name in names) == count
+    assert sum(name.startswith("decoder ") for name in names) == min(count, len(os.sched_getaffinity(0)))
 
 
 def test_a_server_that_is_away_for_a_while_gets_everything_afterwards(

@@ -18,7 +18,6 @@ from edge.decoder import AnalysisDecoder
 from edge.frame import Frame
 from edge.masks import PrivacyMask
 from edge.packets import Packet
-from edge.ring import PacketRing
 from edge.source import SourceSettings, open_session
 from tests.support.cameras import packets_of
 from tests.support.media import Film, join_videos, make_video, picture_number
@@ -159,14 +158,10 @@ def test_a_keyframe_is_given_out_with_its_own_packet_while_quiet(street: list[Pa
 def test_waking_decodes_the_group_of_pictures_back_so_that_nothing_is_missed(
     street: list[Packet], asleep_until: int
 ) -> None:
-    ring = PacketRing()
     decoder = AnalysisDecoder(5.0)
     decoder.set_quiet(True)
-    quiet: list[Frame] = []
-    for packet in street[:asleep_until]:
-        ring.append(packet)
-        quiet += decoder.feed(packet)
-    woken = decoder.wake(ring.newest_group())
+    quiet = decode(decoder, street[:asleep_until])
+    woken = decoder.wake(street[25:asleep_until])
     assert not decoder.is_quiet
     after = decode(decoder, street[asleep_until:100])
     seen = numbers(quiet + woken + after)

@@ -89,12 +89,6 @@ def test_b_frames_on_the_edge_bring_the_pictures_that_they_lean_on() -> None:
     assert seconds(ring.between(100.0, 100.41)) == [0.0, 0.3, 0.1, 0.2, 0.6, 0.4]
 
 
-def test_the_newest_group_starts_at_the_newest_keyframe() -> None:
-    ring = filled(PacketRing(), 37)
-    assert seconds(ring.newest_group()) == [round(3.0 + index / 10, 2) for index in range(7)]
-    assert PacketRing().newest_group() == []
-
-
 def test_a_group_larger_than_the_ring_is_given_up_and_counted() -> None:
     ring = filled(PacketRing(max_bytes=85), 12, gop=10)
     assert ring.overflows == 1
