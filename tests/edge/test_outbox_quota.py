@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from io import FileIO
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +13,7 @@ import pytest
 from contract.clock import ManualClock
 from contract.event import Phase, Severity
 from edge.outbox import Outbox, OutboxFullError
+from tests.support.disks import fill_disk, small_file_system
 from tests.support.events import NOON, building, clip_file, thumbnail_file
 from tests.support.outboxes import open_outbox, pending_event, send_everything
 
@@ -112,7 +112,7 @@ def test_a_full_disk_refuses_the_commit_and_takes_it_once_there_is_room(small_di
     with open_outbox(small_disk, clock) as outbox:
         outbox.commit(building())
         ballast = small_disk / "ballast"
-        _fill_disk(ballast)
+        fill_disk(ballast)
         _fill_until_full(outbox)
         taken = outbox.stats().last_sequence
         ballast.unlink()
@@ -124,7 +124,7 @@ def test_a_full_disk_gives_up_what_the_server_has_rather_than_stand_still(small_
     with open_outbox(small_disk, clock, keep_free_bytes=256 << 10) as outbox:
         sent = _commit_clip(outbox, small_disk)
         send_everything(outbox)
-        _fill_disk(small_disk / "ballast")
+        fill_disk(small_disk / "ballast")
         event = None
         for _ in range(3):  # the first tries may find no room even for the record of the deletion
             try:
@@ -165,25 +165,8 @@ def commit_under_a_size_limit(folder: Path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"needs the right to mount a small file system: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def _fill_disk(ballast: Path) -> None:
-    with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
-        _write_for_ever(file)
-
-
-def _write_for_ever(file: FileIO) -> NoReturn:
-    while True:
-        file.write(bytes(4096))
+    with small_file_system(tmp_path / "disk", "1m") as folder:
+        yield folder
 
 
 def _fill_until_full(outbox: Outbox) -> None:

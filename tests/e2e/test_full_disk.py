@@ -1,0 +1,79 @@
+"""A worker that stops while its disk is full: what it cannot store is said, and what it has stored is kept."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from contract.clock import SystemClock
+from contract.event import Event
+from edge.config import load_device_config
+from edge.outbox import Outbox
+from tests.support.disks import fill_disk, small_file_system
+from tests.support.events import new_id
+from tests.support.outboxes import send_everything
+from tests.support.rtsp import RtspCameras
+from tests.support.workers import WHOLE_PICTURE, camera, eventually, working, write_config
+
+ZONES = 4
+STOPS_WITHIN_S = 20.0
+"""What the container allows; the service is given 30 s."""
+CROWD = {"occupancy": {"capacity": 2, "on_delay_s": 1.0, "off_delay_s": 600.0}}
+
+
+def crowded(url: str) -> dict[str, Any]:
+    """A camera that shows a crowd to several zones at once: one signal each, open for as long as it is watched."""
+    zone = {"name": "Pos ronda", "polygon": WHOLE_PICTURE, "rules": CROWD}
+    return camera("gate", url, CROWD, zones=[zone | {"id": f"ronda-{number}"} for number in range(ZONES)])
+
+
+def nobody_listens() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return f"http://127.0.0.1:{port}"
+
+
+def told(logs: list[Any], event: str) -> list[Any]:
+    return [line for line in logs if line["event"] == event]
+
+
+def test_a_stop_on_a_full_disk_says_each_event_that_is_lost_ends_in_time_and_keeps_what_was_stored(
+    cameras: RtspCameras, tmp_path: Path
+) -> None:
+    with small_file_system(tmp_path / "data", "24m") as disk:
+        path = write_config(
+            tmp_path, nobody_listens(), "token-of-a-server-that-is-down",
+            [crowded(cameras.url("street.mp4"))], outbox={"quota_bytes": "16MiB", "keep_free_bytes": 0},
+        )  # fmt: skip
+        with capture_logs() as logs:
+            with working(load_device_config(path)):
+                eventually(lambda: len(told(logs, "event")) >= ZONES or None)
+                fill_disk(disk / "ballast")
+                before = [line["event_id"] for line in told(logs, "event")]
+                eventually(lambda: told(logs, "event waits: the disk refuses it"))
+                stopping_mono_s = time.monotonic()
+            stopped_within_s = time.monotonic() - stopping_mono_s
+        assert stopped_within_s < STOPS_WITHIN_S
+        lost = told(logs, "event lost")
+        assert len(lost) >= ZONES  # at the least that each zone's signal has ended
+        assert [line["lost"] for line in lost] == list(range(1, len(lost) + 1))
+        assert len({(line["signal_id"], line["phase"], line["captured_at"]) for line in lost}) == len(lost)
+        assert {line["zone"] for line in lost} == {f"ronda-{number}" for number in range(ZONES)}
+        assert told(logs, "worker stopped")[0]["lost"] == len(lost)
+        (disk / "ballast").unlink()
+        kept = stored(disk)
+        committed = [line["event_id"] for line in told(logs, "event")]
+        assert [str(event.id) for event in kept] == committed
+        assert committed[: len(before)] == before
+        assert [event.data.device_sequence for event in kept] == list(range(1, len(kept) + 1))
+
+
+def stored(disk: Path) -> list[Event]:
+    """Everything in the outbox that the worker left behind, in its order."""
+    with closing(Outbox(disk / "outbox.sqlite3", quota_bytes=64 << 20, clock=SystemClock(), new_id=new_id)) as outbox:
+        return send_everything(outbox)
