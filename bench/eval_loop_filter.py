@@ -59,7 +59,7 @@ def encode(labelled: LabelledSet, encoder: Encoder, group: int, target: Path) ->
     with av.open(str(labelled.source)) as source, av.open(str(target), "w") as out:
         given = source.streams.video[0]
         rate = given.average_rate or Fraction(25)
-        stream = out.add_stream(encoder, rate=rate, options=_options(encoder, group))
+        stream = out.add_stream(encoder, rate=rate, options=options(encoder, group))
         scale = max(1.0, UNFILTERED_LINES / given.height)
         stream.width, stream.height = (round(scale * side / 2) * 2 for side in (given.width, given.height))
         stream.pix_fmt = "yuv420p"
@@ -77,7 +77,8 @@ def encode(labelled: LabelledSet, encoder: Encoder, group: int, target: Path) ->
         out.mux(stream.encode(None))
 
 
-def _options(encoder: Encoder, group: int) -> dict[str, str]:
+def options(encoder: Encoder, group: int) -> dict[str, str]:
+    """A camera's encoder: no B-frames, a keyframe every `group` pictures."""
     settings = f"keyint={group}:min-keyint={group}:scenecut=0:bframes=0"
     if encoder == "libx265":
         return {"preset": "veryfast", "x265-params": f"{settings}:log-level=error"}
