@@ -24,7 +24,10 @@ CLIP_S = 8.0
 
 @dataclass
 class Story:
-    """Events of both boxes, each with its own sequence."""
+    """Events of both boxes, each with its own sequence.
+
+    Signals are of zones of their own, unless the test names one: alerts of one zone and rule would be one incident.
+    """
 
     server: LiveServer
     clip_bytes: bytes
@@ -33,6 +36,7 @@ class Story:
     def opens(self, kampung_id: str = "bahari", **changes: object) -> tuple[str, Event]:
         """A loitering signal begins: its event and thumbnail arrive. Returns the alert's id and the event."""
         captured_at = datetime.now(UTC) - timedelta(seconds=2)
+        sequence = self._next(kampung_id)
         thumbnail = _thumbnail()
         fields: dict[str, object] = {
             "began_at": captured_at - timedelta(seconds=160),
@@ -44,8 +48,9 @@ class Story:
             "tracks": (_walk(),),
             "thumbnail": ThumbnailReference(sha256=hashlib.sha256(thumbnail).hexdigest(), size_bytes=len(thumbnail)),
             "clip_id": new_id(),
+            "zone_id": "ronda" if sequence == 1 else f"ronda-{sequence}",
         }
-        event = event_of(self._next(kampung_id), kampung_id, **(fields | changes))
+        event = event_of(sequence, kampung_id, **(fields | changes))
         device = self.server.device(DEVICE_OF[kampung_id])
         answer = send(device, event)
         assert answer.status_code == 201, answer.text

@@ -60,7 +60,9 @@ def test_another_kampung_is_never_seen_neither_in_the_list_nor_live(log_in: Open
 def test_new_alerts_wait_while_somebody_reads_and_come_in_when_asked_for(log_in: Opener, story: Story) -> None:
     for minute in range(12, 0, -1):
         story.opens(
-            captured_at=datetime.now(UTC) - timedelta(minutes=minute), began_at=datetime(2026, 1, 1, tzinfo=UTC)
+            captured_at=datetime.now(UTC) - timedelta(minutes=minute),
+            began_at=datetime(2026, 1, 1, tzinfo=UTC),
+            severity="critical",
         )
     page = log_in()
     expect(page.locator("[data-alert]").first).to_be_visible()
@@ -69,7 +71,7 @@ def test_new_alerts_wait_while_somebody_reads_and_come_in_when_asked_for(log_in:
     focused = page.locator("[data-alert]:focus")
     reading = focused.get_attribute("data-alert")
     before = focused.bounding_box()
-    newest, _ = story.opens()
+    newest, _ = story.opens(severity="critical")
     chip = page.get_by_role("button", name="1 baru")
     expect(chip).to_be_visible()
     assert page.locator(f'[data-alert="{newest}"]').count() == 0
@@ -102,16 +104,18 @@ def test_a_long_list_is_loaded_page_by_page_and_only_what_is_in_sight_is_in_the_
 ) -> None:
     began_at = datetime(2026, 1, 1, tzinfo=UTC)
     for minute in range(70, 0, -1):
+        captured_at = datetime.now(UTC) - timedelta(minutes=minute)
+        zone = f"zone-{minute}"
         story.server.new_alert(
-            1000 - minute, captured_at=datetime.now(UTC) - timedelta(minutes=minute), began_at=began_at
+            1000 - minute, captured_at=captured_at, began_at=began_at, zone_id=zone, severity="critical"
         )
     page = log_in()
-    expect(page.get_by_text("50 peringatan dimuat, masih ada lagi")).to_be_visible()
+    expect(page.get_by_text("50 kejadian dimuat, masih ada lagi")).to_be_visible()
     assert page.locator("[data-alert]").count() < 30
     pane = page.get_by_role("region", name="Umpan peringatan")
     for _ in range(3):
         pane.evaluate("pane => pane.scrollTo(0, pane.scrollHeight)")
-    expect(page.get_by_text("70 peringatan", exact=True)).to_be_visible()
+    expect(page.get_by_text("70 kejadian", exact=True)).to_be_visible()
     expect(page.get_by_text("Tidak ada yang lebih lama.")).to_be_visible()
     assert page.locator("[data-alert]").count() < 30
 
@@ -173,7 +177,7 @@ def test_a_server_that_is_not_there_is_one_sentence_and_a_way_on(open_page: Open
     expect(page.get_by_role("alert")).to_contain_text("kata sandi salah")
 
 
-_COUNT_TONES = """
+COUNT_TONES = """
 window.tones = 0;
 const make = AudioContext.prototype.createOscillator;
 AudioContext.prototype.createOscillator = function () { window.tones++; return make.call(this); };
@@ -184,7 +188,7 @@ def test_the_drum_is_silent_until_it_is_turned_on_and_then_beats_for_critical_al
     open_page: Opener, story: Story
 ) -> None:
     page = open_page()
-    page.add_init_script(_COUNT_TONES)
+    page.add_init_script(COUNT_TONES)
     page.goto(story.server.base_url)
     sign_in(page, "operator-bahari")
     expect(page.locator("[data-live=live]")).to_be_attached()

@@ -10,6 +10,7 @@ export type {
   FeedAlert,
   FeedCameras,
   ClipStatus,
+  Digest,
   KampungStatus,
   Me,
   PrecisionReport,

@@ -81,18 +81,26 @@ describe('pages', () => {
   });
 });
 
-describe('walking', () => {
-  it('goes to the next and the previous alert of the list and stops at its ends', () => {
-    const now = feed.firstPage(page(3, 2, 1));
-    expect(numbers([feed.neighbour(now, alertNumber(2).id, 1)!])).toEqual([1]);
-    expect(numbers([feed.neighbour(now, alertNumber(2).id, -1)!])).toEqual([3]);
-    expect(feed.neighbour(now, alertNumber(3).id, -1)).toBeUndefined();
-    expect(feed.neighbour(now, 'somewhere else', 1)).toBeUndefined();
+describe('an incident that leaves the digest', () => {
+  const digested = { ...alertNumber(1).incident, place: 'digest' as const };
+
+  it('brings its alerts into the feed, old as they are', () => {
+    const before = feed.firstPage(page(3, 2));
+    expect(feed.receive(before, created(1, { incident: digested }), OPEN, false)).toBe(before);
+    const now = feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: true }, OPEN, false);
+    expect(numbers(now.items)).toEqual([3, 2, 1]);
+    expect(now.fresh.has(alertNumber(1).id)).toBe(true);
   });
 
-  it('marks what was opened as seen', () => {
-    const now = feed.receive(feed.EMPTY, created(3), OPEN, false);
-    expect(feed.seen(now, alertNumber(3).id).fresh.size).toBe(0);
-    expect(feed.seen(feed.EMPTY, 'x')).toBe(feed.EMPTY);
+  it('stays in the digest that somebody reads, changed', () => {
+    const before = feed.firstPage({ items: [alertNumber(1, { incident: digested })] });
+    const now = feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: true }, { ...OPEN, place: 'digest' }, true);
+    expect(now.items.map((one) => one.incident.place)).toEqual(['shown']);
   });
+});
+
+it('an alert that was opened is marked as seen', () => {
+  const now = feed.receive(feed.EMPTY, created(3), OPEN, false);
+  expect(feed.seen(now, alertNumber(3).id).fresh.size).toBe(0);
+  expect(feed.seen(feed.EMPTY, 'x')).toBe(feed.EMPTY);
 });

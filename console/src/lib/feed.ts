@@ -44,7 +44,8 @@ export function receive(feed: Feed, message: FeedAlert, filters: Filters, hold: 
   const { alert } = message;
   const known = find(feed, alert.id);
   if (known !== undefined) return older(alert, known) ? feed : replace(feed, alert);
-  if (message.kind !== 'created' || !matches(alert, filters)) return feed;
+  // An incident that left the digest is news here, though its alerts are not.
+  if ((message.kind !== 'created' && !message.raised) || !matches(alert, filters)) return feed;
   const fresh = new Set(feed.fresh).add(alert.id);
   if (hold) return { ...feed, fresh, waiting: [alert, ...feed.waiting].sort(newestFirst) };
   return { ...feed, fresh, items: [alert, ...feed.items].sort(newestFirst) };
@@ -75,12 +76,6 @@ export function replace(feed: Feed, alert: AlertSummary): Feed {
   const swap = (one: AlertSummary) => (one.id === alert.id ? alert : one);
   const now = { ...feed, items: feed.items.map(swap), waiting: feed.waiting.map(swap) };
   return alert.state === 'new' ? now : seen(now, alert.id);
-}
-
-/** The alert before (-1) or after (+1) the given one in the list, if there is one. */
-export function neighbour(feed: Feed, id: string, step: 1 | -1): AlertSummary | undefined {
-  const at = feed.items.findIndex((one) => one.id === id);
-  return at < 0 ? undefined : feed.items[at + step];
 }
 
 /** Whether `a` tells less than `b`: the version counts people's decisions, the time of update everything else. */

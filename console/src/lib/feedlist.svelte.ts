@@ -5,6 +5,7 @@ import { asFault, type Fault } from '../api/fault';
 import type { AlertPage, AlertSummary, FeedAlert } from '../api/types';
 import { catchUp, EMPTY, type Feed, firstPage, nextPage, receive, replace, seen, takeIn } from './feed';
 import { type Filters, OPEN } from './filters';
+import { countIncidents, incidentsOf } from './incidents';
 
 const PAGE = 50;
 /** After a dropped line, more missed pages than this are not put in between: the list is loaded anew. */
@@ -15,6 +16,7 @@ export function fetchAlerts(filters: Filters, cursor: string | null, limit = PAG
   const query = {
     limit,
     ...(cursor !== null && { cursor }),
+    ...(filters.place !== null && { place: filters.place }),
     ...(filters.kampung !== null && { kampung: filters.kampung }),
     ...(filters.camera !== null && { camera: filters.camera }),
     ...(filters.rule !== null && { rule: filters.rule }),
@@ -32,6 +34,11 @@ export class FeedList {
   phase = $state<'idle' | 'loading' | 'ready' | 'failed'>('idle');
   fault = $state.raw<Fault | null>(null);
   loadingMore = $state(false);
+  /** The list as it is shown. */
+  rows = $derived(incidentsOf(this.feed.items, this.filters.place === 'digest'));
+  /** Incidents with alerts that wait to be taken in, and with alerts that nobody has looked at. */
+  waiting = $derived(countIncidents(this.feed.waiting));
+  fresh = $derived(countIncidents([...this.feed.items, ...this.feed.waiting].filter((one) => this.feed.fresh.has(one.id))));
   /** Whether somebody reads the list, so that nothing in it may move. */
   held = $state(true);
   /** Where the list was scrolled to when its page was left. */

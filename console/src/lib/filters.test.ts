@@ -11,6 +11,7 @@ describe('filters in the URL', () => {
 
   it('survive the way there and back', () => {
     const filters = {
+      place: 'digest' as const,
       kampung: 'kampung-satu',
       camera: 'pos-ronda',
       rule: 'occupancy' as const,
@@ -21,7 +22,7 @@ describe('filters in the URL', () => {
     };
     const query = toQuery(filters);
     expect(query).toBe(
-      '?kampung=kampung-satu&camera=pos-ronda&rule=occupancy&state=resolved,dismissed&severity=critical&since=2026-11-24T05:00:00.000Z',
+      '?place=digest&kampung=kampung-satu&camera=pos-ronda&rule=occupancy&state=resolved,dismissed&severity=critical&since=2026-11-24T05:00:00.000Z',
     );
     expect(fromQuery(query)).toEqual(filters);
   });
@@ -29,6 +30,8 @@ describe('filters in the URL', () => {
   it('can say every state', () => {
     expect(toQuery({ ...OPEN, states: [] })).toBe('?state=all');
     expect(fromQuery('?state=all').states).toEqual([]);
+    expect(toQuery({ ...OPEN, place: null })).toBe('?place=all');
+    expect(fromQuery('?place=all').place).toBeNull();
   });
 
   it('that nobody knows are left out', () => {
@@ -44,6 +47,8 @@ describe('an alert', () => {
     expect(matches(alert, { ...OPEN, severities: ['critical'] })).toBe(false);
     expect(matches(alert, { ...OPEN, states: ['resolved'] })).toBe(false);
     expect(matches(alert, { ...OPEN, camera: 'gang' })).toBe(false);
+    expect(matches(alert, { ...OPEN, place: 'digest' })).toBe(false);
+    expect(matches(alert, { ...OPEN, place: null })).toBe(true);
     expect(matches(alert, { ...OPEN, rule: 'occupancy' })).toBe(false);
     expect(matches(alert, { ...OPEN, since: '2026-11-24T05:00:11Z' })).toBe(false);
     expect(matches(alert, { ...OPEN, until: '2026-11-24T05:00:09Z' })).toBe(false);

@@ -18,9 +18,12 @@ export const RULES = [
 ] as const satisfies readonly AlertSummary['rule'][];
 export const STATES = ['new', 'acknowledged', 'resolved', 'dismissed'] as const;
 export const SEVERITIES = ['critical', 'warning', 'notice'] as const;
+export const PLACES = ['shown', 'digest'] as const satisfies readonly AlertSummary['incident']['place'][];
 export const OPEN_STATES: readonly AlertSummary['state'][] = ['new', 'acknowledged'];
 
 export type Filters = {
+  /** Where the incident stands under the alert budget; null means both. */
+  readonly place: AlertSummary['incident']['place'] | null;
   readonly kampung: string | null;
   readonly camera: string | null;
   readonly rule: AlertSummary['rule'] | null;
@@ -33,8 +36,9 @@ export type Filters = {
   readonly until: string | null;
 };
 
-/** Where a console starts: everything that still wants a person. */
+/** Where a console starts: what is shown and still wants a person. */
 export const OPEN: Filters = {
+  place: 'shown',
   kampung: null,
   camera: null,
   rule: null,
@@ -45,7 +49,7 @@ export const OPEN: Filters = {
 };
 
 /** The auditor's start: everything. */
-export const EVERYTHING: Filters = { ...OPEN, states: [] };
+export const EVERYTHING: Filters = { ...OPEN, place: null, states: [] };
 
 const ALL = 'all';
 
@@ -65,7 +69,9 @@ export function fromQuery(query: string, start: Filters = OPEN): Filters {
   const params = new URLSearchParams(query);
   const state = params.get('state');
   const states = listed(state, STATES);
+  const place = params.get('place');
   return {
+    place: place === ALL ? null : (listed(place, PLACES)[0] ?? start.place),
     kampung: params.get('kampung') || null,
     camera: params.get('camera') || null,
     rule: listed(params.get('rule'), RULES)[0] ?? null,
@@ -79,6 +85,7 @@ export function fromQuery(query: string, start: Filters = OPEN): Filters {
 /** The query string of the filters, without what equals `start`; empty or beginning with `?`. */
 export function toQuery(filters: Filters, start: Filters = OPEN): string {
   const params = new URLSearchParams();
+  if (filters.place !== start.place) params.set('place', filters.place ?? ALL);
   if (filters.kampung) params.set('kampung', filters.kampung);
   if (filters.camera) params.set('camera', filters.camera);
   if (filters.rule) params.set('rule', filters.rule);
@@ -94,6 +101,7 @@ export function toQuery(filters: Filters, start: Filters = OPEN): string {
 export function matches(alert: AlertSummary, filters: Filters): boolean {
   const at = Date.parse(alert.captured_at);
   return (
+    (filters.place === null || alert.incident.place === filters.place) &&
     (filters.kampung === null || alert.kampung_id === filters.kampung) &&
     (filters.camera === null || alert.camera_id === filters.camera) &&
     (filters.rule === null || alert.rule === filters.rule) &&
@@ -107,6 +115,7 @@ export function matches(alert: AlertSummary, filters: Filters): boolean {
 /** How many filters narrow the list beyond `start`; the kampung is chosen elsewhere and not counted. */
 export function narrowing(filters: Filters, start: Filters = OPEN): number {
   return [
+    filters.place !== start.place,
     filters.camera !== null,
     filters.rule !== null,
     filters.states.join() !== start.states.join(),

@@ -8,6 +8,7 @@ export const FEED_KEYS = {
   Home: 'first',
   g: 'take-in',
   f: 'filters',
+  d: 'digest',
   m: 'sound',
   '?': 'help',
 } as const;
@@ -22,6 +23,7 @@ export const ALERT_KEYS = {
   j: 'next',
   k: 'previous',
   a: 'acknowledge',
+  s: 'acknowledge-all',
   '1': 'useful',
   '2': 'normal_activity',
   '3': 'detector_error',

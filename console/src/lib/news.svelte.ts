@@ -1,6 +1,7 @@
 /** What the live feed says, handed on to everything that shows it. */
 
 import type { CameraStatus, FeedAlert } from '../api/types';
+import { digest } from './digest.svelte';
 import { feedList } from './feedlist.svelte';
 import { clockTime } from './format';
 import type { Listener } from './live.svelte';
@@ -21,8 +22,10 @@ class News implements Listener {
     feedList.receive(message);
     this.latest = message;
     places.refreshSoon();
-    if (message.kind !== 'created') return;
+    digest.refreshSoon();
     const { alert } = message;
+    // What waits in the digest is counted there and calls nobody.
+    if ((message.kind !== 'created' && !message.raised) || alert.incident.place !== 'shown') return;
     sound.alarm(alert);
     const { words, language } = tongue;
     this.spoken = words.feed.announce(
@@ -39,6 +42,7 @@ class News implements Listener {
   opened(): void {
     this.openings++;
     places.refreshSoon();
+    digest.refreshSoon();
     void feedList.catchUp();
   }
 

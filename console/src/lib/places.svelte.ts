@@ -3,13 +3,11 @@
 import { call } from '../api/client';
 import { asFault } from '../api/fault';
 import type { CameraStatus, KampungStatus } from '../api/types';
-
-const QUIET_MS = 400;
+import { soon } from './soon';
 
 class Places {
   kampung = $state.raw<readonly KampungStatus[]>([]);
   loaded = $state(false);
-  #timer: ReturnType<typeof setTimeout> | null = null;
 
   cameras = $derived(this.kampung.flatMap((one) => one.cameras));
   open = $derived(
@@ -33,14 +31,7 @@ class Places {
     }
   }
 
-  /** Asks again soon: several messages at once make one request. */
-  refreshSoon(): void {
-    if (this.#timer !== null) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      void this.refresh();
-    }, QUIET_MS);
-  }
+  refreshSoon = soon(() => void this.refresh());
 
   /** Takes over the state of cameras that the live feed told. */
   update(cameras: readonly CameraStatus[]): void {

@@ -70,7 +70,8 @@ class Session {
   }
 
   #end(): void {
-    this.expired = this.phase === 'in';
+    // Several requests may be told so at once: only the first finds the session still there.
+    if (this.phase !== 'out') this.expired = this.phase === 'in';
     useCsrfToken(null);
     this.me = null;
     this.phase = 'out';

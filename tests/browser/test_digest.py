@@ -1,0 +1,166 @@
+"""The alert budget on the desk: incidents as rows, the rest in a digest from which nothing is lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import DESK, PHONE, sign_in
+from tests.browser.story import Story
+from tests.browser.test_access import axe, violations
+from tests.browser.test_feed import COUNT_TONES
+from tests.support.server import following, send
+
+pytestmark = pytest.mark.browser
+
+Opener = Callable[..., Page]
+__all__ = ["axe"]
+STRIP = "Ringkasan"
+
+
+def fill(story: Story, waiting: int, shown: int = 6) -> list[str]:
+    """Take all places of the hour and have some incidents wait; returns the alerts of those that wait."""
+    return [story.opens()[0] for _ in range(shown + waiting)][shown:]
+
+
+def rises(story: Story, event: object, severity: str) -> None:
+    answer = send(story.server.device(), following(event, 900, phase="continues", severity=severity))  # type: ignore[arg-type]  # an Event
+    assert answer.status_code == 201, answer.text
+
+
+def test_alerts_of_one_place_are_one_row_that_says_how_many_and_opens_into_all_of_them(
+    log_in: Opener, story: Story
+) -> None:
+    first, _ = story.opens(zone_id="gang")
+    page = log_in()
+    expect(page.locator("[data-alert]")).to_have_count(1)
+    worse, _ = story.opens(zone_id="gang", severity="critical")
+    row = page.locator("[data-alert]")
+    expect(row).to_contain_text("2 peringatan")
+    expect(row).to_have_attribute("data-alert", worse)
+    expect(page.get_by_text("1 kejadian", exact=True)).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    mates = page.get_by_role("region", name="Peringatan lain dari kejadian ini")
+    expect(mates.locator(f'[data-alert="{first}"]')).to_be_visible()
+
+
+def test_what_exceeds_the_budget_is_counted_below_the_feed_and_opens_by_keyboard_into_its_alerts(
+    log_in: Opener, story: Story
+) -> None:
+    waiting = fill(story, 3)
+    page = log_in()
+    expect(page.locator("[data-alert]")).to_have_count(6)
+    strip = page.get_by_role("complementary", name=STRIP)
+    expect(strip).to_contain_text("3 kejadian lain dalam satu jam ini")
+    late, _ = story.opens(severity="notice")
+    expect(strip).to_contain_text("4 kejadian lain dalam satu jam ini")
+    page.keyboard.press("d")
+    expect(page).to_have_url(re.compile(r"\?place=digest$"))
+    expect(page.locator("[data-alert]")).to_have_count(4)
+    expect(page.locator("[data-alert]").last).to_have_attribute("data-alert", late)
+    expect(strip).to_contain_text("Kejadian di luar jatah 6 per jam")
+    page.locator(f'[data-alert="{waiting[0]}"]').click()
+    expect(page.get_by_text("Ringkasan: jatah jam itu sudah terpakai")).to_be_visible()
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Sudah diputuskan: Kegiatan biasa.")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(f'[data-alert="{waiting[0]}"]')).to_contain_text("Kegiatan biasa")
+    page.keyboard.press("d")
+    expect(page.locator("[data-alert]")).to_have_count(6)
+    expect(strip).to_contain_text("3 kejadian lain dalam satu jam ini")
+
+
+def test_an_incident_that_becomes_critical_comes_out_of_the_digest_by_itself_and_only_then_calls(
+    open_page: Opener, story: Story
+) -> None:
+    fill(story, 0)
+    page = open_page()
+    page.add_init_script(COUNT_TONES)
+    page.goto(story.server.base_url)
+    sign_in(page, "operator-bahari")
+    expect(page.locator("[data-alert]")).to_have_count(6)
+    page.get_by_role("button", name="Suara mati").click()
+    expect(page.get_by_role("button", name="Suara hidup")).to_be_visible()
+    greeting = page.evaluate("window.tones")
+    waits, event = story.opens()
+    strip = page.get_by_role("complementary", name=STRIP)
+    expect(strip).to_contain_text("1 kejadian lain")
+    assert page.evaluate("window.tones") == greeting
+    assert page.locator(f'[data-alert="{waits}"]').count() == 0
+    assert "ronda-7" not in page.locator("[aria-live=assertive]").inner_text()
+    rises(story, event, "critical")
+    expect(page.locator(f'[data-alert="{waits}"]')).to_be_visible()
+    expect(page.locator("[aria-live=assertive]")).to_contain_text("Kritis")
+    assert page.evaluate("window.tones") > greeting
+    expect(strip).to_have_count(0)
+
+
+def test_a_whole_incident_is_acknowledged_and_judged_at_once_where_it_may_be(log_in: Opener, story: Story) -> None:
+    ids = [story.opens(zone_id="gang")[0] for _ in range(3)]
+    page = log_in(path=f"/peringatan/{ids[0]}")
+    page.get_by_role("button", name="Tangani 3 peringatan kejadian ini").click()
+    mates = page.get_by_role("region", name="Peringatan lain dari kejadian ini")
+    expect(mates.get_by_text("oleh operator-bahari")).to_have_count(2)
+    page.keyboard.press("2")
+    page.get_by_label("Berlaku juga untuk 2 peringatan lain dari kejadian ini yang masih terbuka").check()
+    page.get_by_role("button", name="Simpan keputusan").click()
+    expect(page.get_by_text("Sudah diputuskan: Kegiatan biasa.")).to_be_visible()
+    expect(mates.get_by_text("Kegiatan biasa")).to_have_count(2)
+    page.goto(story.server.base_url)
+    expect(page.get_by_role("heading", name="Tenang.")).to_be_visible()
+
+
+def test_an_alert_somebody_else_decided_meanwhile_stays_as_it_is_when_its_incident_is_judged(
+    log_in: Opener, story: Story
+) -> None:
+    ids = [story.opens(zone_id="gang")[0] for _ in range(2)]
+    page = log_in(path=f"/peringatan/{ids[0]}")
+    button = page.get_by_role("button", name="Tangani 2 peringatan kejadian ini")
+    expect(button).to_be_visible()
+    other = story.server.log_in("operator-bahari")
+    body = {"to": "dismissed", "verdict": "detector_error", "expected_version": 1}
+    other.post(f"/api/v1/alerts/{ids[1]}/transitions", json=body).raise_for_status()
+    button.click()
+    expect(page.get_by_text("1 tersimpan; 1 lebih dulu diubah orang lain dan tetap seperti adanya.")).to_be_visible()
+    assert other.get(f"/api/v1/alerts/{ids[1]}").json()["verdict"] == "detector_error"
+
+
+def test_an_empty_feed_says_that_the_digest_is_not(log_in: Opener, story: Story) -> None:
+    fill(story, 2)
+    client = story.server.log_in("operator-bahari")
+    for alert in client.get("/api/v1/alerts", params={"place": "shown"}).json()["items"]:
+        body = {"to": "dismissed", "verdict": "normal_activity", "expected_version": 1}
+        client.post(f"/api/v1/alerts/{alert['id']}/transitions", json=body).raise_for_status()
+    page = log_in()
+    expect(page.get_by_text("Umpan kosong; 2 kejadian menunggu di ringkasan.")).to_be_visible()
+    page.get_by_role("main").get_by_role("button", name="Buka ringkasan").first.click()
+    expect(page.locator("[data-alert]")).to_have_count(2)
+
+
+def test_the_auditors_desk_lists_every_alert_whether_it_was_shown_or_not(log_in: Opener, story: Story) -> None:
+    fill(story, 4)
+    page = log_in("auditor-bahari", path="/audit")
+    expect(page.get_by_text("10 peringatan", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_strip_and_digest_break_no_rule_of_accessibility_and_fit_a_phone(
+    log_in: Opener,
+    story: Story,
+    axe: str,
+    viewport: dict[str, int],
+) -> None:
+    fill(story, 3)
+    page = log_in(viewport=viewport)
+    expect(page.get_by_role("complementary", name=STRIP)).to_be_visible()
+    assert violations(page, axe) == []
+    page.get_by_role("button", name="Buka ringkasan").click()
+    expect(page.get_by_role("button", name="Kembali ke umpan")).to_be_visible()
+    expect(page.locator("[data-alert]")).to_have_count(3)
+    assert violations(page, axe) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
