@@ -26,6 +26,18 @@ REASON_WORDS: Mapping[str, Mapping[Language, str]] = MappingProxyType(
             "id": "lebih lama dari batas {threshold_s:duration}",
             "en": "longer than the limit of {threshold_s:duration}",
         },
+        "shorter_than_threshold": {
+            "id": "lebih singkat dari batas {threshold_s:duration}",
+            "en": "shorter than the limit of {threshold_s:duration}",
+        },
+        "usual_stay_here": {
+            "id": "tidak lebih lama dari yang biasa di tempat dan jam ini ({usual_s:duration})",
+            "en": "no longer than is usual at this place and hour ({usual_s:duration})",
+        },
+        "looked_like_passing": {
+            "id": "jalurnya seperti orang lewat (skor {score:percent}, perlu {needed:percent})",
+            "en": "moved like somebody who passes (score {score:percent}, needed {needed:percent})",
+        },
         "within_body_heights": {
             "id": "bergerak dalam radius {radius:decimal} kali tinggi badan",
             "en": "moved within a radius of {radius:decimal} body heights",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -109,7 +110,7 @@ class CameraUnit:
         self.analysis = CameraAnalysis(
             far_sighted(shared.detector, config, slack, partial(shared.health.second_look, config.id)),
             Tracker(TrackerSettings(strong_score=strong_score)),
-            lambda aspect: behaviours_of(config, device.calendar, self._learned, aspect),
+            lambda aspect: behaviours_of(config, device.calendar, self._learned, aspect, random.SystemRandom()),
             history=history,
             sink=self.recorder,
             watcher=self._ladder,
@@ -209,22 +210,31 @@ class CameraUnit:
 
 
 def behaviours_of(
-    camera: CameraConfig, calendar: CalendarConfig, learned: CameraLearned, aspect: float
+    camera: CameraConfig,
+    calendar: CalendarConfig,
+    learned: CameraLearned,
+    aspect: float,
+    chance: random.Random | None = None,
 ) -> CameraBehaviours:
-    """The camera's behaviours for a picture of this aspect.
+    """The camera's behaviours for a picture of this aspect. chance: picks stays that did not alert for audit.
 
     A calibration that cannot be trusted costs the rules that need metres, which is logged; the others go on without it.
     """
     try:
         return build_behaviours(
-            camera.zones, calendar=calendar, calibration=camera.calibration, learned=learned, aspect=aspect
+            camera.zones,
+            calendar=calendar,
+            calibration=camera.calibration,
+            learned=learned,
+            chance=chance,
+            aspect=aspect,
         )
     except CalibrationError as error:
         _log.error("calibration refused: metric rules are off", camera=camera.id, fault=str(error))
         zones = [
             zone.model_copy(update={"rules": zone.rules.model_copy(update={"density": None})}) for zone in camera.zones
         ]
-        return build_behaviours(zones, calendar=calendar, learned=learned)
+        return build_behaviours(zones, calendar=calendar, learned=learned, chance=chance)
 
 
 def _source_settings(url: SecretStr, camera: CameraConfig) -> SourceSettings:

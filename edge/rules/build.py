@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from contract.event import Rule
 from edge.config.hours import CalendarConfig
 from edge.config.rules import Mode
 from edge.config.zones import ZoneConfig
+from edge.rules.audit import AuditDraw
 from edge.rules.base import ZoneRule
 from edge.rules.brief_contact import BriefContactRule
 from edge.rules.density import DensityRule
@@ -47,11 +49,14 @@ class BuiltRule:
     rule: ZoneRule
 
 
-def build_rules(zone: ZoneConfig, *, calendar: CalendarConfig) -> list[BuiltRule]:
-    """The zone's rules, in the order of `Rule`."""
+def build_rules(zone: ZoneConfig, *, calendar: CalendarConfig, chance: random.Random | None = None) -> list[BuiltRule]:
+    """The zone's rules, in the order of `Rule`. chance: picks stays for audit; None: no stay is shown for audit."""
     built = []
     for kind, make in _MAKERS.items():
         config = getattr(zone.rules, kind.value)
         if config is not None:
-            built.append(BuiltRule(kind, config.mode, make(zone, config, calendar)))
+            rule = make(zone, config, calendar)
+            if isinstance(rule, LoiteringRule) and config.mode is Mode.ALERT and chance and config.audit_share > 0.0:
+                rule.audit = AuditDraw(config.audit_share, config.audit_per_hour, chance)
+            built.append(BuiltRule(kind, config.mode, rule))
     return built

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,6 +53,7 @@ class CameraBehaviours:
 
     plane: where people stand; the picture itself where the camera is not calibrated. learned: the camera's learned
     state, which this object changes as it observes; the caller stores it. shadow: what rules in shadow said.
+    chance: picks stays that did not alert for audit; without it none are.
     """
 
     def __init__(
@@ -61,10 +63,12 @@ class CameraBehaviours:
         calendar: CalendarConfig | None = None,
         plane: Plane | None = None,
         learned: CameraLearned | None = None,
+        chance: random.Random | None = None,
     ) -> None:
         self._calendar = calendar or CalendarConfig()
         self._plane: Plane = plane or PicturePlane()
         self._learned = learned or CameraLearned()
+        self._chance = chance
         self._stitcher = Stitcher()
         self._zones = tuple(self._zone(zone) for zone in zones)
         self._last_s: float | None = None
@@ -135,7 +139,7 @@ class CameraBehaviours:
         return _Zone(
             polygon=polygon,
             presence=ZonePresence(polygon),
-            rules=tuple(build_rules(config, calendar=self._calendar)),
+            rules=tuple(build_rules(config, calendar=self._calendar, chance=self._chance)),
             learned=learned,
             learner=ZoneLearner(learned),
             area_m2=self._plane.area_m2(polygon),
@@ -155,6 +159,7 @@ def build_behaviours(
     calendar: CalendarConfig | None = None,
     calibration: CalibrationConfig | None = None,
     learned: CameraLearned | None = None,
+    chance: random.Random | None = None,
     aspect: float = 16 / 9,
 ) -> CameraBehaviours:
     """The behaviours of a camera as its settings ask.
@@ -167,7 +172,7 @@ def build_behaviours(
         if zone.rules.density is not None and (plane is None or plane.area_m2(Polygon.of(zone.polygon)) is None):
             why = "the camera is not calibrated" if plane is None else "the zone reaches above the horizon"
             raise CalibrationError(f"zone {zone.id!r}: density needs square metres, and {why}")
-    return CameraBehaviours(zones, calendar=calendar, plane=plane, learned=learned)
+    return CameraBehaviours(zones, calendar=calendar, plane=plane, learned=learned, chance=chance)
 
 
 def _movers(polygon: Polygon, people: Detections, located: Located, stitched: Stitched) -> tuple[Mover, ...]:

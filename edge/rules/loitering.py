@@ -15,6 +15,7 @@ from edge.config.zones import ExpectedDwellArea, ZoneConfig
 from edge.geometry import Polygon
 from edge.learned.dwell import cell_of
 from edge.presence.episodes import Episode
+from edge.rules.audit import AUDIT_FROM, AuditDraw, why_quiet
 from edge.rules.base import BODY_HEIGHT_M, Findings, Reporter, ZoneMoment, within
 from edge.rules.confinement import measure, radius_of, staying_score
 from edge.rules.signal import Signal
@@ -62,6 +63,7 @@ class LoiteringRule:
     """See `docs/behaviours.md`, Loitering."""
 
     def __init__(self, zone: ZoneConfig, config: LoiteringConfig, calendar: CalendarConfig) -> None:
+        self._zone_id = zone.id
         self._config = config
         self._calendar = calendar
         self._areas = [(area, Polygon.of(area.polygon)) for area in zone.expected_dwell]
@@ -71,12 +73,13 @@ class LoiteringRule:
         self._reporter = Reporter(Rule.LOITERING, zone.id, config, calendar)
         self._stays: dict[int, _Stay] = {}
         self._spots: list[_Spot] = []
+        self.audit: AuditDraw | None = None
 
     def observe(self, moment: ZoneMoment) -> list[Signal]:
         signals = [
             signal
             for episode in moment.presence.left
-            for signal in self._leave(episode, moment.presence.open, moment.at)
+            for signal in (*self._audited(episode, moment), *self._leave(episode, moment.presence.open, moment.at))
         ]
         self._spots = [spot for spot in self._spots if moment.at.mono_s - spot.held_s <= RESIDENT_MEMORY_S]
         known = {}
@@ -98,6 +101,30 @@ class LoiteringRule:
             self._quieten_echo(episode, still_open)
         self._reporter.update(stay.key, people_count=1, track_ids=episode.track_ids)
         return [self._reporter.end(stay.key, at, (_stayed(episode), Reason(code="left_zone")))]
+
+    def _audited(self, episode: Episode, moment: ZoneMoment) -> list[Signal]:
+        """A stay that ends without an alert, if chance picks it for people to look at."""
+        stay = self._stays.get(episode.person_id)
+        if self.audit is None or stay is None or stay.key is not None or stay.known or self._is_static(episode):
+            return []
+        limit_s = self._threshold_s(episode, moment)
+        if limit_s is None or episode.dwell_s < limit_s * AUDIT_FROM or not self._reporter.may_begin(moment):
+            return []
+        score, radius = self._path(episode, moment)
+        learned = limit_s > threshold_s(self._config, moment, self._calendar)
+        why = why_quiet(episode.dwell_s, limit_s, score, self._config.min_score, learned=learned)
+        chance = self.audit.pick(moment.at) if why else None
+        if chance is None:
+            return []
+        reasons = (_stayed(episode), radius, *why, *self._circumstances(episode, moment))
+        findings = Findings(episode.entered, score, reasons, 1, tuple(episode.track_ids))
+        return self.audit.told(episode, self._zone_id, chance, findings)
+
+    def _path(self, episode: Episode, moment: ZoneMoment) -> tuple[float, Reason]:
+        """The staying score of the path so far, and within which radius it lies."""
+        times_s, positions = episode.path.in_units()
+        metres = positions if moment.metric else positions * BODY_HEIGHT_M
+        return staying_score(measure(times_s, metres)), _within(radius_of(positions), metric=moment.metric)
 
     def _judge(self, episode: Episode, stay: _Stay, moment: ZoneMoment) -> list[Signal]:
         now_s = moment.at.mono_s
@@ -122,14 +149,12 @@ class LoiteringRule:
         if any(spot.covers(episode) for spot in self._spots):
             stay.known = True
             return []
-        times_s, positions = episode.path.in_units()
-        metres = positions if moment.metric else positions * BODY_HEIGHT_M
-        score = staying_score(measure(times_s, metres))
+        score, radius = self._path(episode, moment)
         if score < self._config.min_score:
             return []
         reasons = (
             Reason(code="stayed", params={"dwell_s": present_s}),
-            _within(radius_of(positions), metric=moment.metric),
+            radius,
             self._over(threshold_s, moment),
             *self._circumstances(episode, moment),
         )

@@ -42,6 +42,7 @@ class Why(StrEnum):
     BUDGET_SPENT = "budget_spent"
     NOTICES_SPENT = "notices_spent"
     NO_BUDGET = "no_budget"
+    AUDIT = "audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +127,10 @@ class DayOfDesk:
         return Why.WITHIN_BUDGET
 
 
-def unlimited(incident_id: UUID) -> Decision:
-    """The place of every incident where there is no budget."""
+def unlimited(incident_id: UUID, why: Why = Why.NO_BUDGET) -> Decision:
+    """The place of every incident where there is no budget, and of what is no alert and takes none."""
     begin = datetime.fromtimestamp(0, UTC)
-    return Decision(incident_id, 0, Place.SHOWN, Why.NO_BUDGET, begin, Severity.NOTICE)
+    return Decision(incident_id, 0, Place.SHOWN, why, begin, Severity.NOTICE)
 
 
 def joined(captured_at: datetime, others: Iterable[tuple[datetime, UUID]]) -> UUID | None:

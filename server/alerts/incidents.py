@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contract.event import Severity
-from server.alerts.governor import Ask, DayOfDesk, Decision, Place, day_of, hour_of, unlimited
+from server.alerts.governor import Ask, DayOfDesk, Decision, Place, Why, day_of, hour_of, unlimited
 from server.permissions import Scope
 from server.settings import AlertBudget
 from server.store import alerts, incidents
@@ -67,8 +67,12 @@ class IncidentBook:
 
     async def placed(self, session: AsyncSession, scope: Scope, found: Sequence[NamedAlert]) -> list[PlacedAlert]:
         """Each of these alerts, which lie in `scope`, with its place."""
-        keys = [(named.alert.incident_id, named.alert.received_at) for named in found]
-        places = await self.decisions(session, scope, keys)
+        alerts_only = [named.alert for named in found if named.alert.audit_chance is None]
+        keys = [(alert.incident_id, alert.received_at) for alert in alerts_only]
+        places = dict(await self.decisions(session, scope, keys))
+        for named in found:  # a stay shown for audit has asked for nothing
+            if named.alert.audit_chance is not None:
+                places[named.alert.incident_id] = unlimited(named.alert.incident_id, Why.AUDIT)
         return [PlacedAlert(named, places[named.alert.incident_id]) for named in found]
 
     async def page_of(

@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from contract.clock import Clock
 from contract.event import Rule
 from contract.verdict import VerdictKind
-from server.alerts.precision import Tally, together
+from server.alerts.lowering import Lowering, lowerings
+from server.alerts.precision import Tally, is_right, together
+from server.alerts.recall import Evidence, Recall, Seen, evidence, recall_of
 from server.alerts.suggestions import RULES, Suggestion, suggestions, verdicts_needed
 from server.permissions import Scope
 from server.store import quality
 from server.store.database import Database
-from server.store.quality import JudgedAlert, Outcome, PlaceAndRule, Span
+from server.store.quality import Course, Outcome, PlaceAndRule, Span
+
+Key = tuple[str, str, str]
+"""Camera, zone and rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneQuality:
-    """One rule in one zone. verdicts_needed: until something can be suggested; None where nothing ever is."""
+    """One rule in one zone. verdicts_needed: until something can be suggested; None where nothing ever is.
+
+    open_audits: stays shown for audit that wait for a verdict.
+    """
 
     place: PlaceAndRule
     tally: Tally
+    open_audits: int
+    recall: Recall | None
     suggestions: tuple[Suggestion, ...]
+    lowerings: tuple[Lowering, ...]
     verdicts_needed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleQuality:
+    """One rule in all zones together."""
+
+    tally: Tally
+    open_audits: int
+    recall: Recall | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +53,20 @@ class QualityReport:
 
     since: datetime
     zones: tuple[ZoneQuality, ...]
-    rules: tuple[Tally, ...]
+    rules: tuple[RuleQuality, ...]
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is stored of one rule in one zone."""
+
+    alerts: list[Course] = field(default_factory=list)
+    audits: list[Course] = field(default_factory=list)
+    unjudged: list[datetime] = field(default_factory=list)
+
+    def evidence(self, rule: Rule) -> Evidence:
+        alerts = [_seen(rule, one) for one in self.alerts] + [Seen(at, None) for at in self.unjudged]
+        return evidence(alerts, [_seen(rule, one) for one in self.audits])
 
 
 class QualityDesk:
@@ -47,39 +80,68 @@ class QualityDesk:
         """The alerts that were captured in the last so many days."""
         span = Span(scope, self._clock.utc() - timedelta(days=days), kampung)
         async with self._database.read() as reading:
-            tallies = _tallies(await quality.outcomes(reading, span))
-            judged = _by_place(await quality.judged(reading, span, RULES))
-        zones = tuple(
-            _zone(place, tallies[place], judged.get((place.camera_id, place.zone_id, place.rule), ()))
-            for place in sorted(tallies)
+            outcomes = await quality.outcomes(reading, span)
+            courses = await quality.courses(reading, span, RULES)
+            unjudged = await quality.unjudged(reading, span, RULES)
+        known: dict[Key, _Known] = {}
+        for course in courses:
+            place = known.setdefault((course.camera_id, course.zone_id, course.rule), _Known())
+            (place.alerts if course.audit_chance is None else place.audits).append(course)
+        for camera_id, zone_id, rule, at in unjudged:
+            known.setdefault((camera_id, zone_id, rule), _Known()).unjudged.append(at)
+        return _report(span.since, outcomes, known)
+
+
+def _report(since: datetime, outcomes: Sequence[Outcome], known: Mapping[Key, _Known]) -> QualityReport:
+    tallies, open_audits = _tallies(outcomes), _open_audits(outcomes)
+    zones: list[ZoneQuality] = []
+    proofs: dict[Rule, list[Evidence]] = {}
+    for place in sorted(tallies):
+        tally = tallies[place]
+        here = known.get((place.camera_id, place.zone_id, place.rule), _Known())
+        proof = here.evidence(tally.rule)
+        proofs.setdefault(tally.rule, []).append(proof)
+        zones.append(
+            ZoneQuality(
+                place=place,
+                tally=tally,
+                open_audits=open_audits[place],
+                recall=recall_of([proof]),
+                suggestions=tuple(suggestions(tally.rule, here.alerts)),
+                lowerings=tuple(lowerings(tally.rule, here.audits)),
+                verdicts_needed=verdicts_needed(tally.rule, here.alerts),
+            )
         )
-        return QualityReport(span.since, zones, _rules(one.tally for one in zones))
+    rules = tuple(
+        RuleQuality(
+            tally=together(rule, [one.tally for one in zones if one.tally.rule is rule]),
+            open_audits=sum(one.open_audits for one in zones if one.tally.rule is rule),
+            recall=recall_of(proofs[rule]),
+        )
+        for rule in Rule
+        if rule in proofs
+    )
+    return QualityReport(since, tuple(zones), rules)
 
 
-def _zone(place: PlaceAndRule, tally: Tally, judged: Sequence[JudgedAlert]) -> ZoneQuality:
-    suggested = tuple(suggestions(tally.rule, judged))
-    return ZoneQuality(place, tally, suggested, verdicts_needed(tally.rule, judged))
-
-
-def _by_place(judged: Iterable[JudgedAlert]) -> dict[tuple[str, str, str], list[JudgedAlert]]:
-    found: dict[tuple[str, str, str], list[JudgedAlert]] = {}
-    for one in judged:
-        found.setdefault((one.camera_id, one.zone_id, one.rule), []).append(one)
-    return found
-
-
-def _tallies(found: Iterable[Outcome]) -> dict[PlaceAndRule, Tally]:
+def _tallies(outcomes: Iterable[Outcome]) -> dict[PlaceAndRule, Tally]:
+    """Of every place with an alert or an audit: its alerts and their verdicts."""
     alerts: dict[PlaceAndRule, int] = {}
     verdicts: dict[PlaceAndRule, dict[VerdictKind, int]] = {}
-    for one in found:
-        alerts[one.place] = alerts.get(one.place, 0) + one.alerts
-        if one.verdict is not None:
-            verdicts.setdefault(one.place, {})[VerdictKind(one.verdict)] = one.alerts
+    for one in outcomes:
+        alerts[one.place] = alerts.get(one.place, 0) + (0 if one.audit else one.count)
+        if one.verdict is not None and not one.audit:
+            verdicts.setdefault(one.place, {})[VerdictKind(one.verdict)] = one.count
     return {place: Tally(Rule(place.rule), count, verdicts.get(place, {})) for place, count in alerts.items()}
 
 
-def _rules(tallies: Iterable[Tally]) -> tuple[Tally, ...]:
-    of_rule: dict[Rule, list[Tally]] = {}
-    for one in tallies:
-        of_rule.setdefault(one.rule, []).append(one)
-    return tuple(together(rule, of_rule[rule]) for rule in Rule if rule in of_rule)
+def _open_audits(outcomes: Iterable[Outcome]) -> dict[PlaceAndRule, int]:
+    waiting: dict[PlaceAndRule, int] = {}
+    for one in outcomes:
+        waiting[one.place] = waiting.get(one.place, 0) + (one.count if one.audit and one.verdict is None else 0)
+    return waiting
+
+
+def _seen(rule: Rule, course: Course) -> Seen:
+    useful = None if course.verdict is None else is_right(rule, VerdictKind(course.verdict))
+    return Seen(course.captured_at, useful, 1.0 if course.audit_chance is None else course.audit_chance)

@@ -16,7 +16,7 @@ from contract.verdict import VerdictKind
 from server.alerts.estimates import Estimate, share
 from server.alerts.precision import is_right
 from server.alerts.thresholds import MIN_VERDICTS, Raise, Sample, suggest_raise
-from server.store.quality import JudgedAlert
+from server.store.quality import Course
 
 
 class Setting(StrEnum):
@@ -51,11 +51,11 @@ class _Group:
 
     setting: Setting
     present: float | None
-    value: Callable[[JudgedAlert], float | None]
-    alerts: Sequence[JudgedAlert]
+    value: Callable[[Course], float | None]
+    alerts: Sequence[Course]
 
 
-def suggestions(rule: Rule, judged: Sequence[JudgedAlert]) -> list[Suggestion]:
+def suggestions(rule: Rule, judged: Sequence[Course]) -> list[Suggestion]:
     """What the alerts of one rule in one zone suggest, each for itself: two together were not weighed."""
     newest = max(judged, key=lambda one: one.captured_at).config_sha256 if judged else None
     found = []
@@ -70,7 +70,7 @@ def suggestions(rule: Rule, judged: Sequence[JudgedAlert]) -> list[Suggestion]:
     return found
 
 
-def verdicts_needed(rule: Rule, judged: Sequence[JudgedAlert]) -> int | None:
+def verdicts_needed(rule: Rule, judged: Sequence[Course]) -> int | None:
     """How many more verdicts that count until something can be suggested; None for a rule that never suggests."""
     if rule not in _GROUPS:
         return None
@@ -78,20 +78,21 @@ def verdicts_needed(rule: Rule, judged: Sequence[JudgedAlert]) -> int | None:
     return max(0, MIN_VERDICTS - most)
 
 
-def _groups(rule: Rule, judged: Sequence[JudgedAlert]) -> Iterable[_Group]:
+def _groups(rule: Rule, judged: Sequence[Course]) -> Iterable[_Group]:
     return _GROUPS[rule](judged) if rule in _GROUPS else ()
 
 
 def _samples(rule: Rule, group: _Group, newest: str | None) -> Iterator[Sample]:
     for alert in group.alerts:
-        right, value = is_right(rule, VerdictKind(alert.verdict)), group.value(alert)
+        right = None if alert.verdict is None else is_right(rule, VerdictKind(alert.verdict))
+        value = group.value(alert)
         if right is not None and value is not None:
             yield Sample(value, right, newest=alert.config_sha256 == newest)
 
 
-def _loitering(judged: Sequence[JudgedAlert]) -> Iterator[_Group]:
+def _loitering(judged: Sequence[Course]) -> Iterator[_Group]:
     """Stays that passed a limit of the settings, by that limit; those that passed a learned one tell of none."""
-    limits: dict[tuple[Setting, float], list[JudgedAlert]] = {}
+    limits: dict[tuple[Setting, float], list[Course]] = {}
     for alert in judged:
         limit_s = alert.param("stayed_over_threshold", "threshold_s")
         if limit_s is not None:
@@ -103,8 +104,8 @@ def _loitering(judged: Sequence[JudgedAlert]) -> Iterator[_Group]:
     yield _Group(Setting.MIN_SCORE, None, lambda alert: alert.score, judged)
 
 
-def _occupancy(judged: Sequence[JudgedAlert]) -> Iterator[_Group]:
-    capacities: dict[float, list[JudgedAlert]] = {}
+def _occupancy(judged: Sequence[Course]) -> Iterator[_Group]:
+    capacities: dict[float, list[Course]] = {}
     for alert in judged:
         capacity = alert.param("people_over_capacity", "capacity")
         if capacity is not None:
@@ -113,11 +114,11 @@ def _occupancy(judged: Sequence[JudgedAlert]) -> Iterator[_Group]:
         yield _Group(Setting.CAPACITY, capacity, lambda alert: float(alert.people_count), alerts)
 
 
-def _group(judged: Sequence[JudgedAlert]) -> Iterator[_Group]:
+def _group(judged: Sequence[Course]) -> Iterator[_Group]:
     yield _Group(Setting.MIN_PEOPLE, None, lambda alert: float(alert.people_count), judged)
 
 
-_GROUPS: dict[Rule, Callable[[Sequence[JudgedAlert]], Iterator[_Group]]] = {
+_GROUPS: dict[Rule, Callable[[Sequence[Course]], Iterator[_Group]]] = {
     Rule.LOITERING: _loitering,
     Rule.OCCUPANCY: _occupancy,
     Rule.GROUP: _group,
@@ -128,7 +129,7 @@ RULES = tuple(rule.value for rule in _GROUPS)
 """The rules of which alerts tell enough."""
 
 
-def _stayed_s(alert: JudgedAlert) -> float | None:
+def _stayed_s(alert: Course) -> float | None:
     """How long the stay lasted; where the camera was lost in its course, at least so long; None before its end."""
     if alert.stayed_s is not None:
         return alert.stayed_s
@@ -139,13 +140,19 @@ def _candidates(group: _Group, samples: Sequence[Sample]) -> list[float]:
     """Round values above the present one (or the lowest seen) up to the highest seen."""
     lowest = min((one.value for one in samples), default=0.0)
     highest = max((one.value for one in samples), default=0.0)
-    if group.setting is Setting.MIN_SCORE:
-        steps = [number / 20 for number in range(1, 20)]
-    elif group.setting in (Setting.CAPACITY, Setting.MIN_PEOPLE):
-        steps = [float(number) for number in range(int(lowest), int(highest) + 1)]
-    else:
-        steps = [*range(15, 300, 15), *range(300, 900, 30), *range(900, 14_400, 60)]
-    return [float(step) for step in steps if max(lowest, group.present or 0.0) < step <= highest]
+    above = max(lowest, group.present or 0.0)
+    return [value for value in round_values(group.setting) if above < value <= highest]
+
+
+def round_values(setting: Setting) -> list[float]:
+    """The values that may be suggested for a setting, ascending: nobody wants to be told 137.4 s."""
+    match setting:
+        case Setting.MIN_SCORE:
+            return [number / 20 for number in range(1, 20)]
+        case Setting.CAPACITY | Setting.MIN_PEOPLE:
+            return [float(number) for number in range(2, 1001)]
+        case _:
+            return [float(value) for value in (*range(15, 300, 15), *range(300, 900, 30), *range(900, 14_400, 60))]
 
 
 def _setting_of(setting: Setting, at: float) -> float:

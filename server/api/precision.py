@@ -8,11 +8,15 @@ from fastapi import APIRouter, Query
 
 from contract.verdict import VerdictKind
 from server.alerts.estimates import Estimate
-from server.alerts.precision import Tally
+from server.alerts.lowering import Lowering
+from server.alerts.quality import RuleQuality, ZoneQuality
+from server.alerts.recall import MIN_AUDITED, Recall
 from server.alerts.suggestions import Suggestion
 from server.api.precision_schemas import (
+    LowerSetting,
     PrecisionQuery,
     PrecisionReport,
+    RecallEstimate,
     ShareEstimate,
     SuggestedSetting,
     VerdictTally,
@@ -28,29 +32,33 @@ router = APIRouter(prefix="/api/v1/precision", tags=["precision"])
 async def get_precision(
     wanted: Annotated[PrecisionQuery, Query()], person: AlertReader, services: ServicesDep
 ) -> PrecisionReport:
-    """Alerts and verdicts of the granted kampung, by zone and rule, with the precision that they tell."""
+    """Alerts and verdicts of the granted kampung, by zone and rule, with the precision and recall that they tell."""
     report = await services.quality.report(person.scope(Permission.ALERT_READ), wanted.kampung, wanted.days)
     return PrecisionReport(
         since=report.since,
-        zones=[
-            ZonePrecision(
-                **_tally(zone.tally),
-                kampung_id=zone.place.kampung_id,
-                kampung_name=zone.place.kampung_name,
-                camera_id=zone.place.camera_id,
-                camera_name=zone.place.camera_name,
-                zone_id=zone.place.zone_id,
-                zone_name=zone.place.zone_name,
-                suggestions=[_suggested(one) for one in zone.suggestions],
-                verdicts_needed=zone.verdicts_needed,
-            )
-            for zone in report.zones
-        ],
-        rules=[VerdictTally(**_tally(tally)) for tally in report.rules],
+        zones=[_zone(zone) for zone in report.zones],
+        rules=[VerdictTally(**_counts(one)) for one in report.rules],
     )
 
 
-def _tally(tally: Tally) -> dict[str, Any]:
+def _zone(zone: ZoneQuality) -> ZonePrecision:
+    place = zone.place
+    return ZonePrecision(
+        **_counts(zone),
+        kampung_id=place.kampung_id,
+        kampung_name=place.kampung_name,
+        camera_id=place.camera_id,
+        camera_name=place.camera_name,
+        zone_id=place.zone_id,
+        zone_name=place.zone_name,
+        suggestions=[_raised(one) for one in zone.suggestions],
+        lower=[_lowered(one) for one in zone.lowerings],
+        verdicts_needed=zone.verdicts_needed,
+    )
+
+
+def _counts(one: ZoneQuality | RuleQuality) -> dict[str, Any]:
+    tally = one.tally
     return {
         "rule": tally.rule,
         "alerts": tally.alerts,
@@ -58,10 +66,21 @@ def _tally(tally: Tally) -> dict[str, Any]:
         "unjudged_share": tally.unjudged_share,
         **{kind.value: tally.count(kind) for kind in VerdictKind},
         "precision": None if tally.precision is None else _estimate(tally.precision),
+        "open_audits": one.open_audits,
+        "recall": None if one.recall is None else _recall(one.recall),
     }
 
 
-def _suggested(one: Suggestion) -> SuggestedSetting:
+def _recall(recall: Recall) -> RecallEstimate:
+    return RecallEstimate(
+        share=None if recall.share is None else _estimate(recall.share),
+        audited=recall.audited,
+        needed=max(0, MIN_AUDITED - recall.audited),
+        missed=recall.missed,
+    )
+
+
+def _raised(one: Suggestion) -> SuggestedSetting:
     split = one.raised.split
     return SuggestedSetting(
         setting=one.setting,
@@ -75,6 +94,19 @@ def _suggested(one: Suggestion) -> SuggestedSetting:
         precision_now=_estimate(one.now),
         precision_then=_estimate(one.raised.precision),
         lost=_estimate(one.raised.lost),
+        snippet=one.snippet,
+    )
+
+
+def _lowered(one: Lowering) -> LowerSetting:
+    return LowerSetting(
+        setting=one.setting,
+        present=one.present,
+        suggested=one.suggested,
+        added_useful=one.added_useful,
+        added_other=one.added_other,
+        more=one.more,
+        precision=_estimate(one.precision),
         snippet=one.snippet,
     )
 

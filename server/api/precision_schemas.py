@@ -32,6 +32,15 @@ class ShareEstimate(_Given):
     high: float
 
 
+class RecallEstimate(_Given):
+    """How much of what is worth an alert the rule finds, among stays of at least half of the limit."""
+
+    share: ShareEstimate | None = Field(description="null while `needed` is above 0")
+    audited: int = Field(description="audits with a verdict that counts")
+    needed: int = Field(description="further such verdicts until a share is told")
+    missed: float = Field(description="stays worth an alert that did not alert while audits were on, about")
+
+
 class VerdictTally(_Given):
     """Alerts of one rule and their verdicts."""
 
@@ -47,6 +56,8 @@ class VerdictTally(_Given):
         description="useful among useful, normal_activity and detector_error; camera_fault counts for neither, save "
         "for the rule camera_fault, which it confirms; null before the first verdict that counts"
     )
+    open_audits: int = Field(description="stays shown for audit that wait for a verdict")
+    recall: RecallEstimate | None = Field(description="null where no audit was judged")
 
 
 class SuggestedSetting(_Given):
@@ -66,6 +77,19 @@ class SuggestedSetting(_Given):
     snippet: str = Field(description="YAML for the rules of the zone in the device's configuration")
 
 
+class LowerSetting(_Given):
+    """A lower value for one setting of one zone, for which stays shown for audit speak. Never applied by itself."""
+
+    setting: Setting
+    present: float
+    suggested: float
+    added_useful: int = Field(description="judged audits that would have alerted and were useful")
+    added_other: int = Field(description="judged audits that would have alerted and were not")
+    more: float = Field(description="alerts that it would have added, about: each audit stands for 1 / chance")
+    precision: ShareEstimate = Field(description="of what it would add")
+    snippet: str
+
+
 class ZonePrecision(VerdictTally):
     kampung_id: str
     kampung_name: str
@@ -74,6 +98,7 @@ class ZonePrecision(VerdictTally):
     zone_id: str
     zone_name: str
     suggestions: list[SuggestedSetting]
+    lower: list[LowerSetting]
     verdicts_needed: int | None = Field(
         description="verdicts that count until something can be suggested; null for a rule of which alerts never tell"
     )

@@ -210,18 +210,22 @@ class EventIngest:
         action = "event.accepted"
         if alert is None:
             alert = open_alert(self._new_id(), event, batch.received_at)
-            _join(batch, alert, _source(data))
             batch.alerts[job.device_id, data.signal_id] = alert
             batch.new_alerts.append(alert)
-            batch.feed.append(FeedEntry("created", alert.kampung_id, alert_id=alert.id))
-            batch.ask(alert)
+            if data.audit is None:
+                _join(batch, alert, _source(data))
+                batch.feed.append(FeedEntry("created", alert.kampung_id, alert_id=alert.id))
+                batch.ask(alert)
+            else:  # nobody is told of it, and it asks for no place: it waits where audits are looked for
+                alert.incident_id = alert.id
             action = "alert.opened"
         else:
             severity = alert.severity
             continue_alert(alert, event, batch.received_at)
-            batch.feed.append(FeedEntry("updated", alert.kampung_id, alert_id=alert.id))
-            if alert.severity != severity:
-                batch.ask(alert)
+            if data.audit is None:
+                batch.feed.append(FeedEntry("updated", alert.kampung_id, alert_id=alert.id))
+                if alert.severity != severity:
+                    batch.ask(alert)
         row = _event_row(job, alert, batch.received_at)
         batch.known[event.id] = row
         batch.new_events.append(row)
@@ -257,7 +261,7 @@ async def _alerts_beside(
     found: dict[Source, list[tuple[datetime, UUID]]] = {}
     for job in jobs:
         data = job.event.data
-        if (job.device_id, data.signal_id) not in known:
+        if data.audit is None and (job.device_id, data.signal_id) not in known:
             beside = await incidents.alerts_beside(session, _source(data), data.captured_at, today)
             found.setdefault(_source(data), []).extend(beside)
     return found
@@ -309,6 +313,8 @@ def _check_agreement(batch: _Batch, alert: Alert | None, event: Event) -> None:
     data = event.data
     if alert is not None and (alert.camera_id, alert.zone_id, alert.rule) != (data.camera_id, data.zone_id, data.rule):
         raise KentonganError(ErrorKind.CONFLICT, f"signal {data.signal_id} is known from another camera, zone or rule")
+    if alert is not None and alert.audit_chance != (None if data.audit is None else data.audit.chance):
+        raise KentonganError(ErrorKind.CONFLICT, f"signal {data.signal_id} cannot become an audit, or stop being one")
     known = batch.clips.get(data.clip_id) if data.clip_id is not None else None
     if known is None:
         return

@@ -32,6 +32,7 @@ def _beside() -> CompoundSelect[datetime, UUID]:
         Alert.zone_id == bindparam("zone_id"),
         Alert.rule == bindparam("rule"),
         Alert.received_at >= bindparam("since", type_=UtcDateTime()),
+        Alert.audit_chance.is_(None),
     )
     until = of_source.where(Alert.captured_at <= moment).order_by(Alert.captured_at.desc(), Alert.id.desc()).limit(1)
     after = of_source.where(Alert.captured_at > moment).order_by(Alert.captured_at, Alert.id).limit(1)
@@ -75,7 +76,7 @@ async def open_incidents(session: AsyncSession, scope: Scope, limit: int) -> Seq
     received_at = func.max(Alert.received_at).label("received_at")
     query = (
         select(Alert.kampung_id, Alert.incident_id, received_at)
-        .where(Alert.state.in_(OPEN_STATES))
+        .where(Alert.state.in_(OPEN_STATES), Alert.audit_chance.is_(None))
         .group_by(Alert.kampung_id, Alert.incident_id)
         .order_by(received_at.desc())
         .limit(limit)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Row, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.permissions import Scope
@@ -40,25 +40,26 @@ class PlaceAndRule:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many alerts of a rule in a zone were closed with `verdict`; None: not closed (yet)."""
+    """How many alerts of a rule in a zone were closed with `verdict` (None: not closed yet), or how many audits."""
 
     place: PlaceAndRule
     verdict: str | None
-    alerts: int
+    audit: bool
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedAlert:
-    """A closed alert with what it tells of the thresholds that it passed.
+class Course:
+    """What an alert, or a stay shown for audit, tells of the thresholds that it passed or missed.
 
-    stayed_s: how long the person stayed in all, as the device's last word said. config_sha256: of the settings under
-    which the rule fired.
+    verdict: None for an audit that nobody has judged yet; an alert has one. stayed_s: how long the person stayed in
+    all, as the device's last word said. config_sha256: of the settings that held. audit_chance: None for an alert.
     """
 
     camera_id: str
     zone_id: str
     rule: str
-    verdict: str
+    verdict: str | None
     captured_at: datetime
     began_at: datetime
     ended_at: datetime | None
@@ -67,6 +68,7 @@ class JudgedAlert:
     people_count: int
     reasons: Sequence[Mapping[str, Any]]
     config_sha256: str | None
+    audit_chance: float | None
 
     def has(self, code: str) -> bool:
         return any(reason["code"] == code for reason in self.reasons)
@@ -76,22 +78,30 @@ class JudgedAlert:
         return next((float(reason["params"][name]) for reason in self.reasons if reason["code"] == code), None)
 
 
-async def judged(session: AsyncSession, span: Span, rules: Sequence[str]) -> Sequence[JudgedAlert]:
-    """The closed alerts of these rules, oldest first."""
+async def courses(session: AsyncSession, span: Span, rules: Sequence[str]) -> Sequence[Course]:
+    """The closed alerts of these rules and all stays shown for audit, oldest first."""
     columns = (
         Alert.camera_id, Alert.zone_id, Alert.rule, Alert.verdict, Alert.captured_at, Alert.began_at, Alert.ended_at,
-        Alert.stayed_s, Alert.score, Alert.people_count, Alert.reasons, Alert.config_sha256,
+        Alert.stayed_s, Alert.score, Alert.people_count, Alert.reasons, Alert.config_sha256, Alert.audit_chance,
     )  # fmt: skip
-    query = _within(select(*columns), span).where(Alert.verdict.is_not(None), Alert.rule.in_(rules))
+    telling = or_(Alert.verdict.is_not(None), Alert.audit_chance.is_not(None))
+    query = _within(select(*columns), span).where(telling, Alert.rule.in_(rules))
     rows = await session.execute(query.order_by(Alert.captured_at, Alert.id))
-    return [JudgedAlert(*row) for row in rows]
+    return [Course(*row) for row in rows]
+
+
+async def unjudged(session: AsyncSession, span: Span, rules: Sequence[str]) -> Sequence[Row[str, str, str, datetime]]:
+    """Camera, zone, rule and capture time of the alerts of these rules without a verdict."""
+    columns = (Alert.camera_id, Alert.zone_id, Alert.rule, Alert.captured_at)
+    query = _within(select(*columns), span).where(Alert.verdict.is_(None), Alert.rule.in_(rules))
+    return (await session.execute(query.where(Alert.audit_chance.is_(None)))).all()
 
 
 async def outcomes(session: AsyncSession, span: Span) -> Sequence[Outcome]:
-    """Alerts by place, rule and verdict; what is not granted is not read."""
-    keys = (Alert.kampung_id, Alert.camera_id, Alert.zone_id, Alert.rule)
-    counted = _within(select(*keys, Alert.verdict, func.count().label("alerts")), span)
-    some = counted.group_by(*keys, Alert.verdict).subquery()
+    """Alerts and audits by place, rule and verdict; what is not granted is not read."""
+    keys = (Alert.kampung_id, Alert.camera_id, Alert.zone_id, Alert.rule, Alert.verdict)
+    audit = Alert.audit_chance.is_not(None).label("audit")
+    some = _within(select(*keys, audit, func.count().label("alerts")), span).group_by(*keys, audit).subquery()
     named = (
         select(some, Kampung.name, Camera.name, Zone.name)
         .join(Kampung, Kampung.id == some.c.kampung_id)
@@ -100,8 +110,8 @@ async def outcomes(session: AsyncSession, span: Span) -> Sequence[Outcome]:
     )
     return [
         # A zone that the site file does not know (yet) has no name: its id stands in.
-        Outcome(PlaceAndRule(kampung, camera, zone or zone_id, kampung_id, camera_id, zone_id, rule), verdict, alerts)
-        for kampung_id, camera_id, zone_id, rule, verdict, alerts, kampung, camera, zone in await session.execute(named)
+        Outcome(PlaceAndRule(kampung, camera, zone or zone_id, kampung_id, camera_id, zone_id, rule), *counts)
+        for kampung_id, camera_id, zone_id, rule, *counts, kampung, camera, zone in await session.execute(named)
     ]
 
 

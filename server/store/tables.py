@@ -140,7 +140,11 @@ class UserSession(Base):
 
 
 class Alert(Base):
-    """What operators see of a signal. Its content follows the device's events, its state follows people's decisions."""
+    """What operators see of a signal. Its content follows the device's events, its state follows people's decisions.
+
+    audit_chance: not None for what is no alert at all but a stay shown for audit, which was picked with that chance.
+    Such a one is in no incident but its own, and no list, count or feed of alerts holds it.
+    """
 
     __tablename__ = "alert"
     __table_args__ = (
@@ -175,6 +179,7 @@ class Alert(Base):
     updated_at: Mapped[datetime]
     opening_event_id: Mapped[UUID]
     trigger_event_id: Mapped[UUID]
+    audit_chance: Mapped[float | None]
     config_sha256: Mapped[str | None] = mapped_column(String(64))
     first_sequence: Mapped[int] = mapped_column(BigInteger)
     clip_id: Mapped[UUID | None]

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from contract.event import Rule
+from contract.event import Audit, Rule
+from contract.reasons import Reason
 from tests.browser.conftest import DESK, PHONE
 from tests.browser.story import Story
 from tests.browser.test_access import axe, violations
@@ -87,3 +88,28 @@ def test_a_suggested_threshold_comes_in_words_with_settings_to_copy(log_in: Open
     expect(card).to_contain_text("Dari 15 yang berguna, 0 ikut hilang")
     expect(card.get_by_role("textbox")).to_have_value("loitering:\n  threshold_s: 135")
     assert violations(page, axe) == []
+
+
+def test_a_stay_for_audit_waits_on_its_page_only_and_is_answered_like_an_alert(
+    log_in: Opener, story: Story, axe: str
+) -> None:
+    reasons = (
+        Reason(code="stayed", params={"dwell_s": 90.0}),
+        Reason(code="shorter_than_threshold", params={"threshold_s": 120.0}),
+    )
+    story.with_clip(audit=Audit(chance=0.03), reasons=reasons, severity="notice")
+    page = log_in()
+    expect(page.get_by_text("Tenang.")).to_be_visible()
+    expect(page.locator("[data-alert]")).to_have_count(0)
+    page.get_by_role("link", name="Ketepatan").click()
+    page.get_by_role("link", name="Berkeliaran 1 mnt 30 dtk, Pos ronda").click()
+    expect(page.get_by_text("Tinjauan acak, bukan peringatan")).to_be_visible()
+    expect(page.get_by_text("lebih singkat dari batas 2 mnt")).to_be_visible()
+    expect(page.get_by_role("slider")).to_be_visible()
+    assert violations(page, axe) == []
+    page.keyboard.press("2")
+    page.get_by_role("button", name="Simpan keputusan").click()
+    expect(page.get_by_text("Sudah diputuskan: Kegiatan biasa.")).to_be_visible()
+    page.get_by_role("link", name="Ketepatan").first.click()
+    expect(page.get_by_text("Tidak ada yang menunggu ditinjau.")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="Pos ronda")).to_contain_text("perlu 9 tinjauan lagi")

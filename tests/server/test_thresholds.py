@@ -17,7 +17,7 @@ from contract.reasons import Reason
 from edge.config.rules import ZoneRules
 from server.alerts.suggestions import Setting, suggestions, verdicts_needed
 from server.alerts.thresholds import MAX_LOST, MIN_VERDICTS, Raise, Sample, fisher_p, split_at, suggest_raise
-from server.store.quality import JudgedAlert
+from server.store.quality import Course
 from tests.server.test_verdicts import close
 from tests.support.events import NOON
 from tests.support.server import API, LiveServer, event_of, following, send
@@ -95,17 +95,17 @@ def test_a_split_keeps_what_lies_at_the_threshold() -> None:
     assert (split.kept_useful, split.kept_other, split.cut_useful, split.cut_other) == (1, 1, 1, 0)
 
 
-def judged(verdict: str, **changes: object) -> JudgedAlert:
+def judged(verdict: str, **changes: object) -> Course:
     reasons: list[dict[str, Any]] = [{"code": "stayed_over_threshold", "params": {"threshold_s": LIMIT_S}}]
     fields: dict[str, Any] = {
         "camera_id": "gate", "zone_id": "ronda", "rule": "loitering", "verdict": verdict, "captured_at": NOON,
         "began_at": NOON, "ended_at": NOON, "stayed_s": 200.0, "score": 0.5, "people_count": 1, "reasons": reasons,
-        "config_sha256": "0" * 64,
+        "config_sha256": "0" * 64, "audit_chance": None,
     }  # fmt: skip
-    return JudgedAlert(**(fields | changes))
+    return Course(**(fields | changes))
 
 
-def clear_stays(**changes: object) -> list[JudgedAlert]:
+def clear_stays(**changes: object) -> list[Course]:
     """Useful stays are long, all others end soon after the limit."""
     short = [judged("normal_activity", stayed_s=125.0 + number, **changes) for number in range(20)]
     return short + [judged("useful", stayed_s=400.0 + number, **changes) for number in range(20)]

@@ -211,7 +211,7 @@ export interface paths {
         };
         /**
          * Get Precision
-         * @description Alerts and verdicts of the granted kampung, by zone and rule, with the precision that they tell.
+         * @description Alerts and verdicts of the granted kampung, by zone and rule, with the precision and recall that they tell.
          */
         get: operations["get_precision"];
         put?: never;
@@ -532,6 +532,11 @@ export interface components {
                 number
             ][];
             incident: components["schemas"]["IncidentPlace"];
+            /**
+             * Audit Chance
+             * @description null for an alert; else this is a stay that did not alert, picked for audit with this chance
+             */
+            audit_chance: number | null;
             /** Events */
             events: components["schemas"]["EventBrief"][];
             /** Tracks */
@@ -666,6 +671,11 @@ export interface components {
                 number
             ][];
             incident: components["schemas"]["IncidentPlace"];
+            /**
+             * Audit Chance
+             * @description null for an alert; else this is a stay that did not alert, picked for audit with this chance
+             */
+            audit_chance: number | null;
         };
         /**
          * AlertVerdict
@@ -703,6 +713,17 @@ export interface components {
              * Format: date-time
              */
             decided_at: string;
+        };
+        /**
+         * Audit
+         * @description This is no alert: a stay that did not alert, picked by chance for people to say whether it should have.
+         */
+        Audit: {
+            /**
+             * Chance
+             * @description with which it was picked: it stands for 1 / chance such stays
+             */
+            chance: number;
         };
         /** AuditItem */
         AuditItem: {
@@ -1099,6 +1120,11 @@ export interface components {
             clip_fault: string | null;
             /** @default null */
             thumbnail: components["schemas"]["ThumbnailReference"] | null;
+            /**
+             * @description on every event of a stay that is shown for audit: it alerts nobody, and `captured_at` is when the person was last seen in the zone
+             * @default null
+             */
+            audit: components["schemas"]["Audit"] | null;
             /** Model Sha256 */
             model_sha256: string;
             /** Config Sha256 */
@@ -1284,6 +1310,36 @@ export interface components {
             password: string;
         };
         /**
+         * LowerSetting
+         * @description A lower value for one setting of one zone, for which stays shown for audit speak. Never applied by itself.
+         */
+        LowerSetting: {
+            setting: components["schemas"]["Setting"];
+            /** Present */
+            present: number;
+            /** Suggested */
+            suggested: number;
+            /**
+             * Added Useful
+             * @description judged audits that would have alerted and were useful
+             */
+            added_useful: number;
+            /**
+             * Added Other
+             * @description judged audits that would have alerted and were not
+             */
+            added_other: number;
+            /**
+             * More
+             * @description alerts that it would have added, about: each audit stands for 1 / chance
+             */
+            more: number;
+            /** @description of what it would add */
+            precision: components["schemas"]["ShareEstimate"];
+            /** Snippet */
+            snippet: string;
+        };
+        /**
          * Me
          * @description Who is logged in, what they may do and where.
          */
@@ -1458,6 +1514,29 @@ export interface components {
             text_id: string;
             /** Text En */
             text_en: string;
+        };
+        /**
+         * RecallEstimate
+         * @description How much of what is worth an alert the rule finds, among stays of at least half of the limit.
+         */
+        RecallEstimate: {
+            /** @description null while `needed` is above 0 */
+            share: components["schemas"]["ShareEstimate"] | null;
+            /**
+             * Audited
+             * @description audits with a verdict that counts
+             */
+            audited: number;
+            /**
+             * Needed
+             * @description further such verdicts until a share is told
+             */
+            needed: number;
+            /**
+             * Missed
+             * @description stays worth an alert that did not alert while audits were on, about
+             */
+            missed: number;
         };
         /**
          * Role
@@ -1678,13 +1757,20 @@ export interface components {
             camera_fault: number;
             /** @description useful among useful, normal_activity and detector_error; camera_fault counts for neither, save for the rule camera_fault, which it confirms; null before the first verdict that counts */
             precision: components["schemas"]["ShareEstimate"] | null;
+            /**
+             * Open Audits
+             * @description stays shown for audit that wait for a verdict
+             */
+            open_audits: number;
+            /** @description null where no audit was judged */
+            recall: components["schemas"]["RecallEstimate"] | null;
         };
         /**
          * Why
          * @description What decided about an incident's place.
          * @enum {string}
          */
-        Why: "critical" | "within_budget" | "budget_spent" | "notices_spent" | "no_budget";
+        Why: "critical" | "within_budget" | "budget_spent" | "notices_spent" | "no_budget" | "audit";
         /** ZonePrecision */
         ZonePrecision: {
             rule: components["schemas"]["Rule"];
@@ -1710,6 +1796,13 @@ export interface components {
             camera_fault: number;
             /** @description useful among useful, normal_activity and detector_error; camera_fault counts for neither, save for the rule camera_fault, which it confirms; null before the first verdict that counts */
             precision: components["schemas"]["ShareEstimate"] | null;
+            /**
+             * Open Audits
+             * @description stays shown for audit that wait for a verdict
+             */
+            open_audits: number;
+            /** @description null where no audit was judged */
+            recall: components["schemas"]["RecallEstimate"] | null;
             /** Kampung Id */
             kampung_id: string;
             /** Kampung Name */
@@ -1724,6 +1817,8 @@ export interface components {
             zone_name: string;
             /** Suggestions */
             suggestions: components["schemas"]["SuggestedSetting"][];
+            /** Lower */
+            lower: components["schemas"]["LowerSetting"][];
             /**
              * Verdicts Needed
              * @description verdicts that count until something can be suggested; null for a rule of which alerts never tell
@@ -1741,6 +1836,7 @@ export type AlertDetail = components['schemas']['AlertDetail'];
 export type AlertPage = components['schemas']['AlertPage'];
 export type AlertSummary = components['schemas']['AlertSummary'];
 export type AlertVerdict = components['schemas']['AlertVerdict'];
+export type Audit = components['schemas']['Audit'];
 export type AuditItem = components['schemas']['AuditItem'];
 export type AuditPage = components['schemas']['AuditPage'];
 export type CameraHealth = components['schemas']['CameraHealth'];
@@ -1766,6 +1862,7 @@ export type KampungName = components['schemas']['KampungName'];
 export type KampungStatus = components['schemas']['KampungStatus'];
 export type Liveness = components['schemas']['Liveness'];
 export type LogIn = components['schemas']['LogIn'];
+export type LowerSetting = components['schemas']['LowerSetting'];
 export type Me = components['schemas']['Me'];
 export type NewNote = components['schemas']['NewNote'];
 export type Note = components['schemas']['Note'];
@@ -1779,6 +1876,7 @@ export type Readiness = components['schemas']['Readiness'];
 export type ReadinessCheck = components['schemas']['ReadinessCheck'];
 export type Reason = components['schemas']['Reason'];
 export type ReasonInWords = components['schemas']['ReasonInWords'];
+export type RecallEstimate = components['schemas']['RecallEstimate'];
 export type Role = components['schemas']['Role'];
 export type Rule = components['schemas']['Rule'];
 export type SessionChange = components['schemas']['SessionChange'];
@@ -1966,6 +2064,8 @@ export interface operations {
                 place?: components["schemas"]["Place"] | null;
                 /** @description only the alerts of this incident */
                 incident?: string | null;
+                /** @description stays shown for audit in place of alerts; no list holds both */
+                audit?: boolean;
                 /** @description captured at or after */
                 since?: string | null;
                 /** @description captured before */

@@ -12,6 +12,7 @@ export type {
   ClipStatus,
   Digest,
   KampungStatus,
+  LowerSetting,
   Me,
   PrecisionReport,
   Problem,

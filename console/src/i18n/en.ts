@@ -115,6 +115,7 @@ export const en: Words = {
   why: {
     within_budget: 'within the budget of its hour',
     critical: 'critical ones are always shown',
+    audit: 'no alert but a random audit',
     no_budget: 'there is no budget, everything is shown',
     budget_spent: 'the budget of its hour was spent',
     notices_spent: 'the part of its hour that notices may take was spent',
@@ -291,9 +292,26 @@ export const en: Words = {
     precision: 'Precision',
     between: (low, high) => `between ${low} and ${high} %`,
     unknown: 'no decision that counts yet',
+    found: 'Found',
+    foundFrom: (n, missed) => `from ${n} audits; about ${missed} missed`,
+    foundNeeds: (n) => `needs ${n} more audits`,
+    notAudited: 'not audited',
+    howFound:
+      'Found: of what was useful, the share that did raise an alert. Estimated from the random audits below, among people who stayed for at least half of the limit; shorter stays are never looked at.',
     empty: (since) => `No alert since ${since}, so there is nothing to judge yet.`,
     howCounted:
       'Useful, divided by useful, normal activity and detector error. A camera fault is not counted, since nobody can judge a broken picture; only for the rule camera fault it means right. The true value lies between the two numbers with 90 % probability: the more decisions, the narrower. Alerts without a decision tell nothing, so decide on all of them.',
+  },
+
+  audits: {
+    title: 'Random audit',
+    intro:
+      'People who stayed for long and raised no alert, a few picked at random. Answer as for an alert: only so it is known what is missed. It is not urgent and counts as no alert.',
+    none: 'Nothing waits for an audit.',
+    more: (n) => `The newest ${n} are shown; the rest comes once these are decided.`,
+    mark: 'Random audit, no alert: this person raised none and was picked at random. Would an alert have been useful?',
+    reasons: 'Why there was no alert',
+    opened: 'Picked for audit',
   },
 
   suggestions: {
@@ -311,12 +329,15 @@ export const en: Words = {
     spares: (cut, all) => `${cut} of ${all} alerts that were not useful would not come.`,
     loses: (lost, all, most) => `Of ${all} useful ones ${lost} would be lost; in the long run at most about ${most} %.`,
     precision: (now, then, low, high) => `Precision now ${now} %, then about ${then} % (between ${low} and ${high} %).`,
+    lower: (setting, from, to) => `Lower ${setting} from ${from} to ${to}`,
+    adds: (useful, all, low, high) => `Of ${all} audits that would then have raised an alert ${useful} were useful (in truth between ${low} and ${high} %).`,
+    more: (n) => `About ${n} more alerts in this time span.`,
     snippet: (where) => `Settings for ${where}`,
     copy: 'Copy',
     copied: 'Copied',
     needs: (n) => `needs ${n} more decisions before anything is suggested.`,
     nothingBetter: 'no higher threshold has proved better.',
-    how: 'A suggestion is never applied by itself: somebody weighs it, then changes the rules of the zone in the device settings. Take one at a time, since two together were not weighed. Where the present value does not stand under that name, it comes from hours or an area of its own. Alerts exist only above the threshold, so these decisions can only suggest raising it.',
+    how: 'A suggestion is never applied by itself: somebody weighs it, then changes the rules of the zone in the device settings. Take one at a time, since two together were not weighed. Where the present value does not stand under that name, it comes from hours or an area of its own. Alerts exist only above the threshold, so decisions can only suggest raising it; lowering takes random audits.',
   },
 
   help: {

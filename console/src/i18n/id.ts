@@ -116,6 +116,7 @@ export const id = {
     no_budget: 'tanpa jatah, semua ditampilkan',
     budget_spent: 'jatah jam itu sudah terpakai',
     notices_spent: 'jatah jam itu untuk tingkat perhatian sudah terpakai',
+    audit: 'bukan peringatan, melainkan tinjauan acak',
   },
   digest: {
     label: 'Ringkasan',
@@ -289,9 +290,26 @@ export const id = {
     precision: 'Ketepatan',
     between: (low: string, high: string) => `antara ${low} dan ${high} %`,
     unknown: 'belum ada keputusan yang dapat dihitung',
+    found: 'Ditemukan',
+    foundFrom: (n: string, missed: string) => `dari ${n} tinjauan; terlewat sekitar ${missed}`,
+    foundNeeds: (n: string) => `perlu ${n} tinjauan lagi`,
+    notAudited: 'tidak ditinjau',
+    howFound:
+      'Ditemukan: dari kejadian yang berguna, berapa bagian yang memang memicu peringatan. Ditaksir dari tinjauan acak di bawah, di antara orang yang berada sedikitnya separuh batas; yang lebih singkat tidak pernah ditinjau.',
     empty: (since: string) => `Tidak ada peringatan sejak ${since}, jadi belum ada yang dapat dinilai.`,
     howCounted:
       'Yang berguna dibagi yang berguna, kegiatan biasa, dan salah deteksi. Gangguan kamera tidak dihitung, sebab tak seorang pun dapat menilai gambar yang rusak; hanya untuk aturan gangguan kamera ia berarti benar. Nilai yang sebenarnya berada di antara kedua angka dengan peluang 90 %: makin banyak keputusan, makin sempit. Peringatan tanpa keputusan tidak memberi tahu apa-apa, jadi putuskanlah semuanya.',
+  },
+
+  audits: {
+    title: 'Tinjauan acak',
+    intro:
+      'Orang yang berada lama tetapi tidak memicu peringatan, beberapa dipilih secara acak. Jawablah seperti peringatan: hanya dengan begitu diketahui apa yang terlewat. Ini tidak mendesak dan tidak dihitung sebagai peringatan.',
+    none: 'Tidak ada yang menunggu ditinjau.',
+    more: (n: string) => `Tampak ${n} yang terbaru; sisanya muncul setelah ini diputuskan.`,
+    mark: 'Tinjauan acak, bukan peringatan: orang ini tidak memicu peringatan dan terpilih secara acak. Bergunakah bila ada peringatan?',
+    reasons: 'Mengapa tidak ada peringatan',
+    opened: 'Terpilih untuk ditinjau',
   },
 
   suggestions: {
@@ -309,12 +327,15 @@ export const id = {
     spares: (cut: string, all: string) => `${cut} dari ${all} peringatan yang tidak berguna tidak akan muncul.`,
     loses: (lost: string, all: string, most: string) => `Dari ${all} yang berguna, ${lost} ikut hilang; untuk seterusnya paling banyak sekitar ${most} %.`,
     precision: (now: string, then: string, low: string, high: string) => `Ketepatan sekarang ${now} %, kemudian sekitar ${then} % (antara ${low} dan ${high} %).`,
+    lower: (setting: string, from: string, to: string) => `Turunkan ${setting} dari ${from} ke ${to}`,
+    adds: (useful: string, all: string, low: string, high: string) => `Dari ${all} tinjauan yang lalu akan memicu peringatan, ${useful} berguna (yang sebenarnya antara ${low} dan ${high} %).`,
+    more: (n: string) => `Peringatan bertambah sekitar ${n} dalam rentang waktu ini.`,
     snippet: (where: string) => `Potongan setelan untuk ${where}`,
     copy: 'Salin',
     copied: 'Tersalin',
     needs: (n: string) => `perlu ${n} keputusan lagi sebelum ada saran.`,
     nothingBetter: 'tidak ada ambang lebih tinggi yang terbukti lebih baik.',
-    how: 'Saran tidak pernah diterapkan sendiri: seseorang menimbangnya, lalu mengubah aturan zona di setelan perangkat. Terapkan satu demi satu, sebab dua saran sekaligus tidak dihitung bersama. Bila nilai sekarang tidak tercantum dengan nama itu, ia berasal dari jam atau area tersendiri. Peringatan hanya ada di atas ambang, jadi dari keputusan ini hanya dapat disarankan untuk menaikkan.',
+    how: 'Saran tidak pernah diterapkan sendiri: seseorang menimbangnya, lalu mengubah aturan zona di setelan perangkat. Terapkan satu demi satu, sebab dua saran sekaligus tidak dihitung bersama. Bila nilai sekarang tidak tercantum dengan nama itu, ia berasal dari jam atau area tersendiri. Peringatan hanya ada di atas ambang, jadi keputusan hanya dapat menyarankan untuk menaikkan; untuk menurunkan perlu tinjauan acak.',
   },
 
   help: {

@@ -1,0 +1,106 @@
+"""Where a threshold might better lie lower: only stays shown for audit can say, for below it there are no alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from contract.event import Rule
+from contract.verdict import VerdictKind
+from server.alerts.estimates import Estimate, share
+from server.alerts.precision import is_right
+from server.alerts.suggestions import Setting, round_values
+from server.store.quality import Course
+
+MIN_JUDGED = 20
+"""Judged audits among those that a lower threshold would add, below which nothing is suggested."""
+LEAST_USEFUL = 0.5
+"""Of what is added, the share that must be useful, at the lower end of its interval: at most half may be false."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lowering:
+    """A setting that might better be lower.
+
+    added_useful, added_other: judged audits that would have alerted. more: alerts that it would have added, about.
+    precision: of what it adds. snippet: YAML for the zone's rules.
+    """
+
+    setting: Setting
+    present: float
+    suggested: float
+    added_useful: int
+    added_other: int
+    more: float
+    precision: Estimate
+    snippet: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Audit:
+    value: float
+    useful: bool | None
+    weight: float
+    newest: bool
+
+
+def lowerings(rule: Rule, audits: Sequence[Course]) -> list[Lowering]:
+    """What the audits of one rule in one zone suggest, each for itself."""
+    newest = max(audits, key=lambda one: one.captured_at).config_sha256 if audits else None
+    found = []
+    for setting, present, group in _groups(audits):
+        known = [_audit(rule, value, one, newest) for value, one in group]
+        # Below half of the limit nothing is picked for audit: whoever would be added there was never looked at.
+        least = 0.0 if setting is Setting.MIN_SCORE else present / 2.0
+        values = (value for value in round_values(setting) if least <= value < present)
+        weighed = (_weighed(setting, present, at, [one for one in known if one.value >= at]) for at in values)
+        good = [one for one in weighed if one is not None]
+        if good:  # what gains most; of values that gain the same, the least change
+            found.append(max(good, key=lambda one: (one.added_useful - one.added_other, one.suggested)))
+    return found
+
+
+def _groups(audits: Sequence[Course]) -> Iterator[tuple[Setting, float, list[tuple[float, Course]]]]:
+    """Short stays by the limit that they missed; stays long enough by the score that they lacked."""
+    groups: dict[tuple[Setting, float], list[tuple[float, Course]]] = {}
+    for one in audits:
+        limit_s, needed = one.param("shorter_than_threshold", "threshold_s"), one.param("looked_like_passing", "needed")
+        dwell_s = one.param("stayed", "dwell_s")
+        if limit_s is not None and dwell_s is not None and needed is None:
+            setting = Setting.NIGHT_THRESHOLD_S if one.has("by_night") else Setting.THRESHOLD_S
+            groups.setdefault((setting, limit_s), []).append((dwell_s, one))
+        elif needed is not None and limit_s is None and not one.has("usual_stay_here"):
+            groups.setdefault((Setting.MIN_SCORE, needed), []).append((one.score, one))
+    for (setting, present), group in groups.items():
+        yield setting, present, group
+
+
+def _audit(rule: Rule, value: float, one: Course, newest: str | None) -> _Audit:
+    useful = None if one.verdict is None else is_right(rule, VerdictKind(one.verdict))
+    return _Audit(value, useful, 1.0 / (one.audit_chance or 1.0), one.config_sha256 == newest)
+
+
+def _weighed(setting: Setting, present: float, at: float, added: Sequence[_Audit]) -> Lowering | None:
+    judged = [one for one in added if one.useful is not None]
+    if len(judged) < MIN_JUDGED or not any(one.newest for one in added):
+        return None
+    total, squares = _sum(judged, lambda one: one.weight), _sum(judged, lambda one: one.weight**2)
+    useful = _sum(judged, lambda one: one.weight if one.useful else 0.0) / total
+    effective = total * total / squares
+    precision = share(useful * effective, (1.0 - useful) * effective)
+    if precision.low < LEAST_USEFUL:
+        return None
+    return Lowering(
+        setting=setting,
+        present=present,
+        suggested=at,
+        added_useful=sum(one.useful is True for one in judged),
+        added_other=sum(one.useful is False for one in judged),
+        more=_sum(added, lambda one: one.weight),
+        precision=precision,
+        snippet=f"{Rule.LOITERING.value}:\n  {setting.value}: {at:g}\n",
+    )
+
+
+def _sum(audits: Sequence[_Audit], of: Callable[[_Audit], float]) -> float:
+    return sum(of(one) for one in audits)
