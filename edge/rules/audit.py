@@ -71,15 +71,18 @@ class AuditDraw:
         return [began, replace(began, phase=Phase.ENDED, reasons=findings.reasons[:1])]
 
 
-def why_quiet(dwell_s: float, limit_s: float, score: float, min_score: float, *, learned: bool) -> tuple[Reason, ...]:
+def why_quiet(
+    dwell_s: float, limit_s: float, score: float, min_score: float, usual_s: float | None
+) -> tuple[Reason, ...]:
     """Why a stay of at least `AUDIT_FROM` of the limit did not alert; empty if neither its length nor its path tells.
 
-    learned: the limit is what is usual here, not what the settings say.
+    usual_s: the stay that is usual here, where that is what kept it quiet.
     """
     reasons = []
-    if dwell_s < limit_s:
-        code, name = ("usual_stay_here", "usual_s") if learned else ("shorter_than_threshold", "threshold_s")
-        reasons.append(Reason(code=code, params={name: limit_s}))
+    if usual_s is not None and dwell_s < usual_s:
+        reasons.append(Reason(code="usual_stay_here", params={"usual_s": usual_s}))
+    elif dwell_s < limit_s:
+        reasons.append(Reason(code="shorter_than_threshold", params={"threshold_s": limit_s}))
     if score < min_score:
         reasons.append(Reason(code="looked_like_passing", params={"score": score, "needed": min_score}))
     return tuple(reasons)

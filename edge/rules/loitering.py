@@ -111,8 +111,8 @@ class LoiteringRule:
         if limit_s is None or episode.dwell_s < limit_s * AUDIT_FROM or not self._reporter.may_begin(moment):
             return []
         score, radius = self._path(episode, moment)
-        learned = limit_s > threshold_s(self._config, moment, self._calendar)
-        why = why_quiet(episode.dwell_s, limit_s, score, self._config.min_score, learned=learned)
+        usual_s = limit_s if limit_s > threshold_s(self._config, moment, self._calendar) else None
+        why = why_quiet(episode.dwell_s, limit_s, score, self._config.min_score, usual_s)
         chance = self.audit.pick(moment.at) if why else None
         if chance is None:
             return []
