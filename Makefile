@@ -8,7 +8,7 @@ export SOURCE
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help demo smoke test lint format console openapi bench-edge bench-server soak eval-detector eval-farsight \
-	eval-tracker eval-behaviours setup-demo setup-test setup-bench clean
+	eval-health eval-tracker eval-behaviours setup-demo setup-test setup-bench clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ eval-detector: setup-test ## AP50 and CPU time of detectors on the labelled sets
 eval-farsight: setup-test ## what second looks at far people gain and cost on the MOT sets in DATA=DIR
 	@$(NEEDS_DATA)
 	@$(RUN) -m bench.eval_farsight "$(DATA)" $(ARGS)
+
+eval-health: setup-test ## how soon camera faults are found, and false alarms, on altered clips of DATA=DIR; ARGS='--only PART'
+	@$(NEEDS_DATA)
+	@$(RUN) -m bench.eval_health "$(DATA)" $(ARGS)
 
 eval-behaviours: setup-test ## every behaviour beside the naive rule, with intervals; ARGS='--quick --only PART ...'
 	@$(RUN) -m bench.eval_behaviours $(ARGS)

@@ -2,18 +2,20 @@
 
 Two kinds of evidence. *Repetition*: the picture is the same to a rounding. *Calm*: it is not, because an encoder goes
 on refining what it is fed with or spends a constant bitrate on it, but it changes far less than this camera's pictures
-ever did in their quietest moments, for the sensor's noise is gone.
+ever did in their quietest moments, for the sensor's noise is gone. Both are refuted by *signs of life*: something that
+passes through a part of the picture, or light that changes slowly. A claim that was refuted teaches what this camera
+does while it is live, so that the same is not claimed again.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from edge.viewhealth.features import CELLS_WH, FloatArray, Luma, changed_cells
+from edge.viewhealth.features import FloatArray, Luma, changed_cells
+from edge.viewhealth.noise import CalmWatch, NoiseFloor
 
 SAME_LEVELS = 0.03
 """Mean difference up to which a cell counts as unchanged: rounding, and an encoder that has settled."""
@@ -21,69 +23,101 @@ SAME_SHARE = 0.94
 """This share of the cells unchanged makes the same picture: a clock that the recorder draws may run on."""
 REMEMBERED = 7
 """Pictures to compare with, 14 s: an encoder fed with one picture repeats itself from one keyframe to the next."""
-LONGEST_LIMIT_S = 120.0
+UNKNOWN_LIMIT_S = 120.0
+"""How long a picture must repeat itself of a camera that has never changed, or that has no noise to be missed."""
+LONGEST_LIMIT_S = 6 * 3600.0
+
+MOVED_LEVELS, MOVED_NOISE = 6.0, 2.0
+"""A cell with this much change to all remembered pictures, and so many times its floor, shows something else than
+before. Starved encoders that go on refining a frozen picture stay below 6, or where they are worst below 1.6 times the
+floor; people who pass are above 8 (docs/design/camera-health.md)."""
+PASSING_CELLS = 3
+"""So many cells must something pass through."""
+DRIFT_LEVELS = 0.5
+"""Half of the cells having become so much brighter or darker since the picture stood still, it does not stand still.
+What an encoder does to one picture stays below 0.15."""
+SETTLED_LEVELS = (1.0, 0.25)
+"""A picture that stood still and then differs by no more than this, in change and in brightness of half of its cells,
+was that of a quiet scene whose next keyframe has come."""
+_ANCHOR = 3
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NoiseFloor:
-    """The least that each cell of one camera's pictures changes while they are live: (9, 16) float32, in levels.
+class _LifeSigns:
+    """Looks for what only live pictures do."""
 
-    light: the brightness of the cells, 0..255, at which that was learnt. learnt_s: live seconds that it rests on.
-    """
+    def __init__(self, kept_s: float) -> None:
+        self._kept_s = kept_s
+        self._moved: deque[tuple[float, npt.NDArray[np.bool_]]] = deque()
+        self._anchor: list[FloatArray] = []
+        self._latest: deque[FloatArray] = deque(maxlen=_ANCHOR)
 
-    floor: FloatArray
-    light: FloatArray
-    learnt_s: float
+    def observe(
+        self, change: FloatArray, brightness: FloatArray, at_mono_s: float, *, noise: NoiseFloor | None, still: bool
+    ) -> None:
+        """`still`: whether the picture stands still as far as all else goes."""
+        moved_levels = MOVED_LEVELS if noise is None else np.maximum(MOVED_LEVELS, MOVED_NOISE * noise.most)
+        self._moved.append((at_mono_s, change >= moved_levels))
+        while self._moved[0][0] <= at_mono_s - self._kept_s:
+            self._moved.popleft()
+        self._latest.append(brightness)
+        if not still:
+            self._anchor.clear()
+        elif len(self._anchor) < _ANCHOR:
+            self._anchor.append(brightness)
 
-    def __post_init__(self) -> None:
-        for name, cells in (("floor", self.floor), ("light", self.light)):
-            if cells.shape != (CELLS_WH[1], CELLS_WH[0]) or not np.all((cells >= 0.0) & (cells < 256.0)):
-                raise ValueError(f"NoiseFloor.{name} must be (9, 16) levels of 0..255, got {cells.shape} {cells!r:.80}")
-        if not 0.0 <= self.learnt_s < float("inf"):
-            raise ValueError(f"NoiseFloor.learnt_s must be finite and >= 0 seconds, got {self.learnt_s}")
+    def passing(self, since_mono_s: float) -> tuple[bool, bool]:
+        """Whether something passed since then, through several cells and staying in none; and whether it does so now.
 
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object of about 2 kB."""
-        return {
-            "floor": np.round(self.floor, 3).ravel().tolist(),
-            "light": np.round(self.light, 1).ravel().tolist(),
-            "learnt_s": round(self.learnt_s, 1),
-        }
+        A clock that a recorder draws stays where it is; titles and clocks stand in the first and the last row.
+        """
+        seen = [moved for at_mono_s, moved in self._moved if at_mono_s > since_mono_s]
+        if len(seen) < _ANCHOR:
+            return False, False
+        times = np.sum(seen, axis=0)
+        passed = (times > 0) & (3 * times <= 2 * len(seen)) & _INNER
+        if np.count_nonzero(passed) < PASSING_CELLS:
+            return False, False
+        return True, bool(np.any(passed & seen[-1]))
 
-    @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Self:
-        """The floor of `to_json`. Raises ValueError for anything else, saying what was wrong."""
-        try:
-            shape = (CELLS_WH[1], CELLS_WH[0])
-            floor, light = (np.asarray(stored[name], np.float32).reshape(shape) for name in ("floor", "light"))
-            return cls(floor, light, float(stored["learnt_s"]))
-        except (KeyError, TypeError, ValueError) as broken:
-            raise ValueError(f"a stored noise floor is not readable: {broken!r}") from broken
+    def drifting(self) -> bool:
+        """Whether the light has changed since the picture stood still."""
+        if len(self._anchor) < _ANCHOR or len(self._latest) < _ANCHOR:
+            return False
+        drift = np.mean(self._latest, axis=0) - np.mean(self._anchor, axis=0)
+        return float(np.median(np.abs(drift))) >= DRIFT_LEVELS
+
+
+_INNER = np.ones((9, 16), np.bool_)
+_INNER[[0, -1]] = False
 
 
 class FreezeWatch:
     """Says since when one camera's picture stands still.
 
     Encoders skip what does not change, so that a quiet, noiseless scene repeats itself too, at the most until the next
-    keyframe. The limit therefore grows with the longest repetition that this camera has come out of by itself.
+    keyframe. The limit therefore grows with the longest repetition that this camera has come out of by itself, and is
+    long for a camera whose live pictures have no noise that could be missed.
     """
 
     def __init__(self, limit_s: float, noise: NoiseFloor | None = None) -> None:
         """`noise`: the camera's floor as it was stored; without one it is learnt from the first live pictures."""
         self._limit_s = limit_s
         self._recent: deque[Luma] = deque(maxlen=REMEMBERED)
-        self._calm = _CalmWatch(limit_s, noise)
+        self._calm = CalmWatch(limit_s, noise)
+        self._life = _LifeSigns(2.0 * limit_s)
         self._same_since_mono_s: float | None = None
         self._last_mono_s = 0.0
+        self._last_brightness: FloatArray | None = None
         self._longest_s = 0.0
         self._seen_changing = False
+        self._has_noise = False
 
     @property
     def limit_s(self) -> float:
         """How long a picture must repeat itself to count as frozen."""
         if not self._seen_changing:
-            return LONGEST_LIMIT_S
-        return min(LONGEST_LIMIT_S, max(self._limit_s, 3.0 * self._longest_s))
+            return UNKNOWN_LIMIT_S
+        return min(LONGEST_LIMIT_S, max(self._limit_s if self._has_noise else UNKNOWN_LIMIT_S, 3.0 * self._longest_s))
 
     @property
     def noise(self) -> NoiseFloor | None:
@@ -92,7 +126,7 @@ class FreezeWatch:
 
     def forget_noise(self) -> None:
         """Learn the floor anew: the camera looks elsewhere, or its pictures are made in another way."""
-        self._calm = _CalmWatch(self._limit_s, None)
+        self._calm = CalmWatch(self._limit_s, None)
 
     def observe(self, picture: Luma, brightness: FloatArray, at_mono_s: float) -> bool:
         """Whether the picture has been frozen for longer than the limit.
@@ -100,92 +134,44 @@ class FreezeWatch:
         `brightness`: the mean of each cell, (9, 16) float32, as in `ViewFeatures.layout`.
         """
         changes = [changed_cells(picture, one) for one in self._recent]
-        same = any(np.mean(one <= SAME_LEVELS) >= SAME_SHARE for one in changes)
         self._recent.append(picture)
-        calm = bool(changes) and self._calm.observe(np.min(changes, axis=0), brightness, at_mono_s)
-        if not same:
-            if self._same_since_mono_s is not None and not calm:
-                lasted_s = self._last_mono_s - self._same_since_mono_s
-                if lasted_s < self.limit_s:
-                    self._longest_s = max(self._longest_s, lasted_s)
-            self._seen_changing = self._seen_changing or len(self._recent) > 1
-            self._same_since_mono_s = None
-        elif self._same_since_mono_s is None:
-            self._same_since_mono_s = self._last_mono_s
-        self._last_mono_s = at_mono_s
-        repeats = self._same_since_mono_s is not None and at_mono_s - self._same_since_mono_s >= self.limit_s
+        if not changes:
+            self._last_mono_s, self._last_brightness = at_mono_s, brightness
+            return False
+        same = any(np.mean(one <= SAME_LEVELS) >= SAME_SHARE for one in changes)
+        change = np.min(changes, axis=0)
+        still = same or self._calm.is_calm
+        self._life.observe(change, brightness, at_mono_s, noise=self._calm.noise, still=still)
+        drifting = self._life.drifting()
+        passed, passes = self._life.passing(at_mono_s - self._limit_s)
+        calm = self._calm.observe(change, brightness, at_mono_s, lives=drifting or passes) and not passed
+        repeats = self._repeats(change, brightness, at_mono_s, same=same, calm=calm, drifting=drifting)
+        self._last_mono_s, self._last_brightness = at_mono_s, brightness
         return repeats or calm
 
-
-CALM_RATIO = (0.5, 0.7)
-"""A cell is calm when it changes less than this share of its floor: (begins, ends). Live pictures stay above 0.8."""
-CALM_SHARE = 0.6
-"""This share of the cells that can be judged must be calm."""
-LEAST_FLOOR = 0.15
-"""Levels: cells whose floor is lower tell nothing: they are masked, overexposed or cleaned by the camera's denoiser."""
-LEAST_JUDGED = 0.25
-"""Share of the cells that must be fit to be judged."""
-SAME_LIGHT = 0.2
-"""A cell whose brightness differs by more than this share from that at which its floor was learnt is not judged."""
-TAKEN_LATER_S = 40.0
-"""What is seen counts towards the floor so much later, so that a picture that freezes does not lower it first."""
-LEARNT_S = 120.0
-"""Live time from which the floor is believed."""
-FORGET_S = 1800.0
-"""Time constant with which the floor rises again, and its brightness follows."""
-LEAST_CHANGES = 3
-
-
-class _CalmWatch:
-    """Compares the most that each cell changed in the last `span_s` with the least that this ever was: the floor."""
-
-    def __init__(self, span_s: float, noise: NoiseFloor | None) -> None:
-        self._span_s = span_s
-        self._changes: deque[tuple[float, FloatArray]] = deque()
-        self._waiting: deque[tuple[float, FloatArray, FloatArray]] = deque()
-        self.noise = noise
-        self._began_mono_s: float | None = None
-        self._taken_mono_s: float | None = None
-        self.is_calm = False
-
-    def observe(self, change: FloatArray, brightness: FloatArray, at_mono_s: float) -> bool:
-        """Whether the picture is calm; `change`: of each cell to the most similar of the pictures before."""
-        if self._began_mono_s is None:
-            self._began_mono_s = at_mono_s
-        self._changes.append((at_mono_s, change))
-        while self._changes[0][0] <= at_mono_s - self._span_s:
-            self._changes.popleft()
-        # With a floor from an earlier run it could be judged at once, but the floor is of whole spans.
-        if len(self._changes) < LEAST_CHANGES or at_mono_s - self._began_mono_s < self._span_s:
-            return self.is_calm
-        most = np.max([one for _, one in self._changes], axis=0)
-        self.is_calm = self._judge(most, brightness)
-        if self.is_calm:
-            self._waiting.clear()
-            return True
-        self._waiting.append((at_mono_s, most, brightness))
-        while self._waiting[0][0] <= at_mono_s - TAKEN_LATER_S:
-            self._take(*self._waiting.popleft())
+    def _repeats(
+        self, change: FloatArray, brightness: FloatArray, at_mono_s: float, *, same: bool, calm: bool, drifting: bool
+    ) -> bool:
+        since_mono_s = self._same_since_mono_s
+        if since_mono_s is None:
+            self._seen_changing = self._seen_changing or not same
+            if same:
+                self._same_since_mono_s = self._last_mono_s
+                self._has_noise = self._calm.has_noise
+            return False
+        lasted_s = self._last_mono_s - since_mono_s
+        refuted = drifting or self._life.passing(max(since_mono_s, at_mono_s - 2.0 * self._limit_s))[0]
+        if same and not refuted:
+            return at_mono_s - since_mono_s >= self.limit_s
+        if refuted or (not calm and (lasted_s < self.limit_s or self._was_quiet(change, brightness))):
+            self._longest_s = max(self._longest_s, lasted_s)
+        self._seen_changing = True
+        self._same_since_mono_s = at_mono_s if same else None
         return False
 
-    def _judge(self, most: FloatArray, brightness: FloatArray) -> bool:
-        noise = self.noise
-        if noise is None or noise.learnt_s < LEARNT_S:
+    def _was_quiet(self, change: FloatArray, brightness: FloatArray) -> bool:
+        """Whether the picture that stood still goes on as it was."""
+        if self._last_brightness is None:
             return False
-        judged = (noise.floor >= LEAST_FLOOR) & (np.abs(brightness - noise.light) <= SAME_LIGHT * noise.light)
-        if np.mean(judged) < LEAST_JUDGED:
-            return False
-        ratio = (most / np.maximum(noise.floor, LEAST_FLOOR))[judged]
-        return bool(np.mean(ratio <= CALM_RATIO[1 if self.is_calm else 0]) >= CALM_SHARE)
-
-    def _take(self, at_mono_s: float, most: FloatArray, brightness: FloatArray) -> None:
-        noise = self.noise
-        if noise is None:
-            self.noise = NoiseFloor(most, brightness, 0.0)
-        else:
-            elapsed_s = 0.0 if self._taken_mono_s is None else min(at_mono_s - self._taken_mono_s, 5.0)
-            weight = elapsed_s / FORGET_S
-            risen = noise.floor + weight * np.maximum(most - noise.floor, 0.0)
-            light = noise.light + weight * (brightness - noise.light)
-            self.noise = NoiseFloor(np.minimum(risen, most), light, noise.learnt_s + elapsed_s)
-        self._taken_mono_s = at_mono_s
+        drift = float(np.median(np.abs(brightness - self._last_brightness)))
+        return float(np.median(change)) <= SETTLED_LEVELS[0] and drift <= SETTLED_LEVELS[1]

@@ -11,7 +11,8 @@ import numpy as np
 
 from contract.event import Phase
 from edge.viewhealth.features import Luma, ViewFeatures, work_picture
-from edge.viewhealth.freeze import FreezeWatch, NoiseFloor
+from edge.viewhealth.freeze import FreezeWatch
+from edge.viewhealth.noise import NoiseFloor
 from edge.viewhealth.reference import ReferenceView, ViewComparison, compare, mean_features
 
 

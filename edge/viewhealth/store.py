@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import structlog
 
-from edge.viewhealth.freeze import NoiseFloor
+from edge.viewhealth.noise import NoiseFloor
 from edge.viewhealth.reference import ReferenceView
 from edge.whole_file import replace_file
 
@@ -20,7 +20,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LearntView:
-    """What is known of a camera's view when all is well. Files of before the noise floor was kept have no `noise`."""
+    """What is known of a camera's view when all is well.
+
+    Older files have no `noise`, or one without the mean, which is learnt anew.
+    """
 
     reference: ReferenceView
     noise: NoiseFloor | None = None
@@ -33,6 +36,8 @@ class LearntView:
     def from_json(cls, stored: dict[str, Any]) -> Self:
         """What `to_json` made. Raises ValueError for anything else, saying what was wrong."""
         noise = stored.get("noise")
+        if noise is not None and "mean" not in noise:
+            noise = None
         return cls(ReferenceView.from_json(stored), None if noise is None else NoiseFloor.from_json(noise))
 
 

@@ -12,7 +12,7 @@ from contract.reasons import Reason
 from edge.faults import NO_STREAM_AFTER_S, CameraFault, CameraFaults, FaultNote, ViewWatch
 from edge.frame import Frame
 from edge.viewhealth import ReferenceView, ViewFault
-from edge.viewhealth.freeze import LEARNT_S, NoiseFloor
+from edge.viewhealth.noise import LEARNT_S, NoiseFloor
 from edge.viewhealth.store import ViewStore
 
 START = Instant(1000.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC))
@@ -121,7 +121,8 @@ def test_the_noise_of_a_camera_survives_a_restart_and_is_forgotten_with_its_view
     loaded = ViewStore(tmp_path).load("gate")
     assert loaded is not None
     assert loaded.noise is not None
-    np.testing.assert_allclose(loaded.noise.floor, watch.learnt.noise.floor, atol=0.001)
+    np.testing.assert_allclose(loaded.noise.mean, watch.learnt.noise.mean, atol=0.001)
+    np.testing.assert_allclose(loaded.noise.most, watch.learnt.noise.most, atol=0.001)
     np.testing.assert_allclose(loaded.noise.light, watch.learnt.noise.light, atol=0.1)
     assert loaded.noise.learnt_s >= LEARNT_S
     restarted = ViewWatch(loaded)
@@ -132,22 +133,27 @@ def test_the_noise_of_a_camera_survives_a_restart_and_is_forgotten_with_its_view
     assert restarted.learnt.noise is None
 
 
-def test_a_view_that_was_stored_without_its_noise_is_accepted(tmp_path: Path) -> None:
+def test_a_view_that_was_stored_without_its_noise_or_with_an_older_one_is_accepted(tmp_path: Path) -> None:
     watch = ViewWatch(None)
     watched(watch, textured(1), 0, 60)
     assert watch.learnt is not None
-    (tmp_path / "gate.json").write_text(json.dumps(watch.learnt.reference.to_json()))
-    loaded = ViewStore(tmp_path).load("gate")
-    assert loaded is not None
-    assert loaded.noise is None
-    assert watched(ViewWatch(loaded), textured(1), 100, 140) == []
+    older: tuple[dict[str, object], ...] = (
+        {},
+        {"noise": {"floor": [1.0] * 144, "light": [90.0] * 144, "learnt_s": 9.0}},
+    )
+    for more in older:
+        (tmp_path / "gate.json").write_text(json.dumps(watch.learnt.reference.to_json() | more))
+        loaded = ViewStore(tmp_path).load("gate")
+        assert loaded is not None
+        assert loaded.noise is None
+        assert watched(ViewWatch(loaded), textured(1), 100, 140) == []
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"floor": [1.0] * 143},
-        {"floor": [float("nan")] * 144},
+        {"mean": [1.0] * 143},
+        {"most": [float("nan")] * 144},
         {"light": [-1.0] * 144},
         {"light": "bright"},
         {"learnt_s": float("inf")},
@@ -156,7 +162,7 @@ def test_a_view_that_was_stored_without_its_noise_is_accepted(tmp_path: Path) ->
 )
 def test_a_damaged_noise_floor_is_learnt_anew_with_its_view(tmp_path: Path, changes: dict[str, object]) -> None:
     cells = np.ones((9, 16), np.float32)
-    noise = NoiseFloor(cells, cells, 200.0).to_json()
+    noise = NoiseFloor(cells, cells, cells, 200.0).to_json()
     assert NoiseFloor.from_json(noise).learnt_s == 200.0
     with pytest.raises(ValueError, match="a stored noise floor"):
         NoiseFloor.from_json(noise | changes)

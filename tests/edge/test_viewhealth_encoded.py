@@ -24,6 +24,7 @@ ENCODERS: dict[str, tuple[int, dict[str, str]]] = {
     "constant quality, keyframes every 4 s": (4, {"crf": "28"}),
     "constant quality, keyframes every 10 s": (10, {"crf": "23"}),
     "constant bitrate": (4, {"b": "512k", "maxrate": "512k", "bufsize": "512k"}),
+    "a starved constant bitrate": (4, {"b": "200k", "maxrate": "200k", "bufsize": "200k"}),
 }
 CLIPS = ("mot/PETS09-S2L1-vtest.mp4", "video/mvondracek__s3_f_side_single.mp4")
 

@@ -1,0 +1,138 @@
+"""A camera's stream out of pictures, and what the product says of it, up to its open faults."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+
+import av
+from av.video.codeccontext import VideoCodecContext
+
+from bench.eval_health_scenes import FPS, HEIGHT, WIDTH, Footage, Spell
+from contract.clock import Instant
+from contract.event import Phase
+from edge.bitstream import Codec, leading_parameter_sets
+from edge.clips import PacketRing
+from edge.clock_watch import ClockWatch
+from edge.faults import CameraFault, CameraFaults, ViewWatch
+from edge.ladder import DecodeLadder
+from edge.packets import TICKS_PER_S, Packet, ParameterSets
+
+STARTS = Instant(0.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC))
+RING_S, RING_BYTES = 20.0, 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a camera compresses: x264 options, and seconds from one keyframe to the next."""
+
+    name: str
+    options: dict[str, str]
+    keyframes_s: float
+
+
+def _constant_bitrate(kbps: int) -> dict[str, str]:
+    return {"b": f"{kbps}k", "maxrate": f"{kbps}k", "bufsize": f"{kbps}k"}
+
+
+ENCODINGS = {
+    f"{name}, {keyframes_s} s": Encoding(f"{name}, {keyframes_s} s", options, keyframes_s)
+    for (name, options), keyframes_s in itertools.product(
+        (
+            ("crf 23", {"crf": "23"}), ("1M", _constant_bitrate(1000)), ("512k", _constant_bitrate(512)),
+            ("256k", _constant_bitrate(256)),
+        ),
+        (2, 4),
+    )
+}  # fmt: skip
+
+
+def packets(
+    footage: Footage, spells: list[Spell], encoding: Encoding
+) -> Iterator[tuple[Spell, float, Instant, Packet | None]]:
+    """The stream's packets with their spell and the seconds since it began. One encoder goes through all of it, unless
+    a spell asks for another: cameras then begin anew with a keyframe. Where nothing is sent, there is no packet."""
+    encoder, options = _encoder(encoding.options, encoding.keyframes_s), encoding.options
+    sets: ParameterSets | None = None
+    session = 1
+    for number, (spell, at_s, picture) in enumerate(footage.pictures(spells)):
+        captured = STARTS.shifted(number / FPS)
+        if spell.silent:
+            if sets is not None:
+                encoder, sets, session = _encoder(options, encoding.keyframes_s), None, session + 1
+            yield spell, at_s, captured, None
+            continue
+        wanted = spell.quieter or (options if spell.still else encoding.options)
+        if wanted != options:
+            encoder, options = _encoder(wanted, encoding.keyframes_s), wanted
+        frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+        frame.pts, frame.time_base = number, Fraction(1, FPS)
+        for made in encoder.encode(frame):  # zero latency: one picture in, one packet out
+            data = bytes(made)
+            units = leading_parameter_sets(Codec.H264, data)
+            if sets is None:
+                sets = ParameterSets(Codec.H264, units, session)
+            elif units:
+                sets.update(units)
+            packet = Packet(
+                data=data,
+                pts_90k=number * TICKS_PER_S // FPS,
+                captured=captured,
+                duration_s=1.0 / FPS,
+                is_keyframe=bool(made.is_keyframe),
+                stream=sets.stream,
+                clock_offset_s=spell.clock_offset_s,
+            )
+            yield spell, at_s, captured, packet
+
+
+def _encoder(options: dict[str, str], keyframes_s: float) -> VideoCodecContext:
+    encoder = av.CodecContext.create("libx264", "w")
+    assert isinstance(encoder, VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+    encoder.framerate, encoder.time_base = Fraction(FPS), Fraction(1, FPS)
+    encoder.gop_size = round(keyframes_s * FPS)
+    encoder.options = {"preset": "superfast", "tune": "zerolatency", "sc_threshold": "0", "threads": "1", **options}
+    return encoder
+
+
+class WatchedCamera:
+    """One camera wired up as `edge.camera` does it, up to its faults.
+
+    people: how many the detector would see at that second. With none the ladder falls to keyframes alone when nothing
+        moves; with one it decodes everything.
+    """
+
+    def __init__(self, people: Callable[[float], int]) -> None:
+        self._people = people
+        self._ring = PacketRing(RING_S, RING_BYTES)
+        self._watch = ViewWatch(None)
+        self._clock_watch = ClockWatch()
+        self._faults = CameraFaults()
+        self._ladder = DecodeLadder(self._ring, on_picture=self._watch.look)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the product would not believe what this camera shows."""
+        return self._faults.is_blind
+
+    def step(self, now: Instant, packet: Packet | None) -> list[tuple[str, Phase]]:
+        """Take a packet, or none that came; the faults that begin and end now."""
+        if packet is not None:
+            self._clock_watch.see(packet)
+            self._ring.append(packet)
+            people = self._people(now.mono_s)
+            self._ladder.people_seen(people, [(0.4, 0.4, 0.45, 0.6)] * people)
+            self._ladder.feed(packet)
+        told = [
+            (note.fault.value, note.phase)
+            for note in (*self._watch.notes(), *self._clock_watch.notes())
+            if self._faults.take(note) is not None
+        ]
+        newest_mono_s = self._ring.newest_mono_s
+        newest = STARTS if newest_mono_s is None else now.shifted(newest_mono_s - now.mono_s)
+        signal = self._faults.stream(newest, now)
+        return told if signal is None else [*told, (CameraFault.NO_STREAM.value, signal.phase)]
