@@ -14,7 +14,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bench.behaviours import calibration, desk, loitering, moving, ordinary, real_stays, real_video, scripted, unusual
+from bench.behaviours import (
+    calibration,
+    crowds,
+    desk,
+    loitering,
+    moving,
+    ordinary,
+    real_stays,
+    real_video,
+    scripted,
+    unusual,
+)
 from bench.behaviours.matching import Figures
 from bench.fit_loitering import TRACKS, load, nested
 from bench.scores import Interval
@@ -49,14 +60,15 @@ class Size:
     count_cameras: int
     library: int
     calibrations: int
+    crowds: int
 
 
-FULL = Size(cameras=40, scripted=200, scenes=80, count_cameras=8, library=4, calibrations=60)
+FULL = Size(cameras=40, scripted=200, scenes=80, count_cameras=8, library=4, calibrations=60, crowds=14)
 LIVES_S = (10.0, 20.0, 30.0, 60.0)
 """Mean lives of track ids, one camera after the other, seconds."""
 HARD_GAP_S = 8.0
 """The row of hard gaps: an id's pause is uniform up to this, so that half of all pauses are longer than 4 s."""
-QUICK = Size(cameras=8, scripted=40, scenes=12, count_cameras=2, library=1, calibrations=10)
+QUICK = Size(cameras=8, scripted=40, scenes=12, count_cameras=2, library=1, calibrations=10, crowds=3)
 
 
 def _held_out(seed: int) -> tuple[int, int, int]:
@@ -199,6 +211,42 @@ def _calibration(report: Report, size: Size, seed: int) -> None:
     report.figures["calibration_error"] = error.value
 
 
+def _crowds(report: Report, size: Size, seed: int) -> None:
+    keys = ("crowd_count_error", "crowd_count_error_detections", "crowd_range_covers", "crowd_look_ms_per_s")
+    report.figures.update(dict.fromkeys(keys))
+    report.figures.update(dict.fromkeys(("crush_told", "crush_told_detections", "sparse_taken_for_dense")))
+    if not (calibration.PETS.exists() and crowds.VIDEO.is_dir()):
+        report.row("crowds too dense to count", f"skipped: {crowds.VIDEO.resolve()} is absent", "-", "-")
+        return
+    found = crowds.count_errors(seed + 14, crowds=size.crowds)
+    off, plain = found.walking
+    report.row("crowds too dense to count, median error of the count", str(found.estimate), str(found.detections), "-")
+    report.row("  of PETS2009's walking crowds S1L2-1 and S2L3", f"{off:.2f}", f"{plain:.2f}", "-")
+    report.row("  truth within the ends that are told", f"{found.covered:.2f}", "-", "-")
+    report.row("  taken for too dense, share of the time", f"{found.recognised:.2f}", "-", "-")
+    report.row("  CPU for close looks, ms/s", f"{found.look_ms_per_s:.1f}", "0", "-")
+    sparse = crowds.sparse_watch()
+    report.row(
+        "sparse square (real video) taken for dense", f"{sparse.dense_share:.3f} of {sparse.duration_s:.0f} s", "-", "0"
+    )
+    report.row("  CPU for close looks there, ms/s", f"{sparse.look_ms_per_s:.1f}", "0", "-")
+    count = max(1, size.crowds // 5)
+    ours = crowds.stories(seed + 15, count=count, estimates=True)
+    naive = crowds.stories(seed + 15, count=count, estimates=False)
+    for one, other in zip(ours, naive, strict=True):
+        shown, beside = (f"{some.right} of {some.stories} ({some.begins} begins)" for some in (one, other))
+        report.row(f"a crush stands 140 s, {one.rule} told once and to its end", shown, beside, "all")
+    report.figures.update(
+        crowd_count_error=found.estimate.value,
+        crowd_count_error_detections=found.detections.value,
+        crowd_range_covers=found.covered,
+        crowd_look_ms_per_s=found.look_ms_per_s,
+        crush_told=sum(one.right for one in ours) / sum(one.stories for one in ours),
+        crush_told_detections=sum(one.right for one in naive) / sum(one.stories for one in naive),
+        sparse_taken_for_dense=sparse.dense_share,
+    )
+
+
 def _desk(report: Report, size: Size, seed: int) -> None:
     day = desk.desk_day(seed + 10, library=size.library, panics=min(3, size.library))
     shown = f"{day.per_hour:.1f} (worst hour {day.worst_hour})"
@@ -267,6 +315,7 @@ PARTS: dict[str, Callable[[Report, Size, int], None]] = {
     "ordinary": _ordinary,
     "counts": _counts,
     "calibration": _calibration,
+    "crowds": _crowds,
     "desk": _desk,
     "video": _real_video,
 }

@@ -73,7 +73,7 @@ def annotated(folder: Path, seed: int) -> Iterator[TrackSequence]:
     """The PETS2009 crowds that are annotated in CVML (Milan's), with a simulated detector."""
     for path in sorted(folder.glob("PETS2009-*.xml")):
         if not path.stem.endswith("cropped"):
-            yield simulated(path.stem, PETS_RATE_HZ, PETS_SIZE_PX[0] / PETS_SIZE_PX[1], _read_cvml(path), seed)
+            yield simulated(path.stem, PETS_RATE_HZ, PETS_SIZE_PX[0] / PETS_SIZE_PX[1], read_cvml(path), seed)
 
 
 def crossings(seeds: range) -> Iterator[TrackSequence]:
@@ -82,7 +82,7 @@ def crossings(seeds: range) -> Iterator[TrackSequence]:
         yield simulated(f"crossings-{seed}", 25.0, WALKERS_ASPECT, walkers(WALKERS_ASPECT, seed=seed), seed)
 
 
-def _read_cvml(path: Path) -> list[Truth]:
+def read_cvml(path: Path) -> list[Truth]:
     truths = []
     for frame in ET.parse(path).getroot().iter("frame"):  # noqa: S314 - annotations that the caller chose, not a stranger's
         rows = []

@@ -125,6 +125,23 @@ REASON_WORDS: Mapping[str, Mapping[Language, str]] = MappingProxyType(
             "id": "bergerak melawan arah; hanya {share:percent} gerakan di sini ke arah itu",
             "en": "moved against the flow; only {share:percent} of movement here goes that way",
         },
+        "people_estimated": {
+            "id": "terlalu padat untuk dihitung: kira-kira {low:integer} sampai {high:integer} orang, "
+            "diperkirakan dari {figures:integer} sosok yang terlihat sebagian",
+            "en": "too dense to count: about {low:integer} to {high:integer} people, "
+            "estimated from {figures:integer} partly seen figures",
+        },
+        "estimate_over_capacity": {"id": "batasnya {capacity:integer}", "en": "the limit is {capacity:integer}"},
+        "density_estimated": {
+            "id": "kira-kira {density_low:decimal} sampai {density_high:decimal} orang per m², "
+            "batasnya {limit:decimal}",
+            "en": "about {density_low:decimal} to {density_high:decimal} people per m², the limit is {limit:decimal}",
+        },
+        "crowd_grew_beyond_count": {
+            "id": "dari {before:integer} orang menjadi lebih padat daripada yang bisa dihitung "
+            "dalam {window_s:duration}",
+            "en": "from {before:integer} people to more than can be counted within {window_s:duration}",
+        },
         "crowd_too_dense_to_count": {
             "id": "kerumunan terlalu padat untuk dihitung satu per satu",
             "en": "the crowd is too dense to count one by one",

@@ -11,6 +11,7 @@ from typing import Protocol
 from contract.clock import Instant
 from contract.reasons import Reason
 from edge.crowdflow import CrowdFlow
+from edge.crowdlook import CrowdLook
 from edge.detections import Detections, FloatArray
 from edge.frame import Frame
 from edge.history import TrackHistory
@@ -63,11 +64,13 @@ class CameraAnalysis:
         history: TrackHistory,
         sink: SignalSink,
         watcher: ViewWatcher | None = None,
+        crowd_look: CrowdLook | None = None,
         on_frame: Callable[[Frame, Detections, list[Signal]], None] | None = None,
     ) -> None:
         """`behaviours_for` makes the behaviours for a picture's aspect, which only the first frame tells.
 
-        `on_frame` is shown every analysed frame with its tracked people and its signals: replay draws it.
+        `crowd_look` looks closely at crowds that are too dense to count; without it they are not estimated. `on_frame`
+        is shown every analysed frame with its tracked people and its signals: replay draws it.
         """
         self._detector = detector
         self._tracker = tracker
@@ -79,6 +82,7 @@ class CameraAnalysis:
         self._watcher = watcher
         self._on_frame = on_frame
         self._crowd_flow = CrowdFlow()
+        self._crowd_look = crowd_look
         self._latest: Instant | None = None
         self._idle = True
         self._inhibited = False
@@ -112,10 +116,13 @@ class CameraAnalysis:
             self._sink.record(signal, frame)
 
     def _observe(self, frame: Frame, people: Detections) -> list[Signal]:
-        """What the behaviours say; with the flow of the picture while a crowd is too dense to be detected."""
+        """What the behaviours say; with the picture's flow and close looks while a crowd is too dense to count."""
         behaviours = self._behave(frame.aspect)
         flow = self._crowd_flow.measure(frame) if behaviours.wants_flow else None
-        return behaviours.observe(Observation(frame.captured, people, frame.aspect, flow))
+        close_look = None
+        if self._crowd_look is not None and (place := behaviours.wants_close_look(frame.captured.mono_s, people)):
+            close_look = self._crowd_look.look(frame, place)
+        return behaviours.observe(Observation(frame.captured, people, frame.aspect, flow, close_look))
 
     def _behave(self, aspect: float) -> CameraBehaviours:
         """The behaviours for this aspect. Another one than before is another view: what was open is ended."""

@@ -26,6 +26,7 @@ from edge.clips import PacketRing
 from edge.clock_watch import ClockWatch
 from edge.config import CameraConfig, DeviceConfig
 from edge.config.hours import CalendarConfig
+from edge.crowdlook import CrowdLook
 from edge.decodepool import DecodePool
 from edge.detector import Detector
 from edge.drafts import DraftQueue
@@ -114,6 +115,7 @@ class CameraUnit:
             history=history,
             sink=self.recorder,
             watcher=self._ladder,
+            crowd_look=CrowdLook(shared.detector, slack),
         )
 
     @property

@@ -18,6 +18,7 @@ from contract.reasons import Reason
 from edge.analysis import CameraAnalysis
 from edge.camera import behaviours_of
 from edge.config import CameraConfig, DeviceConfig
+from edge.crowdlook import CrowdLook
 from edge.decoder import AnalysisDecoder
 from edge.detections import Detections
 from edge.detector import Detector
@@ -77,12 +78,14 @@ def replay(
         if watch is not None:
             watch(frame, people, signals)
 
+    detector = Detector(spec, threads=config.detector.threads, backend=config.detector.backend)
     analysis = CameraAnalysis(
-        far_sighted(Detector(spec, threads=config.detector.threads, backend=config.detector.backend), camera),
+        far_sighted(detector, camera),
         Tracker(TrackerSettings(strong_score=spec.output.strong_score)),
         lambda aspect: behaviours_of(camera, config.calendar, learned, aspect),
         history=TrackHistory(config.clip.before_s),
         sink=_Collector(report),
+        crowd_look=CrowdLook(detector),
         on_frame=seen,
     )
     decoder = AnalysisDecoder(camera.analysis_fps, PrivacyMask(camera.masks) if camera.masks else None)

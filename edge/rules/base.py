@@ -15,6 +15,7 @@ from edge.config.rules import RuleConfig
 from edge.learned.state import ZoneLearned
 from edge.presence.episodes import Episode, Presence
 from edge.presence.stitch import MAX_GAP_S
+from edge.rules.crowd_count import CrowdEstimate
 from edge.rules.dense import ZoneFlow
 from edge.rules.signal import Signal
 
@@ -42,6 +43,7 @@ class ZoneMoment:
     local: the camera's local time. metric: units are metres. people: all persons in the picture, in the zone or not.
     area_m2: of the zone on the ground, None where not calibrated. learned: what the zone knows of its past.
     flow: how the picture moves in the zone while a crowd is too dense to detect people one by one.
+    crowd: how many people there may be while the crowd is too dense to count them; None while the count holds.
     limit_factor: by which the calendar lets the usual count grow today, None if it says that no count is unusual.
     """
 
@@ -54,6 +56,12 @@ class ZoneMoment:
     learned: ZoneLearned | None = None
     limit_factor: float | None = 1.0
     flow: ZoneFlow | None = None
+    crowd: CrowdEstimate | None = None
+
+    @property
+    def people_or_so(self) -> int:
+        """The people in the zone: as many as are counted, or the middle of the estimate where that is more."""
+        return self.presence.count if self.crowd is None else max(self.presence.count, round(self.crowd.people))
 
     @property
     def hour_of_week(self) -> int:
@@ -156,6 +164,12 @@ def within(hours: tuple[Hours, ...], local: datetime, calendar: CalendarConfig) 
 
 def lasted(seconds: float) -> Reason:
     return Reason(code="lasted", params={"duration_s": max(0.0, seconds)})
+
+
+def estimated(crowd: CrowdEstimate) -> Reason:
+    """The sentence that says that nobody was counted."""
+    params = {"low": crowd.low, "high": crowd.high, "figures": float(crowd.figures)}
+    return Reason(code="people_estimated", params=params)
 
 
 def track_ids_of(episodes: Iterable[Episode]) -> tuple[int, ...]:

@@ -21,16 +21,22 @@ from edge.learned.state import CameraLearned, ZoneLearned
 from edge.presence.episodes import ZonePresence
 from edge.presence.stitch import Stitched, Stitcher
 from edge.rules.base import BODY_HEIGHT_M, Mover, ZoneMoment
+from edge.rules.body_height import BodyHeights
 from edge.rules.build import BuiltRule, build_rules
+from edge.rules.crowd_count import CrowdEstimate
 from edge.rules.dense import DenseCrowd
 from edge.rules.learner import ZoneLearner
 from edge.rules.shadow import ShadowLog
-from edge.rules.signal import Observation, Signal
+from edge.rules.signal import CrowdPlace, Observation, Signal
 from edge.rules.unusual_count import UnusualCountRule
+
+CROWD_RULES = frozenset((Rule.OCCUPANCY, Rule.DENSITY, Rule.GATHERING, Rule.DISPERSAL))
+"""The rules that go on when a crowd is too dense to count."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Zone:
+    zone_id: str
     polygon: Polygon
     presence: ZonePresence
     rules: tuple[BuiltRule, ...]
@@ -38,6 +44,10 @@ class _Zone:
     learner: ZoneLearner
     area_m2: float | None
     dense: DenseCrowd
+
+    @property
+    def watches_crowds(self) -> bool:
+        return any(one.kind in CROWD_RULES for one in self.rules)
 
     @property
     def watches_flow(self) -> bool:
@@ -70,6 +80,7 @@ class CameraBehaviours:
         self._learned = learned or CameraLearned()
         self._chance = chance
         self._stitcher = Stitcher()
+        self._heights = BodyHeights()
         self._zones = tuple(self._zone(zone) for zone in zones)
         self._last_s: float | None = None
         self._people_count = 0
@@ -86,6 +97,25 @@ class CameraBehaviours:
         now_s = self._last_s
         return now_s is not None and any(zone.watches_flow and zone.dense.is_dense(now_s) for zone in self._zones)
 
+    def wants_close_look(self, now_s: float, everybody: Detections) -> CrowdPlace | None:
+        """Where the observation of `everybody`, unsure ones included, should carry a close look; None if nowhere."""
+        places = [
+            place
+            for zone in self._zones
+            if zone.watches_crowds and (place := zone.dense.place(now_s, everybody, self._heights)) is not None
+        ]
+        if not places:
+            return None
+        left, top, right, bottom = zip(*(one.region for one in places), strict=True)
+        tall = max(one.body_height for one in places)
+        return CrowdPlace((min(left), min(top), max(right), max(bottom)), tall)
+
+    @property
+    def crowds(self) -> dict[str, CrowdEstimate]:
+        """By zone, how many people it may hold while they are too many or too close to count."""
+        found = {zone.zone_id: zone.dense.estimate for zone in self._zones}
+        return {zone_id: one for zone_id, one in found.items() if one is not None}
+
     @property
     def learned(self) -> CameraLearned:
         """What the camera has learned so far, to be stored now and then and at the end."""
@@ -98,6 +128,8 @@ class CameraBehaviours:
             raise ValueError(f"observations must not go back in time: {at.mono_s:.3f} s after {self._last_s:.3f} s")
         self._last_s = at.mono_s
         people = observation.people.tracked
+        if not self._heights.is_known or not self.crowds:  # of a dense crowd only the front row is seen whole
+            self._heights.observe(observation.people)
         self._people_count = len(people)
         located = self._plane.locate(people, observation.aspect)
         stitched = self._stitcher.observe(at.mono_s, people, located)
@@ -107,6 +139,7 @@ class CameraBehaviours:
         for zone in self._zones:
             presence = zone.presence.observe(at, people, located, stitched, observation.aspect)
             zone.dense.observe(presence, people, 1.0 if self._plane.metric else BODY_HEIGHT_M)
+            zone.dense.look(presence, observation.close_look, self._heights)
             moment = ZoneMoment(
                 at=at,
                 local=local,
@@ -117,6 +150,7 @@ class CameraBehaviours:
                 learned=zone.learned,
                 limit_factor=1.0 if override is None else override.limit_factor,
                 flow=zone.dense.flow(observation.flow, at.mono_s, observation.aspect),
+                crowd=zone.dense.estimate,
             )
             for one in zone.rules:
                 self._sort(one, one.rule.observe(moment), signals)
@@ -137,6 +171,7 @@ class CameraBehaviours:
         polygon = Polygon.of(config.polygon)
         learned = self._learned.zone(config.id, config.polygon)
         return _Zone(
+            zone_id=config.id,
             polygon=polygon,
             presence=ZonePresence(polygon),
             rules=tuple(build_rules(config, calendar=self._calendar, chance=self._chance)),

@@ -1,6 +1,7 @@
 """Gathering: people come together within a minute or two and stay.
 
 In a crowd people hide each other, so that here somebody lost from sight in the zone counts until her stay is over.
+Where it is too dense to count, the low end of its estimate stands in: going from one to the other is no rise itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contract.reasons import Reason
 from edge.config.hours import CalendarConfig
 from edge.config.rules import GatheringConfig
 from edge.config.zones import ZoneConfig
-from edge.rules.base import UNSEEN_AFTER_S, Findings, Reporter, ZoneMoment, lasted, track_ids_of
+from edge.rules.base import UNSEEN_AFTER_S, Findings, Reporter, ZoneMoment, estimated, lasted, track_ids_of
 from edge.rules.near import median_nearest
 from edge.rules.signal import Signal
 
@@ -30,6 +31,7 @@ CLOSER = 0.8
 """The nearest-neighbour distance falls to this share of what it was."""
 CLOSE = 2.0
 """Units: neighbours nearer than this are together, whatever they were before."""
+TOUCHING = 0.0
 PARTED_S = 30.0
 SETTLE_S = 5.0
 """After a start or a pause people are only being found: nobody came in that time."""
@@ -76,8 +78,9 @@ class GatheringRule:
         if now_s < self._settled_s:
             return []
         here = [one for one in moment.presence.open if one.outside_since is None]
-        self._recent.append(len(here))
-        sample = _Sample(moment.at, float(median(self._recent)), median_nearest(here))
+        crowd = moment.crowd
+        self._recent.append(len(here) if crowd is None else max(len(here), round(crowd.low)))
+        sample = _Sample(moment.at, float(median(self._recent)), median_nearest(here) if crowd is None else TOUCHING)
         self._past.append(sample)
         while now_s - self._past[0].at.mono_s > PAST_S:
             self._past.popleft()
@@ -106,12 +109,13 @@ class GatheringRule:
         held = rise is not None and moment.at.mono_s - rise.since.mono_s >= self._config.hold_s
         if rise is None or not held or not self._reporter.may_begin(moment):
             return []
-        growth = {"before": rise.before, "count": sample.count, "window_s": self._config.window_s}
-        reasons = (
-            Reason(code="crowd_grew", params=growth),
-            Reason(code="closer_together"),
-            lasted(moment.at.mono_s - rise.since.mono_s),
-        )
+        growth = {"before": rise.before, "window_s": self._config.window_s}
+        if moment.crowd is None:
+            grew: tuple[Reason, ...] = (Reason(code="crowd_grew", params={**growth, "count": sample.count}),)
+        else:
+            grew = (estimated(moment.crowd), Reason(code="crowd_grew_beyond_count", params=growth))
+        held_s = moment.at.mono_s - rise.since.mono_s
+        reasons = (*grew, Reason(code="closer_together"), lasted(held_s))
         present = moment.presence.present
         score = min(1.0, 0.4 + 0.05 * (sample.count - rise.before))
         signal = self._reporter.begin(

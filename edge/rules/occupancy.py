@@ -8,7 +8,7 @@ from contract.reasons import Reason
 from edge.config.hours import CalendarConfig
 from edge.config.rules import OccupancyConfig
 from edge.config.zones import ZoneConfig
-from edge.rules.base import Findings, Reporter, ZoneMoment, lasted, track_ids_of
+from edge.rules.base import Findings, Reporter, ZoneMoment, estimated, lasted, track_ids_of
 from edge.rules.latch import Latch
 from edge.rules.signal import Signal
 
@@ -23,11 +23,11 @@ class OccupancyRule:
         self._key: str | None = None
 
     def observe(self, moment: ZoneMoment) -> list[Signal]:
-        count = moment.presence.count
+        count = moment.people_or_so
         over = count > self._config.capacity and (self._latch.on or self._reporter.may_begin(moment))
         switched = self._latch.observe(moment.at, over=over, clear=count <= self._config.clear_at)
         if self._key is not None:
-            self._reporter.update(self._key, people_count=count, track_ids=())
+            self._reporter.update(self._key, people_count=moment.presence.count, track_ids=())
         if not switched:
             return []
         if self._latch.on:
@@ -41,11 +41,17 @@ class OccupancyRule:
 
     def _begin(self, moment: ZoneMoment, count: int) -> Signal:
         began = self._latch.began or moment.at
-        over = Reason(code="people_over_capacity", params={"count": count, "capacity": self._config.capacity})
-        score = min(1.0, 0.5 + 0.5 * (count - self._config.capacity) / self._config.capacity)
-        reasons = (over, lasted(moment.at.mono_s - began.mono_s))
-        inside = track_ids_of(moment.presence.present)
-        signal = self._reporter.begin(moment.at, Findings(began, score, reasons, count, inside))
+        capacity = self._config.capacity
+        if moment.crowd is None:
+            over: tuple[Reason, ...] = (
+                Reason(code="people_over_capacity", params={"count": count, "capacity": capacity}),
+            )
+        else:
+            over = (estimated(moment.crowd), Reason(code="estimate_over_capacity", params={"capacity": capacity}))
+        score = min(1.0, 0.5 + 0.5 * (count - capacity) / capacity)
+        reasons = (*over, lasted(moment.at.mono_s - began.mono_s))
+        inside = moment.presence.present
+        signal = self._reporter.begin(moment.at, Findings(began, score, reasons, len(inside), track_ids_of(inside)))
         self._key = signal.key
         return signal
 

@@ -26,17 +26,27 @@ class FlowField:
 
 
 @dataclass(frozen=True, slots=True)
+class CrowdPlace:
+    """Where a close look at a crowd is wanted. region: x1, y1, x2, y2; body_height: both in parts of the picture."""
+
+    region: tuple[float, float, float, float]
+    body_height: float
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What one camera saw at one moment: its detections, tracked, and the picture's shape.
 
     `aspect` is the picture's width over its height, so that distances in parts of the picture can be compared across
-    and along it. `flow` is there while `CameraBehaviours.wants_flow` asked for it.
+    and along it. `flow` is there while `CameraBehaviours.wants_flow` asked for it, `close_look` where
+    `CameraBehaviours.wants_close_look` did: everything like a person at that place, in parts of the whole picture.
     """
 
     captured: Instant
     people: Detections
     aspect: float
     flow: FlowField | None = None
+    close_look: Detections | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,13 @@ describe('a behaviour in words', () => {
     expect(behaviour(alert, WORDS.id, 'id')).toBe('Terlalu ramai, 7 orang');
   });
 
+  it('says an estimate by its ends', () => {
+    const reasons = [reason('people_estimated', { low: 31.4, high: 78.2, figures: 50 }), reason('estimate_over_capacity', { capacity: 20 })];
+    const alert = alertNumber(1, { rule: 'occupancy', people_count: 4, reasons });
+    expect(behaviour(alert, WORDS.id, 'id')).toBe('Terlalu ramai, ± 31–78 orang');
+    expect(behaviour(alert, WORDS.en, 'en')).toContain('± 31–78 people');
+  });
+
   it('does without its measure when there is none', () => {
     expect(behaviour(alertNumber(1), WORDS.id, 'id')).toBe('Berkeliaran');
     expect(behaviour(alertNumber(1, { rule: 'gathering', people_count: 1200 }), WORDS.id, 'id')).toBe('Berkumpul, 1.200 orang');

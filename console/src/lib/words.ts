@@ -14,6 +14,9 @@ const CROWD: ReadonlySet<AlertSummary['rule']> = new Set(['group', 'occupancy', 
 export function behaviour(alert: AlertSummary, words: Words, language: Language): string {
   const name = words.rule[alert.rule];
   const params = new Map(alert.reasons.flatMap((reason) => Object.entries(reason.params)));
+  const [low, high] = [params.get('low'), params.get('high')];
+  // A crowd that is too dense to count has an estimate, and is never given as a number of people.
+  if (low !== undefined && high !== undefined) return `${name}, ${words.people(`± ${number(low, language)}–${number(high, language)}`)}`;
   if (CROWD.has(alert.rule)) return `${name}, ${words.people(number(params.get('count') ?? alert.people_count, language))}`;
   const raised_s = params.get('dwell_s');
   if (raised_s === undefined) return name;

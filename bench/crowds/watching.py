@@ -1,0 +1,97 @@
+"""The real path on composed crowds: detector, tracker, close look and behaviours, with the truth beside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import av
+
+from bench.crowds.scenes import ASPECT, Moment
+from contract.clock import Instant
+from edge.config.calibration import CalibrationConfig
+from edge.config.zones import ZoneConfig
+from edge.crowdlook import CrowdLook
+from edge.detections import Detections
+from edge.detector import Detector
+from edge.frame import Frame
+from edge.rules.camera import CameraBehaviours, build_behaviours
+from edge.rules.crowd_count import CrowdEstimate
+from edge.rules.signal import CrowdPlace, Observation, Signal
+from edge.tracker import Tracker, TrackerSettings
+from models.manifest import load_manifest
+
+NOON_WIB = datetime(2026, 3, 4, 5, 0, tzinfo=UTC)
+ZONE_ID = "square"
+WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One moment. people: the truth. counted: by tracks. look_ms: CPU that a close look cost, 0 without one."""
+
+    at_s: float
+    people: int
+    counted: int
+    estimate: CrowdEstimate | None
+    signals: tuple[Signal, ...]
+    look_ms: float
+
+    @property
+    def told(self) -> float:
+        """What the rules go by: the estimate's middle while there is one, the count otherwise."""
+        return float(self.counted) if self.estimate is None else max(self.estimate.people, float(self.counted))
+
+
+class Eyes:
+    """One detector for all scenes, and how it looks."""
+
+    def __init__(self) -> None:
+        manifest = load_manifest()
+        self.detector = Detector(manifest.get(manifest.default))
+        self.look = CrowdLook(self.detector)
+
+    def tracker(self) -> Tracker:
+        return Tracker(TrackerSettings(strong_score=self.detector.spec.output.strong_score))
+
+
+def frame_of(moment: Moment) -> Frame:
+    """The picture as a decoder gives it."""
+    picture = av.VideoFrame.from_ndarray(moment.picture, format="bgr24").reformat(format="yuv420p")
+    return Frame.from_av(picture, Instant(0.0, NOON_WIB).shifted(moment.at_s))
+
+
+def square_zone(rules: dict[str, object]) -> ZoneConfig:
+    return ZoneConfig.model_validate({"id": ZONE_ID, "name": "Square", "polygon": WHOLE, "rules": rules})
+
+
+def watch(
+    eyes: Eyes,
+    moments: Iterable[Moment],
+    zones: Sequence[ZoneConfig],
+    *,
+    estimates: bool = True,
+    calibration: CalibrationConfig | None = None,
+) -> Iterator[Watched]:
+    """Everything that the zones' rules make of the moments; without `estimates` as if there were no close look."""
+    tracker, behaviours = eyes.tracker(), build_behaviours(zones, calibration=calibration, aspect=ASPECT)
+    for moment in moments:
+        frame = frame_of(moment)
+        people = tracker.update(eyes.detector.detect(frame), moment.at_s, ASPECT)
+        began_s = time.thread_time()
+        place = behaviours.wants_close_look(moment.at_s, people) if estimates else None
+        close_look = _looked(eyes, frame, place)
+        look_ms = 1000 * (time.thread_time() - began_s)
+        signals = behaviours.observe(Observation(frame.captured, people, ASPECT, close_look=close_look))
+        estimate = behaviours.crowds.get(zones[0].id)
+        yield Watched(moment.at_s, len(moment.boxes_xyxyn), _counted(behaviours), estimate, tuple(signals), look_ms)
+
+
+def _looked(eyes: Eyes, frame: Frame, place: CrowdPlace | None) -> Detections | None:
+    return None if place is None else eyes.look.look(frame, place)
+
+
+def _counted(behaviours: CameraBehaviours) -> int:
+    return behaviours.people_count
