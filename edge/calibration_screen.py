@@ -92,7 +92,7 @@ def _of_camera(camera: CameraConfig) -> Frame:
     """The first picture that the main stream gives."""
     url = camera.main_url.get_secret_value()
     location = unquote(urlsplit(url).path) if url.startswith("file:") else url
-    settings = SourceSettings(url=location, transport=camera.transport.value, realtime=False)
+    settings = SourceSettings(url=location, transport=camera.transport.value, speed=None)
     decoder, stop = AnalysisDecoder(60.0), threading.Event()
     timer = threading.Timer(PATIENCE_S, stop.set)
     timer.daemon = True

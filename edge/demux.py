@@ -27,6 +27,7 @@ _SCHEMES = ("rtsp", "rtsps")
 # Without it FFmpeg opens a text file as a picture of a terminal, and a playlist as whatever it points at.
 _FILE_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,avi,h264,hevc"
 _ANALYSIS_SHARE = 0.4
+SLOWEST, FASTEST = 0.1, 100.0
 _PRODUCER_TIME = struct.Struct("@qi")
 """FFmpeg's AVProducerReferenceTime: microseconds since 1970, flags. Its RTSP demuxer makes it of sender reports."""
 
@@ -63,7 +64,7 @@ class SourceSettings:
     transport: how RTSP sends its pictures.
     open_timeout_s: seconds to connect, log in and learn what the stream is.
     silence_timeout_s: seconds without a packet after which the session ends.
-    realtime: whether a file is played at its own speed (true) or as fast as it is taken (false).
+    speed: how many times its own speed a file is played at, 0.1 to 100; as fast as it is taken, where it is None.
     starts: when a file's first picture was taken; now, where it is None. A camera's pictures tell their own time.
     """
 
@@ -71,7 +72,7 @@ class SourceSettings:
     transport: Literal["tcp", "udp"] = "tcp"
     open_timeout_s: float = 5.0
     silence_timeout_s: float = 5.0
-    realtime: bool = True
+    speed: float | None = 1.0
     starts: Instant | None = None
 
     def __post_init__(self) -> None:
@@ -80,6 +81,8 @@ class SourceSettings:
             raise ValueError(f"a source is rtsp://, rtsps:// or a path, got {self.shown}")
         if not self.url:
             raise ValueError("a source needs a URL or a path, got an empty one")
+        if self.speed is not None and not SLOWEST <= self.speed <= FASTEST:
+            raise ValueError(f"speed is {SLOWEST:g} to {FASTEST:g} times a file's own, got {self.speed:g}")
         if self.transport not in ("tcp", "udp"):
             raise ValueError(f"transport is tcp or udp, got {self.transport!r}")
         for name, seconds in (("open_timeout_s", self.open_timeout_s), ("silence_timeout_s", self.silence_timeout_s)):

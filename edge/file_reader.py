@@ -33,13 +33,14 @@ class FileReader:
 
         Raises SourceFault (ENDED) after the last.
         """
-        started_mono_s = self._clock.mono_s()
+        started_mono_s, speed = self._clock.mono_s(), self._settings.speed
         ends_90k = 0
         for index, path in enumerate(self._files):
             for packet in _moved_to(self._segment(index, path), ends_90k):
                 due_90k = ends_90k if packet.dts_90k is None else packet.dts_90k
-                if self._settings.realtime:
-                    stop.wait(max(0.0, started_mono_s + due_90k / TICKS_PER_S - self._clock.mono_s()))
+                if speed is not None:
+                    due_mono_s = started_mono_s + due_90k / TICKS_PER_S / speed
+                    stop.wait(max(0.0, due_mono_s - self._clock.mono_s()))
                 if stop.is_set():
                     return
                 yield packet

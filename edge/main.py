@@ -18,7 +18,7 @@ from rich.table import Table
 import contract
 from contract.clock import SystemClock
 from contract.errors import KentonganError
-from contract.reasons import sentence
+from contract.reasons import Language
 from edge.config import CameraConfig, ConfigError, DeviceConfig, load_device_config
 from edge.logs import configure_logs
 from edge.memory import bound_arenas
@@ -79,49 +79,43 @@ def replay(
         str | None, typer.Option(help="Local time of the first picture, for example 2026-11-24T22:00:00; now.")
     ] = None,
     annotated: Annotated[Path | None, typer.Option(help="Write a video with boxes, zones and alerts drawn in.")] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(help="Play at so many times its own speed (0.1 to 100), and say alerts as they begin."),
+    ] = None,
     language: Annotated[str, typer.Option(help="Reasons in Indonesian (id) or English (en).")] = "id",
 ) -> None:
     """Show what would alert on a video file. Stores nothing and sends nothing."""
     from edge.annotate import Annotator
+    from edge.demux import FASTEST, SLOWEST
+    from edge.replay import Watcher
     from edge.replay import replay as run_replay
+    from edge.replay_screen import say_as_they_begin, show
     from edge.source import SourceFault
 
     configure_logs()
     if language not in ("id", "en"):
         _fail(f"--language is id or en, got {language}")
+    spoken: Language = "en" if language == "en" else "id"
+    if speed is not None and not SLOWEST <= speed <= FASTEST:
+        _fail(f"--speed is {SLOWEST:g} to {FASTEST:g} times the video's own, got {speed:g}")
     device = _load(config)
     chosen = _camera(device, camera)
     start = _local_time(starts_at, device)
     _one_thread_for_each_picture()
     annotator = None if annotated is None else Annotator(annotated, chosen.zones, fps=chosen.analysis_fps)
+    console = _console()
+    watchers: list[Watcher] = [] if annotator is None else [annotator.draw]
+    if speed is not None:
+        watchers.append(say_as_they_begin(console, spoken))
     try:
-        report = run_replay(video, device, chosen, starts_at=start, watch=None if annotator is None else annotator.draw)
+        report = run_replay(video, device, chosen, starts_at=start, speed=speed, watchers=watchers)
     except (SourceFault, KentonganError, OSError) as error:
         _fail(str(error))
     finally:
         if annotator is not None:
             annotator.close()
-    table = Table("at", "rule", "zone", "severity", "score", "people", "lasted", "reasons")
-    for began in report.began:
-        ended = report.ended(began)
-        lasted = "" if ended is None else f"{ended.captured.mono_s - began.began.mono_s:.0f} s"
-        table.add_row(
-            f"{began.captured.mono_s:.1f} s",
-            began.rule.value,
-            began.zone_id,
-            began.severity.value,
-            f"{began.score:.2f}",
-            str(began.people_count),
-            lasted,
-            sentence(began.reasons, "en" if language == "en" else "id"),
-        )
-    console = _console()
-    console.print(table)
-    console.print(
-        f"{len(report.began)} alerts in {report.duration_s:.0f} s, {report.frames} frames analysed, "
-        f"at most {report.people_most} people at once",
-        highlight=False,
-    )
+    show(console, report, spoken)
 
 
 @app.command()

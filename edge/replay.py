@@ -1,4 +1,4 @@
-"""Replay: the very analysis of the worker on a video file, as fast as it goes, to see what would alert.
+"""Replay: the very analysis of the worker on a video file, at any speed, to see what would alert.
 
 Nothing is stored and nothing is sent. The file's first picture is given a time of one's choice, because hours of the
 day and of the week matter to the rules.
@@ -7,12 +7,12 @@ day and of the week matter to the rules.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from contract.clock import Instant, ManualClock
+from contract.clock import Instant, SystemClock
 from contract.event import Phase
 from contract.reasons import Reason
 from edge.analysis import CameraAnalysis
@@ -63,11 +63,20 @@ class _Collector:
 
 
 def replay(
-    video: Path, config: DeviceConfig, camera: CameraConfig, *, starts_at: datetime, watch: Watcher | None = None
+    video: Path,
+    config: DeviceConfig,
+    camera: CameraConfig,
+    *,
+    starts_at: datetime,
+    speed: float | None = None,
+    watchers: Sequence[Watcher] = (),
 ) -> ReplayReport:
-    """Run `camera`'s analysis on the file. Raises SourceFault when it is no video, KentonganError for a bad model."""
+    """Run `camera`'s analysis on the file, at `speed` times its own (0.1 to 100), or as fast as it goes.
+
+    Raises SourceFault when it is no video, KentonganError for a bad model, ValueError for a bad speed.
+    """
+    settings = SourceSettings(url=str(video), speed=speed, starts=Instant(0.0, starts_at))
     report = ReplayReport()
-    clock = ManualClock(starts_at)
     learned = CameraLearned(0 if camera.calibration is None else camera.calibration.version)
     spec = load_manifest(config.detector.manifest).get(config.detector.model)
 
@@ -75,7 +84,7 @@ def replay(
         report.frames += 1
         report.duration_s = frame.captured.mono_s
         report.people_most = max(report.people_most, len(people.tracked))
-        if watch is not None:
+        for watch in watchers:
             watch(frame, people, signals)
 
     detector = Detector(spec, threads=config.detector.threads, backend=config.detector.backend)
@@ -89,9 +98,8 @@ def replay(
         on_frame=seen,
     )
     decoder = AnalysisDecoder(camera.analysis_fps, PrivacyMask(camera.masks) if camera.masks else None)
-    settings = SourceSettings(url=str(video), realtime=False, starts=Instant(0.0, starts_at))
     try:
-        with open_session(settings, clock, threading.Event()) as session:
+        with open_session(settings, SystemClock(), threading.Event()) as session:
             for packet in session.packets():
                 for frame in decoder.feed(packet):
                     analysis.analyse(frame)

@@ -183,7 +183,7 @@ class BenchDevice:
 
 def packets_of(video: Path, clock: ManualClock) -> Iterator[Packet]:
     """The file's packets; the first picture was taken at STARTS."""
-    settings = SourceSettings(url=str(video), realtime=False, starts=STARTS)
+    settings = SourceSettings(url=str(video), speed=None, starts=STARTS)
     with open_session(settings, clock, threading.Event()) as session:
         try:
             yield from session.packets()

@@ -122,12 +122,21 @@ def test_replay_shows_what_would_alert_and_draws_it(config: Path, film: Path, tm
     assert not list((tmp_path / "data").rglob("*.sqlite3"))
 
 
+def test_a_replay_at_a_speed_says_alerts_as_they_begin(config: Path, film: Path) -> None:
+    result = run("replay", film, "--config", config, "--language", "en", "--speed", "50")
+    assert result.exit_code == 0, result.stderr
+    said = [line for line in result.stdout.splitlines() if re.match(r" +\d+\.\d s  loitering in \S+: Stayed ", line)]
+    assert re.search(rf"\b{len(said)} alerts in", result.stdout)
+    assert said
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("--language", "fr"), "--language is id or en, got fr"),
         (("--camera", "yard"), "no camera yard in the configuration; there are gate"),
         (("--starts-at", "noon"), "--starts-at is a time such as"),
+        (("--speed", "0"), "--speed is 0.1 to 100 times the video's own, got 0"),
     ],
 )
 def test_a_replay_of_something_unknown_is_refused(config: Path, arguments: tuple[str, ...], words: str) -> None:

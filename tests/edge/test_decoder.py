@@ -197,7 +197,7 @@ def test_a_rate_that_makes_no_sense_is_refused(analysis_fps: float) -> None:
 def test_ten_bit_h265_becomes_an_ordinary_frame(tmp_path: Path) -> None:
     film = Film(codec="hevc", seconds=0.5, pixel_format="yuv420p10le")
     path = make_video(tmp_path / "ten.mp4", film)
-    with open_session(SourceSettings(str(path), realtime=False), SystemClock(), threading.Event()) as session:
+    with open_session(SourceSettings(str(path), speed=None), SystemClock(), threading.Event()) as session:
         frames = AnalysisDecoder(60.0).feed(next(session.packets()))
     assert len(frames) <= 1
     assert numbers(decode(AnalysisDecoder(60.0), packets_of(path))) == [0, 1, 2, 3, 4]

@@ -34,7 +34,7 @@ def detector() -> Detector:
 
 
 def packets_of(video: Path, seconds: float) -> Iterator[Packet]:
-    settings = SourceSettings(url=str(video), realtime=False, starts=STARTS)
+    settings = SourceSettings(url=str(video), speed=None, starts=STARTS)
     with open_session(settings, ManualClock(STARTS.utc), threading.Event()) as session:
         try:
             for packet in session.packets():

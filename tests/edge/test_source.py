@@ -324,7 +324,7 @@ class StutteringReader(FileReader):
 
 def test_a_picture_that_is_sent_twice_is_one_picture(tmp_path: Path) -> None:
     film = Film(seconds=2.0)
-    settings = SourceSettings(url=str(make_video(tmp_path / "film.mp4", film)), realtime=False)
+    settings = SourceSettings(url=str(make_video(tmp_path / "film.mp4", film)), speed=None)
     clock, stop = SystemClock(), threading.Event()
     seen: list[Packet] = []
     with Session(settings, StutteringReader(settings, clock), clock, stop) as session:

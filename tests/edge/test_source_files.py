@@ -23,7 +23,7 @@ STARTS = Instant(500.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC), 2.0)
 
 def open_fault(url: str | Path) -> SourceFault:
     with pytest.raises(SourceFault) as raised:
-        open_session(SourceSettings(str(url), realtime=False), SystemClock(), threading.Event())
+        open_session(SourceSettings(str(url), speed=None), SystemClock(), threading.Event())
     return raised.value
 
 
@@ -50,6 +50,24 @@ def test_a_file_can_be_played_at_its_own_speed(tmp_path: Path) -> None:
         play()
     assert raised.value.kind is FaultKind.ENDED
     assert 0.5 < came_mono_s[-1] - came_mono_s[0] < 0.9
+
+
+@pytest.mark.parametrize(("speed", "least_s", "most_s"), [(4.0, 0.5, 0.8), (0.5, 1.6, 2.3)])
+def test_a_file_is_played_at_the_speed_asked_for_and_keeps_its_own_times(
+    tmp_path: Path, speed: float, least_s: float, most_s: float
+) -> None:
+    seconds = 2.4 if speed > 1.0 else 1.0
+    path = make_video(tmp_path / "street.mp4", Film(seconds=seconds, width=64, height=48))
+    began_mono_s = time.monotonic()
+    packets = packets_of(path, speed=speed, starts=STARTS)
+    assert least_s < time.monotonic() - began_mono_s < most_s
+    assert packets[-1].captured.mono_s - STARTS.mono_s == pytest.approx(seconds - 0.1)
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, 101.0, float("nan")])
+def test_an_impossible_speed_is_refused(speed: float) -> None:
+    with pytest.raises(ValueError, match=r"speed is 0\.1 to 100 times a file's own, got"):
+        SourceSettings("/x.mp4", speed=speed)
 
 
 def test_playing_a_file_stops_at_once(tmp_path: Path) -> None:
@@ -101,7 +119,7 @@ def test_a_folder_of_segments_plays_as_one_stream(tmp_path: Path) -> None:
 def test_a_segment_in_another_codec_ends_the_replay(tmp_path: Path) -> None:
     make_video(tmp_path / "1.mp4", Film(seconds=0.5))
     make_video(tmp_path / "2.mp4", Film(seconds=0.5, codec="hevc"))
-    with open_session(SourceSettings(str(tmp_path), realtime=False), SystemClock(), threading.Event()) as session:
+    with open_session(SourceSettings(str(tmp_path), speed=None), SystemClock(), threading.Event()) as session:
         packets = session.packets()
         assert len([next(packets) for _ in range(5)]) == 5
         with pytest.raises(SourceFault, match=r"2\.mp4 is hevc after h264"):

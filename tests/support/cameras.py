@@ -29,11 +29,13 @@ def make_films(folder: Path) -> Path:
     return folder
 
 
-def packets_of(path: Path, clock: Clock | None = None, **settings: object) -> list[Packet]:
-    """All packets of a file, as fast as they can be read."""
+def packets_of(
+    path: Path, clock: Clock | None = None, *, speed: float | None = None, **settings: object
+) -> list[Packet]:
+    """All packets of a file, as fast as they can be read unless a speed is given."""
     found: list[Packet] = []
     stop = threading.Event()
-    with open_session(SourceSettings(str(path), realtime=False, **settings), clock or SystemClock(), stop) as session:  # type: ignore[arg-type] # keywords of SourceSettings
+    with open_session(SourceSettings(str(path), speed=speed, **settings), clock or SystemClock(), stop) as session:  # type: ignore[arg-type] # keywords of SourceSettings
         try:
             found.extend(session.packets())
         except SourceFault:
