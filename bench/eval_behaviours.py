@@ -177,22 +177,23 @@ def _moving(report: Report, size: Size, seed: int) -> None:
 
 def _ordinary(report: Report, size: Size, seed: int) -> None:
     del size
-    report.figures["ordinary_dwell_cut"] = report.figures["ordinary_dwell_kept"] = None
+    keys = ("ordinary_dwell_cut", "loiterers_kept", "ordinary_score_cut", "ordinary_score_kept")
+    report.figures.update(dict.fromkeys(keys))
     if not (TRACKS / "tracks.csv").exists():
         return
     found = ordinary.ordinary(seed + 7)
-    raw = f"{found.raw} alarms"
-    report.row("ordinary dwell, alarms cut, score and dwell map", str(found.learned_cut), raw, ">= 0.90")
-    report.row("  loiterers kept at that", str(found.learned_kept), "1", "-")
-    report.row("ordinary dwell, alarms cut, score alone", str(found.score_cut), raw, "-")
-    report.row("  loiterers kept at that", str(found.score_kept), "1", "-")
+    strict = f"score alone, min_score {ordinary.STRICT_SCORE:g}"
+    for name, share, goal in (
+        ("score and dwell map", found.learned, ">= 0.90"),
+        ("score alone", found.score, "-"),
+        (strict, found.strict, "-"),
+        ("score and a map that no verdict corrected", found.unjudged, "-"),
+    ):
+        report.row(f"ordinary dwell, alarms cut, {name}", str(share.cut), f"{found.raw} alarms", goal)
+        report.row("  loiterers kept at that", str(share.kept), f"{found.loiterers} loiterers", "-")
     report.row("unlabelled street tracks, alarms, score alone", str(found.street_ours), str(found.street_raw), "-")
-    report.figures.update(
-        ordinary_dwell_cut=found.learned_cut.value,
-        ordinary_dwell_kept=found.learned_kept.value,
-        ordinary_score_cut=found.score_cut.value,
-        ordinary_score_kept=found.score_kept.value,
-    )
+    figures = (found.learned.cut, found.learned.kept, found.score.cut, found.score.kept)
+    report.figures.update(zip(keys, (one.value for one in figures), strict=True))
 
 
 def _counts(report: Report, size: Size, seed: int) -> None:

@@ -60,7 +60,9 @@ class LoiteringConfig(RuleConfig):
     min_score: float = Field(default=0.3, ge=0.0, le=1.0, description="staying score below which dwell is no alert")
     min_sway: float = Field(default=0.008, ge=0.0, le=0.1, description="body heights; what sways less is an object")
     learn_dwell: bool = Field(default=True, description="ask for more time where and when people usually stay")
-    dwell_quantile: float = Field(default=0.99, ge=0.5, le=0.9999, description="of the learned stays; above it alerts")
+    dwell_quantile: float = Field(
+        default=0.99, ge=0.5, le=0.9999, description="of the learned stays; below it is usual"
+    )
     resident_after_s: float = Field(default=1800.0, ge=60.0, le=86_400.0, description="alert closed as resident-like")
     audit_share: float = Field(
         default=0.03, ge=0.0, le=0.05, description="of stays that ended just short of an alert; 0: none"

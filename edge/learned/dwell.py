@@ -12,7 +12,9 @@ SHORTEST_S, LONGEST_S = 5.0, 3600.0
 MAX_SLOTS = 4000
 """Cells and hours kept at most; the thinnest give way."""
 MIN_STAYS = 40.0
-"""Stays around a place, over all hours, below which nothing is known."""
+"""Stays around a place, over all hours, below which the circle is drawn wider."""
+REACH = 4
+"""Cells in each direction from which stays are borrowed at most, until there are `MIN_STAYS`; one at the least."""
 SHRINK = 20.0
 """Stays of this hour at which they count as much as those of all hours."""
 FADE = 0.5
@@ -28,12 +30,38 @@ def cell_of(x: float, y: float) -> int:
 
 
 def _bin_of(dwell_s: float) -> int:
-    part = math.log(max(dwell_s, SHORTEST_S) / SHORTEST_S) / math.log(LONGEST_S / SHORTEST_S)
-    return min(BINS - 1, int(part * BINS))
+    return min(BINS - 1, int(_place_of(dwell_s)))
+
+
+def _place_of(dwell_s: float) -> float:
+    """Where a dwell lies among the bins, 0 to `BINS`."""
+    return BINS * math.log(max(dwell_s, SHORTEST_S) / SHORTEST_S) / math.log(LONGEST_S / SHORTEST_S)
 
 
 def _upper_s(index: int) -> float:
     return SHORTEST_S * math.pow(LONGEST_S / SHORTEST_S, (index + 1) / BINS)
+
+
+@dataclass(frozen=True, slots=True)
+class UsualStays:
+    """How long people stay at one place and hour. stays: (`BINS`,) how many, weighted, in each bin of the dwell."""
+
+    stays: tuple[float, ...]
+
+    def limit_s(self, quantile: float) -> float:
+        """Seconds that all but 1 - quantile of the stays last at most."""
+        wanted, reached = quantile * sum(self.stays), 0.0
+        for index, value in enumerate(self.stays):
+            reached += value
+            if reached >= wanted:
+                return _upper_s(index)
+        return LONGEST_S
+
+    def share_longer(self, dwell_s: float) -> float:
+        """The share of the stays that last longer than this, 0 to 1; even within a bin."""
+        whole = int(place := min(float(BINS), _place_of(dwell_s)))
+        longer = sum(self.stays[whole + 1 :]) + (self.stays[whole] * (whole + 1 - place) if whole < BINS else 0.0)
+        return longer / sum(self.stays)
 
 
 @dataclass(slots=True)
@@ -57,24 +85,23 @@ class DwellMap:
         if len(self.slots) > MAX_SLOTS:
             del self.slots[min(self.slots, key=lambda slot: sum(self.slots[slot]))]
 
-    def limit_s(self, cell: int, hour_of_week: int, quantile: float = 0.99) -> float | None:
-        """Seconds that all but 1 - quantile of the stays around here and at this hour last at most; None if unknown."""
-        around = [self.cells[one] for one in _around(cell) if one in self.cells]
-        whole = [sum(values) for values in zip(*around, strict=True)]
-        total = sum(whole)
-        if total < MIN_STAYS:
+    def usual(self, cell: int, hour_of_week: int) -> UsualStays | None:
+        """The stays around here, those of this hour before all; None while too few are known even in a wide circle."""
+        for reach in range(1, REACH + 1):
+            near = _around(cell, reach)
+            whole = [
+                sum(values) for values in zip(*(self.cells[one] for one in near if one in self.cells), strict=True)
+            ]
+            total = sum(whole)
+            if total >= MIN_STAYS:
+                break
+        else:
             return None
-        keys = [one * HOURS_OF_WEEK + hour_of_week for one in _around(cell)]
-        hours = [self.slots[key] for key in keys if key in self.slots]
         mixed = [value * SHRINK / total for value in whole]
-        for histogram in hours:
-            mixed = [value + more for value, more in zip(mixed, histogram, strict=True)]
-        wanted, reached = quantile * sum(mixed), 0.0
-        for index, value in enumerate(mixed):
-            reached += value
-            if reached >= wanted:
-                return _upper_s(index)
-        return LONGEST_S
+        for key in (one * HOURS_OF_WEEK + hour_of_week for one in near):
+            if key in self.slots:
+                mixed = [value + more for value, more in zip(mixed, self.slots[key], strict=True)]
+        return UsualStays(tuple(mixed))
 
     def _fade(self, cell: int) -> None:
         self.cells[cell] = [value * FADE for value in self.cells[cell]]
@@ -82,10 +109,10 @@ class DwellMap:
             self.slots[slot] = [value * FADE for value in self.slots[slot]]
 
 
-def _around(cell: int) -> list[int]:
+def _around(cell: int, reach: int) -> list[int]:
     row, column = divmod(cell, COLUMNS)
     return [
         other_row * COLUMNS + other_column
-        for other_row in range(max(0, row - 1), min(ROWS, row + 2))
-        for other_column in range(max(0, column - 1), min(COLUMNS, column + 2))
+        for other_row in range(max(0, row - reach), min(ROWS, row + reach + 1))
+        for other_column in range(max(0, column - reach), min(COLUMNS, column + reach + 1))
     ]

@@ -13,7 +13,7 @@ from edge.config.hours import CalendarConfig
 from edge.config.rules import LoiteringConfig
 from edge.config.zones import ExpectedDwellArea, ZoneConfig
 from edge.geometry import Polygon
-from edge.learned.dwell import cell_of
+from edge.learned.dwell import UsualStays, cell_of
 from edge.presence.episodes import Episode
 from edge.rules.audit import AUDIT_FROM, AuditDraw, why_quiet
 from edge.rules.base import BODY_HEIGHT_M, Findings, Reporter, ZoneMoment, within
@@ -22,7 +22,16 @@ from edge.rules.signal import Signal
 
 JUDGE_EVERY_S = 1.0
 LEARNED_AT_MOST_S = 1200.0
-"""What is usual may raise the threshold so far and no further."""
+"""After so long a stay what is usual here no longer matters."""
+STAYING_PLACE = 0.5
+"""Where more than this share of all stays last over the threshold, staying is what the place is for: a stall, a bench.
+There only who stays longer than nearly all others alerts, whatever the path looks like.
+"""
+USUAL_WEIGHT = 0.75
+"""Elsewhere what is usual raises the score that is needed: as many times as so long a stay is more frequent here than
+`dwell_quantile` lets pass, to this power, so many times the odds of staying against passing through must be. The least
+that cut nine tenths of the ordinary alarms on the training part of LTD, out of fold (`docs/design/behaviours.md`).
+"""
 HIDDEN_S = 5.0
 """Who was in the zone so short a time ago and was not seen leaving still stays: alerts do not wait for detectors."""
 RESIDENT_RADIUS = 1.0
@@ -47,6 +56,33 @@ class _Spot:
     def covers(self, episode: Episode) -> bool:
         away = math.hypot(episode.position[0] - self.x, episode.position[1] - self.y)
         return away <= RESIDENT_RADIUS * (self.unit + episode.unit) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """From when on a stay may alert, and how much it must look like staying; `usual` None where nothing is known."""
+
+    threshold_s: float
+    usual: UsualStays | None = None
+    quantile: float = 0.99
+
+    def needed_score(self, present_s: float, min_score: float) -> float:
+        """The staying score that alerts after so long; infinite as long as the place is for staying so long."""
+        if self.usual is None or present_s >= self.unusual_after_s():
+            return min_score
+        if self.usual.share_longer(self.threshold_s) > STAYING_PLACE:
+            return math.inf
+        times = math.pow(max(1.0, self.usual.share_longer(present_s) / (1.0 - self.quantile)), USUAL_WEIGHT)
+        return min_score * times / (min_score * times + 1.0 - min_score)
+
+    def reason(self, present_s: float) -> Reason:
+        unusual_s = self.unusual_after_s()
+        if self.threshold_s < unusual_s <= present_s:
+            return Reason(code="longer_than_usual_here", params={"usual_s": unusual_s})
+        return Reason(code="stayed_over_threshold", params={"threshold_s": self.threshold_s})
+
+    def unusual_after_s(self) -> float:
+        return 0.0 if self.usual is None else min(self.usual.limit_s(self.quantile), LEARNED_AT_MOST_S)
 
 
 @dataclass(slots=True)
@@ -107,12 +143,13 @@ class LoiteringRule:
         stay = self._stays.get(episode.person_id)
         if self.audit is None or stay is None or stay.key is not None or stay.known or self._is_static(episode):
             return []
-        limit_s = self._threshold_s(episode, moment)
-        if limit_s is None or episode.dwell_s < limit_s * AUDIT_FROM or not self._reporter.may_begin(moment):
+        limit, dwell_s = self._limit(episode, moment), episode.dwell_s
+        if limit is None or dwell_s < limit.threshold_s * AUDIT_FROM or not self._reporter.may_begin(moment):
             return []
         score, radius = self._path(episode, moment)
-        usual_s = limit_s if limit_s > threshold_s(self._config, moment, self._calendar) else None
-        why = why_quiet(episode.dwell_s, limit_s, score, self._config.min_score, usual_s)
+        kept_by_usual = self._config.min_score <= score < limit.needed_score(dwell_s, self._config.min_score)
+        usual_s = limit.unusual_after_s() if kept_by_usual and dwell_s >= limit.threshold_s else None
+        why = why_quiet(dwell_s, limit.threshold_s, score, self._config.min_score, usual_s)
         chance = self.audit.pick(moment.at) if why else None
         if chance is None:
             return []
@@ -139,34 +176,29 @@ class LoiteringRule:
         if present_s < self._least_s:  # most people, most of the time: what holds here and now is not asked
             return []
         stay.judged_s = now_s
-        threshold_s = self._threshold_s(episode, moment)
-        if threshold_s is None or present_s < threshold_s:
+        limit = self._limit(episode, moment)
+        if limit is None or present_s < limit.threshold_s:
             return []
         if self._is_static(episode):
             stay.static_s = now_s
-        if now_s - stay.static_s < threshold_s or not self._reporter.may_begin(moment):
+        if now_s - stay.static_s < limit.threshold_s or not self._reporter.may_begin(moment):
             return []
         if any(spot.covers(episode) for spot in self._spots):
             stay.known = True
             return []
         score, radius = self._path(episode, moment)
-        if score < self._config.min_score:
+        if score < limit.needed_score(present_s, self._config.min_score):
             return []
         reasons = (
             Reason(code="stayed", params={"dwell_s": present_s}),
             radius,
-            self._over(threshold_s, moment),
+            limit.reason(present_s),
             *self._circumstances(episode, moment),
         )
         findings = Findings(episode.entered, score, reasons, 1, tuple(episode.track_ids))
         signal = self._reporter.begin(moment.at, findings)
         stay.key = signal.key
         return [signal]
-
-    def _over(self, limit_s: float, moment: ZoneMoment) -> Reason:
-        if limit_s > threshold_s(self._config, moment, self._calendar):
-            return Reason(code="longer_than_usual_here", params={"usual_s": limit_s})
-        return Reason(code="stayed_over_threshold", params={"threshold_s": limit_s})
 
     def _circumstances(self, episode: Episode, moment: ZoneMoment) -> list[Reason]:
         reasons = []
@@ -206,21 +238,16 @@ class LoiteringRule:
         sway = episode.sway.amount()
         return sway is not None and sway < self._config.min_sway
 
-    def _threshold_s(self, episode: Episode, moment: ZoneMoment) -> float | None:
-        """Seconds that this person may stay here and now; None if staying is normal here."""
+    def _limit(self, episode: Episode, moment: ZoneMoment) -> _Limit | None:
+        """What holds for this person here and now; None if staying is normal here."""
         area = self._area(episode, moment)
         if area is not None:
-            return area.threshold_s
+            return None if area.threshold_s is None else _Limit(area.threshold_s)
         configured_s = threshold_s(self._config, moment, self._calendar)
-        usual_s = self._usual_s(episode, moment)
-        return configured_s if usual_s is None else max(configured_s, min(usual_s, LEARNED_AT_MOST_S))
-
-    def _usual_s(self, episode: Episode, moment: ZoneMoment) -> float | None:
-        """Seconds that nearly all stays at this place and hour last at most, once enough of them are known."""
         if not self._config.learn_dwell or moment.learned is None:
-            return None
-        cell = cell_of(*episode.path.middle_xyn())
-        return moment.learned.dwell.limit_s(cell, moment.hour_of_week, self._config.dwell_quantile)
+            return _Limit(configured_s)
+        usual = moment.learned.dwell.usual(cell_of(*episode.path.middle_xyn()), moment.hour_of_week)
+        return _Limit(configured_s, usual, self._config.dwell_quantile)
 
     def _area(self, episode: Episode, moment: ZoneMoment) -> ExpectedDwellArea | None:
         active = [one for one in self._areas if within(one[0].hours, moment.local, self._calendar)]

@@ -133,5 +133,5 @@ def test_scores_agree_with_counting_by_hand() -> None:
     assert np.isnan(bootstrap(0, lambda some: float(len(some)), seed=1).value)
 
 
-def test_the_default_score_is_the_one_that_the_fit_found_best() -> None:
-    assert LoiteringConfig().min_score == pytest.approx(round(F1_CUT, 1))
+def test_the_default_score_is_at_or_a_little_above_the_one_that_the_fit_found_best() -> None:
+    assert 0.0 <= LoiteringConfig().min_score - F1_CUT <= 0.1

@@ -10,7 +10,7 @@ import pytest
 from contract.event import Phase
 from edge.config.hours import CalendarConfig
 from edge.learned.counts import CountBaseline, negative_binomial_quantile
-from edge.learned.dwell import MAX_SLOTS, DwellMap, cell_of
+from edge.learned.dwell import MAX_SLOTS, DwellMap, UsualStays, cell_of
 from edge.learned.flow import FlowMap, direction_of
 from edge.learned.state import MAX_PENDING, CameraLearned, Pending, ZoneLearned
 from edge.learned.store import LearnedStore
@@ -78,12 +78,35 @@ def test_a_place_where_people_stay_teaches_a_longer_dwell_there_and_nowhere_else
         dwell.learn(stall, number % 168, 200.0 + number)
         dwell.learn(road, number % 168, 8.0)
 
-    assert dwell.limit_s(cell_of(0.9, 0.1), 10) is None
-    stall_s, road_s = dwell.limit_s(stall, 10), dwell.limit_s(road, 10)
-    assert stall_s is not None
-    assert road_s is not None
-    assert 350 < stall_s < 550
-    assert road_s < 12
+    assert dwell.usual(cell_of(0.9, 0.1), 10) is None
+    at_stall, on_road = dwell.usual(stall, 10), dwell.usual(road, 10)
+    assert at_stall is not None
+    assert on_road is not None
+    assert 350 < at_stall.limit_s(0.99) < 550
+    assert on_road.limit_s(0.99) < 12
+    assert (at_stall.share_longer(120), on_road.share_longer(120)) == (1.0, 0.0)
+    assert at_stall.share_longer(300) == pytest.approx(0.5, abs=0.06)
+
+
+def test_the_share_of_longer_stays_falls_evenly_and_ends_at_an_hour() -> None:
+    usual = UsualStays((0.0,) * 10 + (3.0, 1.0) + (0.0,) * 16)
+    shares = [usual.share_longer(float(dwell_s)) for dwell_s in range(5, 4000)]
+
+    assert shares[0] == 1.0
+    assert shares[-1] == 0.0
+    assert max(np.diff(shares)) <= 0.0
+    assert min(np.diff(shares)) > -0.06
+    assert usual.share_longer(usual.limit_s(0.75)) == pytest.approx(0.25)
+
+
+def test_where_few_stays_are_known_they_are_borrowed_from_a_wider_circle_but_not_from_afar() -> None:
+    dwell = DwellMap()
+    row, column = 9, 16
+    for number in range(50):
+        dwell.learn(row * 32 + column, number, 60.0)
+
+    assert dwell.usual(row * 32 + column + 4, 5) is not None
+    assert dwell.usual(row * 32 + column + 5, 5) is None
 
 
 def test_an_hour_with_its_own_stays_differs_from_the_others() -> None:
@@ -93,11 +116,11 @@ def test_an_hour_with_its_own_stays_differs_from_the_others() -> None:
         dwell.learn(cell, 10, 20.0)
         dwell.learn(cell, 20, 600.0)
 
-    morning, evening = dwell.limit_s(cell, 10, 0.8), dwell.limit_s(cell, 20, 0.8)
+    morning, evening = dwell.usual(cell, 10), dwell.usual(cell, 20)
 
     assert morning is not None
     assert evening is not None
-    assert morning < 30 < 500 < evening
+    assert morning.limit_s(0.8) < 30 < 500 < evening.limit_s(0.8)
 
 
 def test_the_dwell_map_is_bounded_and_forgets_slowly() -> None:
@@ -246,6 +269,28 @@ def test_a_learned_place_of_staying_asks_for_more_time_and_says_so() -> None:
 
     assert [(one.track_ids, round(one.captured.mono_s / 10)) for one in signals] == [((2,), 12), ((1,), 34)]
     assert [reason.code for reason in signals[1].reasons][2] == "longer_than_usual_here"
+
+
+def test_where_a_minority_stays_the_same_stay_must_look_more_like_staying() -> None:
+    def alerted(share_of_long_stays: float) -> list[int]:
+        learned = CameraLearned()
+        zone = zone_of({"loitering": {"threshold_s": 60}})
+        dwell = learned.zone("gang", zone.polygon).dwell
+        for number in range(200):
+            dwell.learn(cell_of(0.5, 0.5), number % 168, 290.0 if number < 200 * share_of_long_stays else 15.0)
+        signals = run(CameraBehaviours([zone], learned=learned), observations([Someone(strolls, 1)], 420, fps=2))
+        return [round(one.captured.mono_s) for one in signals[:1]]
+
+    def strolls(at_s: float) -> tuple[float, float] | None:
+        """Stands, as a person does, and then walks a few steps to the next spot and back."""
+        there = standing(0.5, 0.5)(at_s)
+        return there and (there[0] + (0.12 if at_s % 40 > 20 else 0.0), there[1])
+
+    usual_nowhere, usual_for_some = alerted(0.0), alerted(0.3)
+
+    assert usual_nowhere == [60]
+    assert usual_for_some != [60], "a third of the people here stay that long"
+    assert usual_for_some == [] or usual_for_some[0] < 345, "yet it is no place for staying: it need not take longest"
 
 
 def test_a_stay_is_learned_where_it_took_place_and_not_where_it_ended() -> None:
