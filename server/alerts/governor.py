@@ -85,7 +85,7 @@ class DayOfDesk:
         if per_hour < 1:
             raise ValueError(f"per_hour must be at least 1, got {per_hour}")
         self.day = day
-        self.newest = 0
+        self.newest: int | None = None
         self.decisions: dict[UUID, Decision] = {}
         self._per_hour = per_hour
         self._used: dict[datetime, int] = {}
@@ -93,7 +93,7 @@ class DayOfDesk:
     def take(self, asks: Iterable[Ask]) -> None:
         """Decide about further asks, which are in order; those that were taken before change nothing."""
         for ask in asks:
-            if ask.sequence > self.newest:
+            if self.newest is None or ask.sequence > self.newest:
                 self.newest = ask.sequence
                 self._decide(ask)
 

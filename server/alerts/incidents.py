@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -22,7 +22,7 @@ DAYS_KEPT = 256
 SCAN_PAGE = 500
 SCAN_AT_MOST = 5000
 """Alerts looked at for one page of one place. A page may therefore hold fewer than asked for, and still lead on."""
-COUNTED_AT_MOST = 5000
+COUNTED_AT_MOST = 1000
 """Open incidents among which the digest is counted."""
 
 
@@ -43,11 +43,15 @@ class DigestCount:
 
 
 class IncidentBook:
-    """Answers where incidents stand. What it remembers is only a replay: another process answers the same."""
+    """Answers where incidents stand. What it remembers is only a replay: another process answers the same.
+
+    Readers at the same time may hold views of the database of different age, and replay the same days: that only costs
+    time, for a replay knows up to where it has read, and takes no ask twice.
+    """
 
     def __init__(self, budget: AlertBudget) -> None:
         self.budget = budget
-        self._days: OrderedDict[tuple[Scope, int], DayOfDesk] = OrderedDict()
+        self._days: OrderedDict[tuple[Scope, int], _Replay] = OrderedDict()
 
     async def decisions(
         self, session: AsyncSession, scope: Scope, wanted: Iterable[tuple[UUID, datetime]]
@@ -56,14 +60,15 @@ class IncidentBook:
         by_day: dict[int, set[UUID]] = {}
         for incident_id, received_at in wanted:
             by_day.setdefault(day_of(received_at), set()).add(incident_id)
-        found: dict[UUID, Decision] = {}
-        for day, ids in by_day.items():
-            if self.budget.enabled:
-                decided = (await self._day(session, scope, day)).decisions
-                found.update((incident_id, decided[incident_id]) for incident_id in ids)
-            else:
-                found.update((incident_id, unlimited(incident_id)) for incident_id in ids)
-        return found
+        if not self.budget.enabled:
+            return {incident_id: unlimited(incident_id) for ids in by_day.values() for incident_id in ids}
+        days = await self._replayed(session, scope, by_day.keys())
+        # An incident that never asked is shown rather than lost; `kentongan-server check` names it.
+        return {
+            incident_id: days[day].decisions.get(incident_id) or unlimited(incident_id)
+            for day, ids in by_day.items()
+            for incident_id in ids
+        }
 
     async def placed(self, session: AsyncSession, scope: Scope, found: Sequence[NamedAlert]) -> list[PlacedAlert]:
         """Each of these alerts, which lie in `scope`, with its place."""
@@ -109,15 +114,30 @@ class IncidentBook:
                 counts[kampung_id] = DigestCount(before.this_hour + (decision.asked_at >= hour), before.in_all + 1)
         return counts, len(rows) <= COUNTED_AT_MOST
 
-    async def _day(self, session: AsyncSession, scope: Scope, day: int) -> DayOfDesk:
-        """The day as it stands in the session's view of the database, or later: decisions only ever go forward."""
-        key = (scope, day)
-        known = self._days.get(key)
-        if known is None:
-            known = self._days[key] = DayOfDesk(day, self.budget.incidents_per_hour)
-        self._days.move_to_end(key)
+    async def _replayed(self, session: AsyncSession, scope: Scope, days: Collection[int]) -> Mapping[int, DayOfDesk]:
+        """The days as they stand in the session's view of the database, or later: decisions only ever go forward."""
+        newest = await incidents.newest_ask(session)
+        remembered = {day: self._days[scope, day] for day in days if (scope, day) in self._days}
+        fresh = {day: _Replay(DayOfDesk(day, self.budget.incidents_per_hour)) for day in days if day not in remembered}
+        # All remembered days are behind by little and alike, so one question brings them up to date.
+        behind = [one.read_to for one in remembered.values() if one.read_to is not None]
+        for replays, after in ((fresh, None), (remembered, min(behind, default=None))):
+            if replays and not (after is not None and after >= newest):
+                rows = await incidents.asks_of_days(session, scope, replays.keys(), after)
+                for day, sequence, incident_id, at, severity in rows:
+                    replays[day].desk.take([Ask(sequence, incident_id, at, Severity(severity))])
+            for day, replay in replays.items():
+                replay.read_to = max(newest, replay.read_to or newest)
+                self._days[scope, day] = replay
+                self._days.move_to_end((scope, day))
         while len(self._days) > DAYS_KEPT:
             self._days.popitem(last=False)
-        rows = await incidents.asks_of_day(session, scope, day, known.newest)
-        known.take(Ask(sequence, incident_id, at, Severity(severity)) for sequence, incident_id, at, severity in rows)
-        return known
+        return {day: replay.desk for replay_of in (fresh, remembered) for day, replay in replay_of.items()}
+
+
+@dataclass(slots=True)
+class _Replay:
+    """A day's replay, with all asks in it up to the sequence `read_to`."""
+
+    desk: DayOfDesk
+    read_to: int | None = None

@@ -57,15 +57,22 @@ async def add_asks(session: AsyncSession, asks: Sequence[IncidentAsk]) -> None:
         await session.execute(insert(IncidentAsk), [{key: getattr(ask, key) for key in columns} for ask in asks])
 
 
-async def asks_of_day(
-    session: AsyncSession, scope: Scope, day: int, after: int
-) -> Sequence[Row[int, UUID, datetime, str]]:
-    """Sequence, incident, time and severity of a day's asks in `scope` above `after`, in order."""
+async def newest_ask(session: AsyncSession) -> int:
+    """The sequence of the newest ask; 0 before the first."""
+    return (await session.execute(select(func.coalesce(func.max(IncidentAsk.sequence), 0)))).scalar_one()
+
+
+async def asks_of_days(
+    session: AsyncSession, scope: Scope, days: Collection[int], after: int | None
+) -> Sequence[Row[int, int, UUID, datetime, str]]:
+    """Day, sequence, incident, time and severity of these days' asks in `scope`, in order; None: from the first on."""
     query = (
-        select(IncidentAsk.sequence, IncidentAsk.incident_id, IncidentAsk.at, IncidentAsk.severity)
-        .where(IncidentAsk.day == day, IncidentAsk.sequence > after)
+        select(IncidentAsk.day, IncidentAsk.sequence, IncidentAsk.incident_id, IncidentAsk.at, IncidentAsk.severity)
+        .where(IncidentAsk.day.in_(days))
         .order_by(IncidentAsk.sequence)
     )
+    if after is not None:
+        query = query.where(IncidentAsk.sequence > after)
     if not scope.everywhere:
         query = query.where(IncidentAsk.kampung_id.in_(scope.kampung_ids))
     return (await session.execute(query)).all()

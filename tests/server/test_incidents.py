@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,11 @@ import pytest
 from contract.clock import ManualClock
 from contract.event import Event, Phase, Rule, Severity
 from server.alerts import incidents
+from server.alerts.incidents import IncidentBook
+from server.permissions import Scope
+from server.store import alerts
+from server.store.alerts import AlertFilter
+from server.store.database import Database
 from tests.support.feed import FeedReader
 from tests.support.server import API, LiveServer, consistency_findings, event_of, following, send
 
@@ -279,3 +285,58 @@ def test_pages_of_one_place_lead_on_until_every_alert_was_listed_once(
             cursor, pages = page.json()["next_cursor"], pages + 1
             assert pages < 40
         assert found == list(reversed(expected)), place
+
+
+def test_a_day_that_is_remembered_and_one_that_was_not_asked_for_are_both_brought_up_to_date(
+    make_server: Maker,
+) -> None:
+    street = Street(make_server, incidents_per_hour=1)
+    street.opens(ZONES[0])
+    street.waits(1)
+    old = street.opens(ZONES[1])
+    client = street.server.log_in("operator-bahari")
+    assert zones(client, place="digest") == [ZONES[1]]
+    street.waits(24 * 3600)
+    for zone in ZONES[2:4]:
+        street.opens(zone)
+        street.waits(1)
+    client = street.server.log_in("operator-bahari")
+    today = {"since": (street.clock.utc() - timedelta(hours=1)).isoformat()}
+    assert zones(client, place="digest", **today) == [ZONES[3]]
+    street.rises(old, Severity.CRITICAL)
+    street.opens(ZONES[4])
+
+    assert zones(client, place="digest", **today) == [ZONES[3], ZONES[4]]
+    assert zones(client, place="digest") == [ZONES[3], ZONES[4]]
+    assert zones(client, place="shown") == [ZONES[0], ZONES[1], ZONES[2]]
+
+
+async def test_readers_with_views_of_different_age_end_with_the_same_replay(make_server: Maker) -> None:
+    street = Street(make_server, incidents_per_hour=1)
+    street.opens(ZONES[0])
+    database = Database(street.server.settings.database)
+    book = IncidentBook(street.server.settings.alert_budget)
+    everywhere = Scope(everywhere=True, kampung_ids=frozenset())
+    try:
+        async with database.read() as early, database.read() as late:
+            first = await alerts.page(early, everywhere, AlertFilter(), None, 10)
+            street.waits(1)
+            second = street.opens(ZONES[1])
+            found = await alerts.page(late, everywhere, AlertFilter(), None, 10)
+            assert [one.decision.place for one in await book.placed(late, everywhere, found)] == ["digest", "shown"]
+            assert [one.decision.place for one in await book.placed(early, everywhere, first)] == ["shown"]
+        street.rises(second, Severity.CRITICAL)
+        async with database.read() as after:
+            found = await alerts.page(after, everywhere, AlertFilter(), None, 10)
+            assert [one.decision.place for one in await book.placed(after, everywhere, found)] == ["shown", "shown"]
+    finally:
+        await database.close()
+
+
+def test_an_alert_that_never_asked_is_shown_rather_than_lost(make_server: Maker) -> None:
+    street = Street(make_server)
+    street.opens(ZONES[0])
+    with sqlite3.connect(street.server.settings.data_dir / "kentongan.sqlite3") as database:
+        database.execute("DELETE FROM incident_ask")
+
+    assert zones(street.server.log_in("operator-bahari"), place="shown") == [ZONES[0]]
