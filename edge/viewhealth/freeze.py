@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.viewhealth.features import FloatArray, Luma, changed_cells
-from edge.viewhealth.noise import CalmWatch, NoiseFloor
+from edge.viewhealth.noise import CALM_MEAN, CalmWatch, NoiseFloor
 
 SAME_LEVELS = 0.03
 """Mean difference up to which a cell counts as unchanged: rounding, and an encoder that has settled."""
@@ -111,6 +111,7 @@ class FreezeWatch:
         self._longest_s = 0.0
         self._seen_changing = False
         self._has_noise = False
+        self._is_frozen = False
 
     @property
     def limit_s(self) -> float:
@@ -127,6 +128,10 @@ class FreezeWatch:
     def forget_noise(self) -> None:
         """Learn the floor anew: the camera looks elsewhere, or its pictures are made in another way."""
         self._calm = CalmWatch(self._limit_s, None)
+
+    def distrust(self) -> None:
+        """The view is at fault: what is seen tells nothing of the camera's noise when all is well."""
+        self._calm.distrust()
 
     def observe(self, picture: Luma, brightness: FloatArray, at_mono_s: float) -> bool:
         """Whether the picture has been frozen for longer than the limit.
@@ -147,7 +152,12 @@ class FreezeWatch:
         calm = self._calm.observe(change, brightness, at_mono_s, lives=drifting or passes) and not passed
         repeats = self._repeats(change, brightness, at_mono_s, same=same, calm=calm, drifting=drifting)
         self._last_mono_s, self._last_brightness = at_mono_s, brightness
-        return repeats or calm
+        was_frozen, self._is_frozen = self._is_frozen, repeats or calm
+        if self._is_frozen:
+            self._calm.distrust()
+        elif was_frozen:
+            self._calm.restart(at_mono_s)
+        return self._is_frozen
 
     def _repeats(
         self, change: FloatArray, brightness: FloatArray, at_mono_s: float, *, same: bool, calm: bool, drifting: bool
@@ -170,8 +180,11 @@ class FreezeWatch:
         return False
 
     def _was_quiet(self, change: FloatArray, brightness: FloatArray) -> bool:
-        """Whether the picture that stood still goes on as it was."""
+        """Whether the picture that stood still goes on as it was, and its noise has not come back."""
         if self._last_brightness is None:
             return False
+        change_levels, drift_levels = SETTLED_LEVELS
+        if self._has_noise and self.noise is not None:
+            change_levels = min(change_levels, CALM_MEAN[0] * float(np.median(self.noise.mean)))
         drift = float(np.median(np.abs(brightness - self._last_brightness)))
-        return float(np.median(change)) <= SETTLED_LEVELS[0] and drift <= SETTLED_LEVELS[1]
+        return float(np.median(change)) <= change_levels and drift <= drift_levels

@@ -152,7 +152,10 @@ class ViewHealth:
         if frozen and not seen & {ViewFault.DARK, ViewFault.COVERED}:
             seen.add(ViewFault.FROZEN)
         findings = self._settle(seen, at_mono_s)
-        self._learn(features, now, healthy=not seen and not self._open, elapsed_s=elapsed_s)
+        healthy = not seen and not self._open
+        if not healthy:
+            self._freeze.distrust()
+        self._learn(features, now, healthy=healthy, elapsed_s=elapsed_s)
         return findings
 
     def _judge(self, now: ViewFeatures, latest: ViewFeatures, at_mono_s: float) -> set[ViewFault]:

@@ -128,6 +128,17 @@ class CalmWatch:
             return False
         return bool(np.mean(np.min(seen, axis=0) >= LEAST_FLOOR[1]) >= LEAST_JUDGED)
 
+    def distrust(self) -> None:
+        """What was seen lately was not live, or not the view: nothing of it counts towards the floor."""
+        self._waiting.clear()
+
+    def restart(self, at_mono_s: float) -> None:
+        """Pictures are live again: begin a new span, for the old ones have pictures in them that were not."""
+        self._waiting.clear()
+        self._changes.clear()
+        self._began_mono_s = at_mono_s
+        self.is_calm = False
+
     def observe(self, change: FloatArray, brightness: FloatArray, at_mono_s: float, *, lives: bool) -> bool:
         """Whether the picture is calm; `change`: of each cell to the most similar of the pictures before.
 

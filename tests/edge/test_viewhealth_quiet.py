@@ -106,6 +106,35 @@ def test_a_view_without_any_noise_through_which_people_come_and_go_is_not_frozen
         assert camera.shows(peopled(people, view, 0.0, 0), 20.0) == [], hour
 
 
+def test_a_camera_that_froze_and_came_back_is_found_as_soon_the_next_time(
+    scene: tuple[Luma, tuple[Luma, ...]],
+) -> None:
+    view, _ = scene
+    camera = Camera()
+    assert camera.shows(empty(view, 1.0, 1), 80.0) == []  # too short for its floor to be believed
+    for seed in (2, 3, 4):
+        frozen_s = camera.at_s
+        still = next(empty(view, 1.0, seed))
+        found = camera.shows(itertools.repeat(still), 40.0)
+        assert [(one.fault, one.phase) for one in found] == [(ViewFault.FROZEN, Phase.BEGAN)]
+        assert found[0].at_mono_s - frozen_s <= 20.0
+        assert [one.phase for one in camera.shows(empty(view, 1.0, 10 + seed), 30.0)] == [Phase.ENDED]
+
+
+def test_what_a_covered_camera_shows_is_not_taken_for_its_noise(scene: tuple[Luma, tuple[Luma, ...]]) -> None:
+    view, _ = scene
+    camera = Camera()
+    assert camera.shows(empty(view, 2.0, 1), LEARNS_S) == []
+    before = camera.health.noise
+    assert before is not None
+    covered = np.full_like(view, 90)
+    assert [one.fault for one in camera.shows(empty(covered, 0.4, 2), 300.0)] == [ViewFault.COVERED]
+    after = camera.health.noise
+    assert after is not None
+    assert np.median(after.mean) >= 0.9 * np.median(before.mean)  # 0.4 levels of 2 if the cover counted
+    assert [one.phase for one in camera.shows(empty(view, 2.0, 3), 60.0)] == [Phase.ENDED]
+
+
 def test_an_encoder_that_repeats_itself_from_keyframe_to_keyframe_is_claimed_once_at_the_most() -> None:
     rng = np.random.default_rng(4)
     view = rng.integers(40, 200, (HEIGHT, WIDTH)).astype(np.uint8)
