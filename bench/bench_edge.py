@@ -25,12 +25,13 @@ from rich.table import Table
 
 from bench.edge.boxes import boxes_kept, frames_of
 from bench.edge.clips import EMPTY_S, LENGTH_S, MAIN, PEOPLE_S, SUB, ensure_clips, has_people
-from bench.edge.environment import DEFAULT_MODEL, PeerMissingError, ultralytics_python
+from bench.edge.environment import DEFAULT_MODEL, PeerMissingError, ffmpeg_path, ultralytics_python
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT_S = 1200.0
 MORE_CAMERAS = 4
-DECODE, FLOOR, WORKER, PLAIN, ULTRALYTICS = "pure decode", "floor", "worker", "plain loop", "ultralytics"
+DECODE, FLOOR, WORKER, PLAIN = "pure decode", "floor", "worker", "plain loop"
+FRIGATE, ULTRALYTICS = "frigate structure", "ultralytics"
 Clip = tuple[str, str]
 MIXED_MAIN: Clip = ("mixed", MAIN.name)
 MIXED_SUB: Clip = ("mixed", SUB.name)
@@ -46,6 +47,7 @@ class Bench:
     scratch: Path
     ultralytics: Path | None
     model: str
+    has_ffmpeg: bool
     cpu_s: dict[tuple[Clip, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     told: dict[tuple[Clip, str], dict[str, Any]] = field(default_factory=dict)
 
@@ -58,6 +60,8 @@ class Bench:
             self._note(clip, FLOOR, module("run_floor", video, trace))
             self._note(clip, DECODE, module("run_decode", video))
             self._note(clip, PLAIN, module("run_plain", video))
+            if self.has_ffmpeg:
+                self._note(clip, FRIGATE, module("run_frigate", video))
             if self.ultralytics is not None:
                 peer = ROOT / "bench" / "edge" / "run_ultralytics.py"
                 self._note(clip, ULTRALYTICS, [str(self.ultralytics), str(peer), video, self.model])
@@ -126,7 +130,7 @@ def table(bench: Bench) -> Table:
     for column in ("clip", "program", "frames", "median", "spread", "cameras a core", "of the worker"):
         shown.add_column(column, justify="left" if column in ("clip", "program") else "right")
     for clip in CLIPS:
-        for program in (DECODE, FLOOR, WORKER, PLAIN, ULTRALYTICS):
+        for program in (DECODE, FLOOR, WORKER, PLAIN, FRIGATE, ULTRALYTICS):
             spent = [seconds / LENGTH_S for seconds in bench.cpu_s[clip, program]]
             if not spent:
                 continue
@@ -156,9 +160,15 @@ def main(
             python = ultralytics_python()
         except PeerMissingError as missing:
             console.print(f"without Ultralytics: {missing}")
+    has_ffmpeg = True
+    try:
+        ffmpeg_path()
+    except PeerMissingError as missing:
+        has_ffmpeg = False
+        console.print(f"without Frigate's structure: {missing}")
     videos = ensure_clips()
     with tempfile.TemporaryDirectory(prefix="kentongan-bench-") as scratch:
-        bench = Bench(videos, Path(scratch), python, model)
+        bench = Bench(videos, Path(scratch), python, model, has_ffmpeg)
         for number in range(rounds):
             console.print(f"round {number + 1} of {rounds}")
             bench.round()
@@ -177,6 +187,8 @@ def main(
         "vs_ultralytics_mixed_main": bench.ratio(MIXED_MAIN, ULTRALYTICS, WORKER),
         "vs_ultralytics_mixed_sub": bench.ratio(MIXED_SUB, ULTRALYTICS, WORKER),
         "vs_ultralytics_busy": bench.ratio(BUSY_MAIN, ULTRALYTICS, WORKER),
+        "vs_frigate_mixed_main": bench.ratio(MIXED_MAIN, FRIGATE, WORKER),
+        "vs_frigate_mixed_sub": bench.ratio(MIXED_SUB, FRIGATE, WORKER),
         "vs_plain_mixed_main": bench.ratio(MIXED_MAIN, PLAIN, WORKER),
         "vs_plain_mixed_sub": bench.ratio(MIXED_SUB, PLAIN, WORKER),
         "boxes_kept": round(kept, 4),

@@ -1,7 +1,9 @@
-"""The peer's own environment: Ultralytics and torch for CPUs, never beside the product's packages."""
+"""What the peers need: Ultralytics and torch in an environment of their own, never beside the product's packages, and
+the ffmpeg command."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import venv
@@ -16,7 +18,7 @@ DEFAULT_MODEL = "yolo26n.yaml"
 
 
 class PeerMissingError(Exception):
-    """The peer could not be installed; the message says why."""
+    """The peer cannot be run here; the message says why."""
 
 
 def ultralytics_python() -> Path:
@@ -33,6 +35,14 @@ def ultralytics_python() -> Path:
     if installed.returncode != 0 or not _imports(python):
         raise PeerMissingError(f"Ultralytics could not be installed: {installed.stderr.strip()[-500:]}")
     return python
+
+
+def ffmpeg_path() -> str:
+    """The ffmpeg command. Raises PeerMissingError without one on the PATH."""
+    found = shutil.which("ffmpeg")
+    if found is None:
+        raise PeerMissingError("there is no ffmpeg on the PATH (Debian and Ubuntu: apt-get install ffmpeg)")
+    return found
 
 
 def _imports(python: Path) -> bool:

@@ -12,7 +12,10 @@ from typing import Any
 
 @dataclass(slots=True)
 class Usage:
-    """CPU seconds (user + sys, all threads) of the work without the set-up, and the most memory that was resident."""
+    """CPU seconds (user + sys, all threads) of the work without the set-up, and the most memory that was resident.
+
+    Processes that the work started and waited for are in the CPU seconds, and not in the memory.
+    """
 
     cpu_s: float = 0.0
     rss_mb: float = 0.0
@@ -28,8 +31,12 @@ class Usage:
 def measured() -> Iterator[Usage]:
     """Measures the block by getrusage."""
     usage = Usage()
-    before = resource.getrusage(resource.RUSAGE_SELF)
+    before = _cpu_s()
     yield usage
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    usage.cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    usage.rss_mb = after.ru_maxrss / 1024  # kilobytes on Linux
+    usage.cpu_s = _cpu_s() - before
+    usage.rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kilobytes on Linux
+
+
+def _cpu_s() -> float:
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
