@@ -34,6 +34,7 @@ from edge.clipdesk import ClipDesk, longest_clip_s, ring_for
 from edge.clips import PacketRing
 from edge.config import CameraConfig, ClipConfig
 from edge.config.hours import CalendarConfig
+from edge.crowdlook import CrowdLook
 from edge.decoder import AnalysisDecoder
 from edge.detections import Detections
 from edge.detector import Detector
@@ -68,7 +69,8 @@ CLIP_POLL_S = 0.2
 @dataclass(slots=True)
 class Trace:
     """What one camera decoded and found. `steps` has one letter for each packet: s skipped, d decoded, k decoded alone
-    (a keyframe while quiet), w the same and then decoded back; `detections` says after which packets how many."""
+    (a keyframe while quiet), w the same and then decoded back; `detections` says after which packets how many
+    inferences there were, close looks at crowds included."""
 
     steps: list[str] = field(default_factory=list)
     detections: dict[int, int] = field(default_factory=dict)
@@ -89,6 +91,7 @@ class BenchCamera:
         self._ungated = None if gated else AnalysisDecoder(self.config.analysis_fps)
         history = TrackHistory(shared.clip.before_s + 2 * shared.clip.after_s)
         self.recorder = shared.recorder(self.config, history)
+        self._detector = shared.detector
         strong_score = shared.detector.spec.output.strong_score
         learned = CameraLearned()
         self.analysis = CameraAnalysis(
@@ -98,6 +101,7 @@ class BenchCamera:
             history=history,
             sink=self.recorder,
             watcher=self._ladder,
+            crowd_look=CrowdLook(shared.detector),
             on_frame=self._found,
         )
         self._strong_score = strong_score
@@ -114,8 +118,12 @@ class BenchCamera:
         if packet is None:
             return False
         self.ring.append(packet)
+        inferences = self._detector.stats.pictures
         for frame in self._frames_of(packet):
             self.analysis.analyse(frame)
+        inferences = self._detector.stats.pictures - inferences
+        if inferences and self._ungated is None:
+            self.trace.detections[len(self.trace.steps) - 1] = inferences
         return True
 
     def _frames_of(self, packet: Packet) -> list[Frame]:
@@ -124,8 +132,6 @@ class BenchCamera:
         decoder, counters = self._ladder.decoder, self._ladder.counters
         quiet, skipped, wakes = decoder.is_quiet, decoder.counters.skipped, counters.wakes
         frames = self._ladder.feed(packet)
-        if frames:
-            self.trace.detections[len(self.trace.steps)] = len(frames)
         woken = "w" if counters.wakes > wakes else "k"
         self.trace.steps.append("s" if decoder.counters.skipped > skipped else woken if quiet else "d")
         return frames
