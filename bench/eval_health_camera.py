@@ -47,7 +47,8 @@ ENCODINGS = {
         ),
         (2, 4),
     )
-}  # fmt: skip
+} | {"crf 23, 12 s": Encoding("crf 23, 12 s", {"crf": "23"}, 12)}  # fmt: skip
+"""The last as encoders do that call themselves smart: they leave keyframes out where little moves."""
 
 
 def packets(

@@ -29,13 +29,13 @@ LONGEST_LIMIT_S = 6 * 3600.0
 
 MOVED_LEVELS, MOVED_NOISE = 6.0, 2.0
 """A cell with this much change to all remembered pictures, and so many times its floor, shows something else than
-before. Starved encoders that go on refining a frozen picture stay below 6, or where they are worst below 1.6 times the
-floor; people who pass are above 8 (docs/design/camera-health.md)."""
+before. Starved encoders that go on refining a frozen picture stay below 5.9; people who pass are above 8
+(docs/design/camera-health.md)."""
 PASSING_CELLS = 3
 """So many cells must something pass through."""
 DRIFT_LEVELS = 0.5
 """Half of the cells having become so much brighter or darker since the picture stood still, it does not stand still.
-What an encoder does to one picture stays below 0.15."""
+What an encoder does to one picture stays below 0.25."""
 SETTLED_LEVELS = (1.0, 0.25)
 """A picture that stood still and then differs by no more than this, in change and in brightness of half of its cells,
 was that of a quiet scene whose next keyframe has come."""

@@ -148,7 +148,8 @@ class CalmWatch:
         if self._began_mono_s is None:
             self._began_mono_s = at_mono_s
         self._changes.append((at_mono_s, change))
-        while self._changes[0][0] <= at_mono_s - self._span_s:
+        # Where keyframes alone are looked at, and those are far apart, a span is as long as the fewest of them.
+        while len(self._changes) > LEAST_CHANGES and self._changes[0][0] <= at_mono_s - self._span_s:
             self._changes.popleft()
         # With a floor from an earlier run it could be judged at once, but the floor is of whole spans.
         if len(self._changes) < LEAST_CHANGES or at_mono_s - self._began_mono_s < self._span_s:

@@ -26,11 +26,11 @@ class Camera:
         self.health = ViewHealth()
         self.at_s = 0.0
 
-    def shows(self, pictures: Iterator[Luma], seconds: float) -> list[HealthFinding]:
+    def shows(self, pictures: Iterator[Luma], seconds: float, every_s: float = 2.0) -> list[HealthFinding]:
         found: list[HealthFinding] = []
-        for _ in range(round(seconds / 2.0)):
+        for _ in range(round(seconds / every_s)):
             found += self.health.observe(next(pictures), self.at_s)
-            self.at_s += 2.0
+            self.at_s += every_s
         return found
 
 
@@ -119,6 +119,21 @@ def test_a_camera_that_froze_and_came_back_is_found_as_soon_the_next_time(
         assert [(one.fault, one.phase) for one in found] == [(ViewFault.FROZEN, Phase.BEGAN)]
         assert found[0].at_mono_s - frozen_s <= 20.0
         assert [one.phase for one in camera.shows(empty(view, 1.0, 10 + seed), 30.0)] == [Phase.ENDED]
+
+
+def test_a_frozen_picture_is_found_where_keyframes_are_far_apart_and_nothing_else_is_looked_at(
+    scene: tuple[Luma, tuple[Luma, ...]],
+) -> None:
+    view, _ = scene
+    camera = Camera()
+    assert camera.shows(empty(view, 1.0, 1), 600.0, every_s=12.0) == []
+    frozen_s = camera.at_s
+    rng = np.random.default_rng(2)
+    refined = (noisy(view, 0.3, rng) for _ in itertools.count())  # never the same, but without the sensor's noise
+    found = camera.shows(refined, 72.0, every_s=12.0)
+    assert [(one.fault, one.phase) for one in found] == [(ViewFault.FROZEN, Phase.BEGAN)]
+    assert found[0].at_mono_s - frozen_s <= 36.0
+    assert [one.phase for one in camera.shows(empty(view, 1.0, 3), 120.0, every_s=12.0)] == [Phase.ENDED]
 
 
 def test_what_a_covered_camera_shows_is_not_taken_for_its_noise(scene: tuple[Luma, tuple[Luma, ...]]) -> None:
