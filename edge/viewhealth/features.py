@@ -46,7 +46,7 @@ class ViewFeatures:
         real = cv2.resize((across * across - down * down) * weight, EDGES_WH, interpolation=cv2.INTER_AREA)
         imaginary = cv2.resize(2.0 * across * down * weight, EDGES_WH, interpolation=cv2.INTER_AREA)
         return cls(
-            bright=float(np.percentile(luma[::4, ::4], 95)),
+            bright=_bright(luma),
             detail=np.sqrt(_cells(strength * strength)),
             fine=np.sqrt(_cells(fine * fine)),
             layout=_cells(luma),
@@ -64,6 +64,11 @@ def work_picture(luma: Luma) -> Luma:
 def changed_cells(before: Luma, after: Luma) -> FloatArray:
     """Mean absolute difference of each cell."""
     return _cells(cv2.absdiff(before, after))
+
+
+def _bright(luma: Luma) -> float:
+    levels = np.sort(luma[::4, ::4], axis=None)  # of bytes it is quicker than NumPy's percentile
+    return float(levels[round(0.95 * (len(levels) - 1))])
 
 
 def _cells(values: npt.NDArray[np.generic]) -> FloatArray:
