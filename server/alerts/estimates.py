@@ -13,7 +13,8 @@ JEFFREYS = 0.5
 CREDIBLE = 0.90
 """The share of an interval; a twentieth lies on either side of it."""
 _TINY = 1e-300
-_BISECTIONS = 60
+_EXACT = 1e-13
+_STEPS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +53,32 @@ def beta_cdf(x: float, a: float, b: float) -> float:
         return 1.0
     if x > (a + 1.0) / (a + b + 2.0):
         return 1.0 - beta_cdf(1.0 - x, b, a)
-    log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    return math.exp(log_front) * _fraction(x, a, b) / a
+    return math.exp(a * math.log(x) + b * math.log1p(-x) - _log_beta(a, b)) * _fraction(x, a, b) / a
 
 
 def beta_quantile(probability: float, a: float, b: float) -> float:
-    """Where `beta_cdf` reaches the probability, by bisection: exact to 1e-15 or so, and it cannot fail."""
-    low, high = 0.0, 1.0
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2.0
-        if beta_cdf(middle, a, b) < probability:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2.0
+    """Where `beta_cdf` reaches the probability: Newton's steps, and a bisection's where one would leave the bracket."""
+    low, high, x = 0.0, 1.0, a / (a + b)
+    for _ in range(_STEPS):
+        over = beta_cdf(x, a, b) - probability
+        low, high = (low, x) if over > 0.0 else (x, high)
+        density = math.exp((a - 1.0) * math.log(x) + (b - 1.0) * math.log1p(-x) - _log_beta(a, b))
+        following = x - over / density if density > 0.0 else low
+        if not low < following < high:
+            following = (low + high) / 2.0
+        if abs(following - x) <= _EXACT * x or not 0.0 < following < 1.0:
+            return following
+        x = following
+    return x
+
+
+def surely_at_most(hits: float, misses: float, bound: float) -> bool:
+    """Whether `share(hits, misses).high` is at most the bound, without looking for where it lies."""
+    return misses > 0 and beta_cdf(bound, hits + JEFFREYS, misses + JEFFREYS) >= 1.0 - (1.0 - CREDIBLE) / 2.0
+
+
+def _log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
 def _fraction(x: float, a: float, b: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contract.event import Rule
 from contract.verdict import VerdictKind
-from server.alerts.estimates import Estimate, share
+from server.alerts.estimates import Estimate, share, surely_at_most
 from server.alerts.precision import is_right
 from server.alerts.suggestions import Setting, round_values
 from server.store.quality import Course
@@ -87,8 +87,8 @@ def _weighed(setting: Setting, present: float, at: float, added: Sequence[_Audit
     total, squares = _sum(judged, lambda one: one.weight), _sum(judged, lambda one: one.weight**2)
     useful = _sum(judged, lambda one: one.weight if one.useful else 0.0) / total
     effective = total * total / squares
-    precision = share(useful * effective, (1.0 - useful) * effective)
-    if precision.low < LEAST_USEFUL:
+    hits, misses = useful * effective, (1.0 - useful) * effective
+    if not surely_at_most(misses, hits, 1.0 - LEAST_USEFUL):
         return None
     return Lowering(
         setting=setting,
@@ -97,7 +97,7 @@ def _weighed(setting: Setting, present: float, at: float, added: Sequence[_Audit
         added_useful=sum(one.useful is True for one in judged),
         added_other=sum(one.useful is False for one in judged),
         more=_sum(added, lambda one: one.weight),
-        precision=precision,
+        precision=share(hits, misses),
         snippet=f"{Rule.LOITERING.value}:\n  {setting.value}: {at:g}\n",
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from contract.clock import Clock
@@ -82,14 +83,21 @@ class QualityDesk:
         async with self._database.read() as reading:
             outcomes = await quality.outcomes(reading, span)
             courses = await quality.courses(reading, span, RULES)
-            unjudged = await quality.unjudged(reading, span, RULES)
+            audited = [course for course in courses if course.audit_chance is not None]
+            unjudged = await quality.unjudged(reading, _since_audits(span, audited), RULES) if audited else ()
         known: dict[Key, _Known] = {}
         for course in courses:
             place = known.setdefault((course.camera_id, course.zone_id, course.rule), _Known())
             (place.alerts if course.audit_chance is None else place.audits).append(course)
         for camera_id, zone_id, rule, at in unjudged:
             known.setdefault((camera_id, zone_id, rule), _Known()).unjudged.append(at)
-        return _report(span.since, outcomes, known)
+        # Arithmetic for seconds where there are very many alerts: the server goes on meanwhile.
+        return await asyncio.to_thread(_report, span.since, outcomes, known)
+
+
+def _since_audits(span: Span, audited: Sequence[Course]) -> Span:
+    """Unjudged alerts are asked for only to know what share was judged while there were audits."""
+    return replace(span, since=max(span.since, min(one.captured_at for one in audited)))
 
 
 def _report(since: datetime, outcomes: Sequence[Outcome], known: Mapping[Key, _Known]) -> QualityReport:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from server.alerts.estimates import Estimate, share
+from server.alerts.estimates import Estimate, share, surely_at_most
 
 MIN_VERDICTS = 30
 """Verdicts that count for or against the rule, below which nothing is suggested."""
@@ -85,7 +85,7 @@ def _is_worth_it(split: Split) -> bool:
         return False
     if fisher_p(split.cut_useful, split.cut_other, split.kept_useful, split.kept_other) > CHANCE:
         return False
-    return share(split.cut_useful, split.kept_useful).high <= MAX_LOST
+    return surely_at_most(split.cut_useful, split.kept_useful, MAX_LOST)
 
 
 def fisher_p(hits_here: int, misses_here: int, hits_there: int, misses_there: int) -> float:

@@ -9,6 +9,8 @@ import pytest
 
 from contract.event import Phase, Severity
 from contract.reasons import sentence
+from edge.learned.dwell import cell_of
+from edge.learned.state import CameraLearned
 from edge.rules.audit import HOUR_S, AuditDraw
 from edge.rules.camera import CameraBehaviours
 from tests.support.scenes import MIDNIGHT_WIB, Someone, instant, observations, run, standing, zone_of
@@ -74,6 +76,19 @@ def test_a_long_stay_whose_path_looked_like_passing_is_shown_with_its_score() ->
     began, _ = run(behaviours(Always(), min_score=1.0), observations(people, 230))
     assert [reason.code for reason in began.reasons][-1] == "looked_like_passing"
     assert began.reasons[-1].params == {"score": pytest.approx(began.score), "needed": 1.0}
+
+
+def test_a_long_stay_that_is_usual_for_its_place_is_shown_as_such() -> None:
+    learned = CameraLearned()
+    zone = zone_of({"loitering": {}})
+    dwell = learned.zone("gang", zone.polygon).dwell
+    for number in range(100):
+        dwell.learn(cell_of(0.5, 0.5), number, 290.0)
+    people = [Someone(standing(0.5, 0.5, 10, 200))]
+    began, _ = run(CameraBehaviours([zone], learned=learned, chance=Always()), observations(people, 230))
+    assert began.audit_chance == 0.03
+    assert began.reasons[-1].code == "usual_stay_here"
+    assert began.reasons[-1].params["usual_s"] > 250.0
 
 
 def test_where_staying_is_normal_and_outside_the_hours_of_the_rule_nothing_is_shown() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from contract.event import Rule
 from contract.verdict import VerdictKind
-from server.alerts.estimates import CREDIBLE, beta_cdf, beta_quantile, share
+from server.alerts.estimates import CREDIBLE, beta_cdf, beta_quantile, share, surely_at_most
 from server.alerts.precision import Tally, together
 from tests.server.test_verdicts import close
 from tests.support.server import API, LiveServer, problem
@@ -23,6 +23,8 @@ def test_quantiles_are_those_of_the_beta_distributions_that_have_a_formula(proba
     arcsine = math.sin(math.pi * probability / 2) ** 2
     assert beta_quantile(probability, 0.5, 0.5) == pytest.approx(arcsine, rel=1e-9)
     assert beta_quantile(probability, 1.0, 30.0) == pytest.approx(1 - (1 - probability) ** (1 / 30), rel=1e-9)
+    assert beta_cdf(beta_quantile(probability, 3000.5, 1200.5), 3000.5, 1200.5) == pytest.approx(probability, rel=1e-9)
+    assert beta_cdf(beta_quantile(probability, 0.5, 900.5), 0.5, 900.5) == pytest.approx(probability, rel=1e-9)
     assert beta_quantile(probability, 400.5, 1.0) == pytest.approx(probability ** (1 / 400.5), rel=1e-9)
 
 
@@ -35,6 +37,12 @@ def test_the_distribution_agrees_with_sums_of_binomial_terms_and_has_its_ends() 
             assert beta_cdf(x, a, b) == pytest.approx(at_least, rel=1e-9)
     assert (beta_cdf(0.0, 2, 3), beta_cdf(1.0, 2, 3)) == (0.0, 1.0)
     assert beta_cdf(0.5, 1000.5, 1000.5) == pytest.approx(0.5, abs=1e-12)
+
+
+def test_a_bound_is_surely_kept_exactly_where_the_interval_ends_below_it() -> None:
+    for hits, misses in ((0, 20), (1, 30), (3, 40), (0, 3), (2, 0), (0, 0), (0.4, 25.5)):
+        for bound in (0.02, 0.15, 0.5, 0.9):
+            assert surely_at_most(hits, misses, bound) == (share(hits, misses).high <= bound), (hits, misses, bound)
 
 
 @pytest.mark.parametrize("judged", [5, 20, 100])
