@@ -3,7 +3,8 @@
 A worker of its own process reads looping RTSP cameras while links stall, break, damage and lose, cameras and server go
 and come back. Its memory, threads and file descriptors are sampled; what they are in the last fifth of the time is
 compared with the fifth after the warm-up (the first fifth, in which every buffer fills and each kind of fault has been
-met). The last line is one JSON object; the exit status is 0 if nothing grew.
+met). The last line is one JSON object; the exit status is 0 if nothing grew. On a machine that gets busier meanwhile a
+worker has more pictures waiting, which looks like growth: give it priority (`nice -n -15`), or a quiet machine.
 """
 
 from __future__ import annotations
