@@ -36,6 +36,16 @@ class Scored:
     naive: Figures
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """odd: whether the naive rule takes a velocity (body heights per second) for what the rule looks for."""
+
+    name: str
+    duration_s: float
+    learned: CameraLearned | None
+    odd: Callable[[float, float], bool]
+
+
 def running_scene(rng: Rng, *, positive: bool) -> list[Walker]:
     """One crosses at 3.6 to 5.5 m/s among passers-by; or at a brisk 1.9 to 2.5 m/s, which is no running."""
     speed_mps = float(rng.uniform(3.6, 5.5) if positive else rng.uniform(1.9, 2.5))
@@ -75,42 +85,45 @@ def learned_flow(seed: int, learn_s: float) -> CameraLearned:
     return camera.learned
 
 
-def running(seed: int, *, scenes: int) -> Scored:
-    """Due when the runner has been in the zone for the rule's duration."""
+def running(seeds: Sequence[int], *, scenes: int) -> Scored:
+    """Due when the runner has been in the zone for the rule's duration. scenes: of each seed."""
     limit = RUN_MPS / BODY_HEIGHT_M
-    return _score(
-        seed, scenes, ("running", RUN_FOR_S), running_scene, (None, lambda vx, vy: math.hypot(vx, vy) > limit)
-    )
+
+    def rule(_: int) -> Rule:
+        return Rule("running", RUN_FOR_S, None, lambda vx, vy: math.hypot(vx, vy) > limit)
+
+    return _score(seeds, scenes, running_scene, rule)
 
 
-def counter_flow(seed: int, *, scenes: int, learn_s: float = 3600.0) -> Scored:
-    """Due when the one against the stream has been in the zone for the rule's duration."""
-    rule = ("counter_flow", AGAINST_FOR_S)
-    return _score(seed, scenes, rule, counter_flow_scene, (learned_flow(seed, learn_s), lambda vx, _: vx < -GOES))
+def counter_flow(seeds: Sequence[int], *, scenes: int, learn_s: float = 3600.0) -> Scored:
+    """Due when the one against the stream has been in the zone for the rule's duration. scenes: of each seed."""
+
+    def rule(seed: int) -> Rule:
+        return Rule("counter_flow", AGAINST_FOR_S, learned_flow(seed, learn_s), lambda vx, _: vx < -GOES)
+
+    return _score(seeds, scenes, counter_flow_scene, rule)
 
 
 def _score(
-    seed: int,
-    scenes: int,
-    rule: tuple[str, float],
-    scene: Callable[..., list[Walker]],
-    how: tuple[CameraLearned | None, Callable[[float, float], bool]],
+    seeds: Sequence[int], scenes: int, scene: Callable[..., list[Walker]], rule_of: Callable[[int], Rule]
 ) -> Scored:
-    (name, duration_s), (learned, odd) = rule, how
     ours: list[Matched] = []
     naive: list[Matched] = []
-    for number in range(scenes):
-        walkers = scene(np.random.default_rng((seed, 3, number)), positive=number % 2 == 0)
-        sensor = Sensor(fps=5.0, miss=0.3, id_life_s=30.0)
-        zone = _zone(sensor, name)
-        sightings = list(watch(walkers, SCENE_S, sensor, seed * 1000 + number))
-        camera = CameraBehaviours([zone], learned=deepcopy(learned))
-        said = [signal for one in sightings for signal in camera.observe(one.observation)]
-        due = [since + duration_s for since, _ in walkers[0].inside(*ZONE_M)] if number % 2 == 0 else []
-        alerts = [one.captured.mono_s for one in said if one.phase is Phase.BEGAN]
-        ours.append(match(due, alerts, early_s=duration_s, late_s=5.0))
-        naive.append(match(due, step_rule(sightings, Polygon.of(zone.polygon), odd), early_s=duration_s, late_s=5.0))
-    return Scored(figures(ours, seed), figures(naive, seed))
+    for seed in seeds:
+        rule = rule_of(seed)
+        for number in range(scenes):
+            walkers = scene(np.random.default_rng((seed, 3, number)), positive=number % 2 == 0)
+            sensor = Sensor(fps=5.0, miss=0.3, id_life_s=30.0)
+            zone = _zone(sensor, rule.name)
+            sightings = list(watch(walkers, SCENE_S, sensor, seed * 1000 + number))
+            camera = CameraBehaviours([zone], learned=deepcopy(rule.learned))
+            said = [signal for one in sightings for signal in camera.observe(one.observation)]
+            due = [since + rule.duration_s for since, _ in walkers[0].inside(*ZONE_M)] if number % 2 == 0 else []
+            alerts = [one.captured.mono_s for one in said if one.phase is Phase.BEGAN]
+            steps = step_rule(sightings, Polygon.of(zone.polygon), rule.odd)
+            ours.append(match(due, alerts, early_s=rule.duration_s, late_s=5.0))
+            naive.append(match(due, steps, early_s=rule.duration_s, late_s=5.0))
+    return Scored(figures(ours, seeds[0]), figures(naive, seeds[0]))
 
 
 def step_rule(sightings: Sequence[Sighting], polygon: Polygon, odd: Callable[[float, float], bool]) -> list[float]:

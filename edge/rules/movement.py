@@ -18,6 +18,9 @@ from edge.rules.signal import Signal
 GIVES_UP_S = 1.0
 """A pause in the movement for longer than this ends it."""
 OVER_S = 3.0
+STEADY = 0.7
+"""The share of a runner's sights since he began at which he runs. Feet that something hides and shows again jump to and
+fro, and each jump looks like running for a moment."""
 MOVING = 0.5
 """Units per second from which somebody goes somewhere."""
 
@@ -27,6 +30,8 @@ class _Course:
     since: Instant
     last_s: float
     top: float
+    sights: int = 0
+    odd_sights: int = 0
     key: str | None = None
 
 
@@ -42,9 +47,13 @@ class _Movement:
         """moving: by person, who moves so now and how strongly. Returns those who have done so for long enough."""
         now_s = moment.at.mono_s
         due = []
+        for mover in moment.people:
+            if mover.person_id in self._courses:
+                self._courses[mover.person_id].sights += 1
         for person_id, (mover, strength) in moving.items():
             course = self._courses.setdefault(person_id, _Course(moment.at, now_s, strength))
             course.last_s, course.top = now_s, max(course.top, strength)
+            course.odd_sights += 1
             if course.key is None and now_s - course.since.mono_s >= self._duration_s:
                 due.append((mover, course))
         return due if due and self._reporter.may_begin(moment) else []
@@ -87,6 +96,8 @@ class RunningRule:
         }
         signals = self._movement.end_over(moment.at)
         for mover, course in self._movement.follow(moment, runners):
+            if course.odd_sights < STEADY * course.sights:
+                continue
             code, name = ("people_ran", "speed_mps") if moment.metric else ("people_ran_body_heights", "speed")
             reason = Reason(code=code, params={"count": 1, name: course.top})
             score = min(1.0, 0.5 * course.top / limit)

@@ -15,7 +15,7 @@ def test_only_the_true_scenes_have_somebody_who_runs_or_walks_against_the_stream
 
 
 def test_runners_are_found_more_truly_than_by_single_steps() -> None:
-    scored = running(1, scenes=10)
+    scored = running((1,), scenes=10)
 
     assert scored.ours.true == 5
     assert scored.ours.f1.value > scored.naive.f1.value
