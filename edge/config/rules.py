@@ -168,10 +168,10 @@ class UnusualCountConfig(RuleConfig):
     """Far more people than this hour of the week has seen before."""
 
     cooldown_s: float = Field(default=600.0, ge=0.0, le=86_400.0)
-    quantile: float = Field(default=0.9993, ge=0.9, le=0.999999, description="of the learned counts; fires above it")
+    quantile: float = Field(default=0.994, ge=0.9, le=0.999999, description="of the learned counts; fires above it")
     min_people: int = Field(default=5, ge=1, le=1000, description="fewer are never unusual")
     learning_days: float = Field(default=14.0, ge=1.0, le=90.0, description="in shadow until it has seen so many days")
-    on_delay_s: float = Field(default=60.0, ge=0.0, le=3600.0)
+    on_delay_s: float = Field(default=300.0, ge=0.0, le=3600.0)
     off_delay_s: float = Field(default=120.0, ge=0.0, le=3600.0)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections import deque
 
 from contract.clock import Instant
 from contract.event import Rule
@@ -15,6 +17,8 @@ from edge.rules.latch import Latch
 from edge.rules.signal import Signal
 
 LIMIT_EVERY_S = 60.0
+COUNT_OVER_S = 10.0
+"""The median count of so many seconds is judged: a detector that blinks starts no delay anew."""
 
 
 class UnusualCountRule:
@@ -25,6 +29,7 @@ class UnusualCountRule:
         self._reporter = Reporter(Rule.UNUSUAL_COUNT, zone.id, config, calendar)
         self._latch = Latch(config.on_delay_s, config.off_delay_s)
         self._key: str | None = None
+        self._counts: deque[tuple[float, int]] = deque()
         self._limit: float = math.inf
         self._limit_hour: int = -1
         self._limit_s = -math.inf
@@ -35,7 +40,7 @@ class UnusualCountRule:
         return self._latch.on
 
     def observe(self, moment: ZoneMoment) -> list[Signal]:
-        count = moment.presence.count
+        count = self._steady_count(moment)
         limit = self._limit_at(moment)
         over = count > limit and (self._latch.on or self._reporter.may_begin(moment))
         switched = self._latch.observe(moment.at, over=over, clear=count <= 0.8 * limit)
@@ -45,7 +50,7 @@ class UnusualCountRule:
             return []
         began = self._latch.began or moment.at
         if self._latch.on:
-            return [self._begin(moment, began, limit)]
+            return [self._begin(moment, began, count, limit)]
         if self._key is None:
             return []
         key, self._key = self._key, None
@@ -54,8 +59,16 @@ class UnusualCountRule:
 
     def close(self, at: Instant, reason: Reason) -> list[Signal]:
         self._latch.reset()
+        self._counts.clear()
         self._key = None
         return self._reporter.close(at, reason)
+
+    def _steady_count(self, moment: ZoneMoment) -> int:
+        now_s = moment.at.mono_s
+        self._counts.append((now_s, moment.presence.count))
+        while now_s - self._counts[0][0] >= COUNT_OVER_S:
+            self._counts.popleft()
+        return statistics.median_low(count for _, count in self._counts)
 
     def _limit_at(self, moment: ZoneMoment) -> float:
         """The count above which it is unusual; infinite while still learning, or where the calendar says so."""
@@ -74,8 +87,7 @@ class UnusualCountRule:
         usual = learned.counts.limit(moment.hour_of_week, self._config.quantile)
         return max(float(usual), self._config.min_people - 1.0) * moment.limit_factor
 
-    def _begin(self, moment: ZoneMoment, began: Instant, limit: float) -> Signal:
-        count = moment.presence.count
+    def _begin(self, moment: ZoneMoment, began: Instant, count: int, limit: float) -> Signal:
         reasons = (
             Reason(code="unusual_count", params={"count": count, "usual": limit}),
             lasted(moment.at.mono_s - began.mono_s),

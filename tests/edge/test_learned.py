@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -335,15 +336,36 @@ def test_an_unusual_count_is_told_after_two_weeks_of_learning_and_the_calendar_c
         calendar = CalendarConfig.model_validate({"overrides": overrides})
         return CameraBehaviours([zone], learned=learned, calendar=calendar)
 
-    crowd = [Someone(standing(0.22 + 0.04 * n, 0.5, 0, 200), n + 1, height=0.1) for n in range(14)]
+    crowd = [Someone(standing(0.22 + 0.04 * n, 0.5, 0, 400), n + 1, height=0.1) for n in range(14)]
     fair = {"name": "pasar malam", "starts_at": "2026-03-04T00:00:00+07:00", "ends_at": "2026-03-05T00:00:00+07:00"}
 
-    learning = run(camera(10, []), observations(crowd, 300, fps=2))
-    known = run(camera(20, []), observations(crowd, 400, fps=2))
-    allowed = run(camera(20, [{**fair, "limit_factor": 3.0}]), observations(crowd, 300, fps=2))
-    resting = run(camera(20, [{**fair, "limit_factor": None}]), observations(crowd, 300, fps=2))
+    learning = run(camera(10, []), observations(crowd, 450, fps=2))
+    known = run(camera(20, []), observations(crowd, 600, fps=2))
+    allowed = run(camera(20, [{**fair, "limit_factor": 4.0}]), observations(crowd, 450, fps=2))
+    resting = run(camera(20, [{**fair, "limit_factor": None}]), observations(crowd, 450, fps=2))
 
     assert [one.phase for one in known] == [Phase.BEGAN, Phase.ENDED]
-    assert known[0].captured.mono_s == pytest.approx(61, abs=2)
+    assert known[0].captured.mono_s == pytest.approx(301, abs=2)
     assert known[0].people_count == 14
     assert learning == allowed == resting == []
+
+
+def test_a_detector_that_blinks_does_not_start_the_delay_of_an_unusual_count_anew() -> None:
+    def alerted(hidden_s: float) -> list[float]:
+        learned = CameraLearned()
+        zone = zone_of({"unusual_count": {"learning_days": 1}})
+        counts = learned.zone("gang", zone.polygon).counts
+        start_s = NOON_WIB.timestamp() - 20 * DAY_S
+        for sample in range(168 * 60):
+            counts.learn(sample // 60, float(sample % 3), start_s + sample * 60.0)
+
+        def seen(place: float) -> Callable[[float], tuple[float, float] | None]:
+            there = standing(place, 0.5)
+            return lambda at_s: None if 150 <= at_s < 150 + hidden_s else there(at_s)
+
+        crowd = [Someone(seen(0.22 + 0.04 * n), n + 1, height=0.1) for n in range(14)]
+        signals = run(CameraBehaviours([zone], learned=learned), observations(crowd, 500, fps=2))
+        return [round(one.captured.mono_s) for one in signals]
+
+    assert alerted(4.0) == [pytest.approx(301, abs=2)]
+    assert alerted(12.0) == [pytest.approx(465, abs=8)]
