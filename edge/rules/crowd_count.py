@@ -110,7 +110,7 @@ class CrowdCount:
 
     def place(self, now_s: float, everybody: Detections, heights: BodyHeights) -> CrowdPlace | None:
         """Where a close look is wanted now, None if none is. everybody: of the picture, unsure ones included."""
-        if not heights.is_known:
+        if not heights.is_known or (len(everybody) < LOOK_FROM and not self._is_beyond):
             return None
         hurried = self._is_beyond or self._suspects()
         if now_s - self._asked_s < (LOOK_EVERY_S if hurried else PROBE_EVERY_S):

@@ -19,7 +19,8 @@ from edge.calibration_picture import drawn
 from edge.config.calibration import CalibrationConfig
 from edge.config.zones import ZoneConfig
 from edge.main import app
-from tests.support.media import make_video
+from tests.support.media import Film, make_video
+from tests.support.rtsp import RtspCameras
 from tests.support.workers import camera, write_config
 
 Picture = npt.NDArray[np.uint8]
@@ -226,6 +227,18 @@ def test_a_camera_is_asked_for_its_own_picture(tmp_path: Path) -> None:
     config = config_with(tmp_path, url=f"file://{video}", calibration=marks())
 
     result = run(config, "--output", tmp_path / "grid.png")
+
+    assert result.exit_code == 0, result.stderr
+    assert "px/m at 320 x 192" in result.stdout
+
+
+def test_a_camera_on_the_network_is_asked_for_its_own_picture(tmp_path: Path) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    make_video(folder / "street.mp4", Film(seconds=4.0))
+    with RtspCameras(folder) as cameras:
+        config = config_with(tmp_path, url=f"rtsp://127.0.0.1:{cameras.port}/street.mp4", calibration=marks())
+        result = run(config, "--output", tmp_path / "grid.png")
 
     assert result.exit_code == 0, result.stderr
     assert "px/m at 320 x 192" in result.stdout
