@@ -1,170 +1,169 @@
-"""The load of one operator's desk: a replayed day of 32 kampung with four cameras each.
+"""The load of one operator's desk: days of 32 kampung with four cameras each, through the server itself.
 
-Whole camera-hours are simulated and run through the rules, a few of each kind; the day is then dealt from them, since
-to simulate 3,072 camera-hours would take a night. The product's governor (`server.alerts.governor`) joins the
-whole day's alerts to incidents and decides in the order of receipt which are shown and which wait in the digest.
+Whole camera-hours are simulated and run through the rules (`desk_hours`), a few of each kind; the day is then dealt
+from them, since to simulate 3,072 camera-hours would take a night. The server's own ingest and lists (`desk_server`)
+join the alerts to incidents and decide in the order of receipt which are shown and which wait in the digest.
+
+The quiet day has three dispersals in it and nothing else that is staged. On the busy day nineteen acts are staged,
+twelve kampung have a night market in the evening, and the links of four of them are down for two hours of it, so that
+what their cameras said arrives all at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import functools
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 
-from bench.scenarios.acts import ZONE_M, dispersal_scene, spot
-from bench.scenarios.people import Rng, Walker, lingering, random_stream
-from bench.scenarios.sensor import Sensor, watch
-from contract.event import Phase, Rule, Severity
-from edge.config.zones import ZoneConfig
-from edge.learned.dwell import cell_of
-from edge.learned.state import CameraLearned
-from edge.rules.camera import CameraBehaviours
-from server.alerts.governor import Ask, DayOfDesk, day_of, joined
+from bench.behaviours.desk_hours import ACTS, FAIR, QUIET, Act, Said, camera_hour
+from bench.behaviours.desk_server import DeskAlert, Listed, through_the_server
+from bench.scenarios.people import Rng
+from contract.event import Severity
+from server.alerts.governor import Place, hour_of
 from server.settings import AlertBudget
 
 KAMPUNG, CAMERAS = 32, 4
-PARTS = ("night", "day", "evening")
 PART_OF_HOUR = ("night",) * 5 + ("day",) * 11 + ("evening",) * 6 + ("night",) * 2
-PASSERS_PER_MINUTE = {"night": 0.3, "day": 2.5, "evening": 4.0}
-STOPS_PER_HOUR = {"night": 0.3, "day": 5.0, "evening": 8.0}
-HABIT = 0.9
-"""Share of the stops that are made at one of the camera's three usual places."""
-RULES: dict[str, object] = {"loitering": {}, "occupancy": {"capacity": 15}, "gathering": {}, "dispersal": {}}
+MIDNIGHT = datetime(2026, 3, 3, 17, tzinfo=UTC)
+"""In Jakarta, where the hours of PART_OF_HOUR are too."""
+FIRST_STAGED = 16
+MARKET = "market"
+MARKET_HOURS = range(18, 22)
+LINK_DOWN_HOURS = range(19, 21)
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
-    at_s: float
-    rule: Rule
-    severity: Severity
-    score: float
+class Kind:
+    """What a day is like. markets: kampung with a night market; the links of the first `cut` of them fail meanwhile."""
+
+    acts: dict[str, int]
+    markets: int = 0
+    cut: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DeskAlert:
-    """source: kampung, camera and rule. at: when it was captured and received."""
-
-    source: str
-    at: datetime
-    rule: Rule
-    severity: Severity
+QUIET_DAY = Kind({"dispersal": 3})
+BUSY_DAY = Kind({"dispersal": 4, "gathering": 6, "loiterer": 9}, markets=12, cut=4)
 
 
 @dataclass(frozen=True, slots=True)
 class DeskDay:
-    """per_hour: incidents shown to the desk, mean; false_per_hour those of them that are no dispersal, which is all
-    that is staged in the day. raw_per_hour: alerts before joining. digest: incidents left in the digest.
-    critical, critical_shown: critical alerts and those of them in incidents that are shown.
+    """Incidents of a day at a desk with every kampung.
+
+    per_hour: shown, mean over the hours; worst_hour: in the hour with most; beyond_budget: shown beyond the
+    budget's places, as only critical ones are. asked_per_hour, asked_worst_hour: all incidents, by the hour in which
+    the server first heard of them, as without a budget.
+    false_shown, true_digest: incidents of which nothing is true, and of which something is. critical, critical_shown:
+    alerts, and those of them whose incident is shown.
     """
 
+    alerts: int
+    shown: int
     per_hour: float
     worst_hour: int
-    false_per_hour: float
-    raw_per_hour: float
+    beyond_budget: int
+    asked_per_hour: float
+    asked_worst_hour: int
+    false_shown: int
     digest: int
+    true_digest: int
     critical: int
     critical_shown: int
 
 
-def _stop_s(rng: Rng) -> float:
-    """How long people stop: half of them under half a minute, one in sixteen over two (lognormal)."""
-    return float(np.clip(rng.lognormal(np.log(28.0), 0.95), 4.0, 900.0))
+def desk_day(seed: int, kind: Kind, *, library: int = 16) -> DeskDay:
+    """A day dealt from `library` simulated hours of each kind of street."""
+    alerts = list(_dealt(seed, kind, library))
+    with tempfile.TemporaryDirectory() as folder:
+        listed = asyncio.run(through_the_server(alerts, Path(folder), KAMPUNG, CAMERAS, AlertBudget()))
+    return scored(listed)
 
 
-def _places(rng: Rng) -> list[tuple[float, float]]:
-    return [spot(rng) for _ in range(3)]
-
-
-def camera_hour(seed: int, part: str, *, panic: bool = False) -> list[Alert]:
-    """One hour of one camera with three usual places, whose dwell map has learned from earlier stops there."""
-    rng = np.random.default_rng(seed)
-    places = _places(rng)
-    walkers = random_stream(rng, 3600.0, PASSERS_PER_MINUTE[part])
-    for _ in range(rng.poisson(STOPS_PER_HOUR[part])):
-        place = places[int(rng.integers(3))] if rng.uniform() < HABIT else spot(rng)
-        walkers.append(lingering(rng, float(rng.uniform(0, 3300)), _stop_s(rng), place, radius_m=0.5, role="ordinary"))
-    if panic:
-        crowd, _ = dispersal_scene(rng, positive=True)
-        walkers.extend(_later(one, 1800.0) for one in crowd)
-    sensor = Sensor(fps=2.0 if not panic else 5.0, miss=0.2, id_life_s=40.0)
-    zone = {"id": "gang", "name": "Gang", "polygon": sensor.camera.zone(*ZONE_M), "rules": RULES}
-    config = ZoneConfig.model_validate(zone)
-    camera = CameraBehaviours([config], learned=_taught(rng, config, sensor, places))
-    hour_of_day = {"night": 18, "day": 3, "evening": 12}[part]  # UTC
-    starts_at = datetime(2026, 3, 4, hour_of_day, tzinfo=UTC)
-    said = [
-        one for sight in watch(walkers, 3600.0, sensor, seed, starts_at) for one in camera.observe(sight.observation)
-    ]
-    return [Alert(one.captured.mono_s, one.rule, one.severity, one.score) for one in said if one.phase is Phase.BEGAN]
-
-
-def _later(one: Walker, by_s: float) -> Walker:
-    return Walker(one.times_s + by_s, one.points, one.role, one.height_m, one.sway_m, one.seed)
-
-
-def _taught(rng: Rng, config: ZoneConfig, sensor: Sensor, places: Sequence[tuple[float, float]]) -> CameraLearned:
-    """Two weeks of stops at the usual places, put into the dwell map as the worker would have."""
-    learned = CameraLearned()
-    dwell = learned.zone(config.id, config.polygon).dwell
-    for place in places:
-        x, y = sensor.camera.picture(np.array(place)).tolist()
-        for _ in range(300):
-            dwell.learn(cell_of(x, y), int(rng.integers(168)), _stop_s(rng))
-    return learned
-
-
-def desk_day(seed: int, *, library: int = 4, panics: int = 3) -> DeskDay:
-    """A day of all cameras, dealt from `library` simulated hours of each part of the day, with panics in it."""
-    hours = {part: [camera_hour(seed * 97 + n, part) for n in range(library)] for part in PARTS}
-    alarm_hours = [camera_hour(seed * 97 + 50 + n, "evening", panic=True) for n in range(panics)]
-    rng = np.random.default_rng(seed)
-    midnight = datetime(2026, 3, 3, 17, tzinfo=UTC)  # in Jakarta
-    alerts: list[DeskAlert] = []
-    for hour, part in enumerate(PART_OF_HOUR):
-        for kampung in range(KAMPUNG):
-            dealt = [hours[part][int(rng.integers(library))] for _ in range(CAMERAS)]
-            if kampung < panics and hour == 17 + kampung % 4:
-                dealt[0] = alarm_hours[kampung]
-            for camera, said in enumerate(dealt):
-                alerts.extend(on_the_desk(said, midnight + timedelta(hours=hour), kampung, camera))
-    alerts.sort(key=lambda one: one.at)
-    day, incident_of = _governed(alerts)
-    shown_at = {number: alerts[number - 1].at for one in day.decisions.values() if (number := one.shown_by)}
-    shown = [sum(at.hour == hour for at in shown_at.values()) for hour in range(24)]
-    shown_ids = {one.incident_id for one in day.decisions.values() if one.shown_by is not None}
-    true_ids = {incident for one, incident in zip(alerts, incident_of, strict=True) if one.rule is Rule.DISPERSAL}
-    critical = [n for n, one in enumerate(alerts) if one.severity is Severity.CRITICAL]
+def scored(listed: Sequence[Listed]) -> DeskDay:
+    """The figures of a day, from its alerts as a console lists them."""
+    incidents: dict[UUID, list[Listed]] = {}
+    for one in sorted(listed, key=lambda one: one.alert.received_at):
+        incidents.setdefault(one.incident, []).append(one)
+    shown = [own for own in incidents.values() if own[0].place is Place.SHOWN]
+    waiting = [own for own in incidents.values() if own[0].place is Place.DIGEST]
+    critical = [one for one in listed if one.alert.severity is Severity.CRITICAL]
+    by_hour = Counter(hour_of(own[0].shown_at) for own in shown if own[0].shown_at is not None)
+    asked = Counter(hour_of(own[0].alert.received_at) for own in incidents.values())
+    budget = AlertBudget().incidents_per_hour
     return DeskDay(
-        float(np.mean(shown)),
-        max(shown),
-        len(shown_ids - true_ids) / 24.0,
-        len(alerts) / 24.0,
-        len(day.decisions) - len(shown_ids),
-        len(critical),
-        sum(incident_of[n] in shown_ids for n in critical),
+        alerts=len(listed),
+        shown=len(shown),
+        per_hour=len(shown) / 24.0,
+        worst_hour=max(by_hour.values(), default=0),
+        beyond_budget=sum(max(0, count - budget) for count in by_hour.values()),
+        asked_per_hour=len(incidents) / 24.0,
+        asked_worst_hour=max(asked.values(), default=0),
+        false_shown=sum(not _is_true(own) for own in shown),
+        digest=len(waiting),
+        true_digest=sum(map(_is_true, waiting)),
+        critical=len(critical),
+        critical_shown=sum(one.place is Place.SHOWN for one in critical),
     )
 
 
-def _governed(alerts: Sequence[DeskAlert]) -> tuple[DayOfDesk, list[UUID]]:
-    """The day's decisions, and the incident of each alert; the alerts are in the order of receipt."""
-    known: dict[str, list[tuple[datetime, UUID]]] = {}
-    asks = []
-    for number, one in enumerate(alerts, 1):
-        others = known.setdefault(one.source, [])
-        incident = joined(one.at, others) or UUID(int=number)
-        others.append((one.at, incident))
-        asks.append(Ask(number, incident, one.at, one.severity))
-    day = DayOfDesk(day_of(alerts[0].at) if alerts else 0, AlertBudget().incidents_per_hour)
-    day.take(asks)
-    return day, [one.incident_id for one in asks]
+def _is_true(incident: list[Listed]) -> bool:
+    return any(one.alert.true for one in incident)
 
 
-def on_the_desk(alerts: Sequence[Alert], starts_at: datetime, kampung: int, camera: int) -> list[DeskAlert]:
-    """One camera-hour's alerts as the server would know them, received as they are captured."""
-    return [
-        DeskAlert(f"{kampung}-{camera}-{one.rule}", starts_at + timedelta(seconds=one.at_s), one.rule, one.severity)
-        for one in alerts
-    ]
+def _dealt(seed: int, kind: Kind, library: int) -> Iterator[DeskAlert]:
+    """Every camera's hours, drawn from the library; where an act is staged, that hour was simulated with it."""
+    rng = np.random.default_rng(seed)
+    quiet = {part: _library(seed, part, library) for part in QUIET}
+    market = _library(seed, MARKET, library) if kind.markets else ()
+    staged = _staged(rng, kind)
+    for hour, part in enumerate(PART_OF_HOUR):
+        for kampung in range(KAMPUNG):
+            at_market = kampung < kind.markets and hour in MARKET_HOURS
+            for camera in range(CAMERAS):
+                act = staged.get((kampung, camera, hour))
+                said: Sequence[Said]
+                if act is not None:
+                    street = FAIR if at_market else QUIET[part]
+                    said = camera_hour(seed * 97 + 1000 + kampung * 97 + hour, street, act)
+                else:
+                    said = _drawn(rng, market if at_market else quiet[part])
+                cut = kampung < kind.cut and hour in LINK_DOWN_HOURS
+                yield from _on_the_desk(said, kampung, camera, hour, cut=cut)
+
+
+@functools.cache
+def _library(seed: int, kind: str, size: int) -> tuple[tuple[Said, ...], ...]:
+    """Hours without an act, the same for every day of a seed."""
+    street = FAIR if kind == MARKET else QUIET[kind]
+    first = seed * 97 + 10_000 * sorted((*QUIET, MARKET)).index(kind)
+    return tuple(tuple(camera_hour(first + n, street)) for n in range(size))
+
+
+def _drawn(rng: Rng, library: Sequence[Sequence[Said]]) -> Sequence[Said]:
+    return library[int(rng.integers(len(library)))]
+
+
+def _staged(rng: Rng, kind: Kind) -> dict[tuple[int, int, int], Act]:
+    """Which act is staged where: each in a kampung of its own, in the afternoon or evening."""
+    names = [name for name, count in kind.acts.items() for _ in range(count)]
+    kampung = rng.permutation(KAMPUNG)[: len(names)]
+    return {
+        (int(where), int(rng.integers(CAMERAS)), int(rng.integers(FIRST_STAGED, 22))): ACTS[name]
+        for where, name in zip(kampung, names, strict=True)
+    }
+
+
+def _on_the_desk(said: Sequence[Said], kampung: int, camera: int, hour: int, *, cut: bool) -> Iterator[DeskAlert]:
+    """One camera-hour's alerts as the server hears of them: two seconds later, or when the link is back."""
+    begins, back = MIDNIGHT + timedelta(hours=hour), MIDNIGHT + timedelta(hours=LINK_DOWN_HOURS.stop)
+    for one in said:
+        at = begins + timedelta(seconds=one.at_s)
+        received_at = back if cut else at + timedelta(seconds=2)
+        yield DeskAlert(kampung, camera, at, received_at, one.rule, one.severity, one.score, one.true)

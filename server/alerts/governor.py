@@ -60,7 +60,9 @@ class Ask:
 
 @dataclass(slots=True)
 class Decision:
-    """The place of an incident. It ranks by the worst that its alerts were; `shown_by` is the ask that was granted."""
+    """The place of an incident. It ranks by the worst that its alerts were; `shown_by` is the ask that was granted, and
+    `shown_at` when that was.
+    """
 
     incident_id: UUID
     first: int
@@ -69,6 +71,7 @@ class Decision:
     asked_at: datetime
     worst: Severity
     shown_by: int | None = None
+    shown_at: datetime | None = None
 
     def raised_by(self, sequences: Iterable[int]) -> bool:
         """Whether one of these asks brought the incident from the digest among the shown."""
@@ -114,7 +117,7 @@ class DayOfDesk:
         if known.worst is not Severity.CRITICAL:
             known.why = self._place_for(known.worst, hour)
         if known.why in (Why.CRITICAL, Why.WITHIN_BUDGET):
-            known.place, known.shown_by = Place.SHOWN, ask.sequence
+            known.place, known.shown_by, known.shown_at = Place.SHOWN, ask.sequence, ask.at
             self._used[hour] = self._used.get(hour, 0) + 1
 
     def _place_for(self, severity: Severity, hour: datetime) -> Why:
