@@ -48,6 +48,17 @@ def test_alerts_of_one_place_are_one_row_that_says_how_many_and_opens_into_all_o
     expect(mates.locator(f'[data-alert="{first}"]')).to_be_visible()
 
 
+def test_a_row_whose_worst_alert_somebody_took_still_says_that_another_is_new(log_in: Opener, story: Story) -> None:
+    worse, _ = story.opens(zone_id="gang", severity="critical")
+    story.opens(zone_id="gang")
+    client = story.server.log_in("operator-bahari")
+    body = {"to": "acknowledged", "expected_version": 1}
+    client.post(f"/api/v1/alerts/{worse}/transitions", json=body).raise_for_status()
+    row = log_in().locator(f'[data-alert="{worse}"]')
+    expect(row).to_contain_text("2 peringatan, 1 baru")
+    expect(row).to_contain_text("oleh operator-bahari")
+
+
 def test_what_exceeds_the_budget_is_counted_below_the_feed_and_opens_by_keyboard_into_its_alerts(
     log_in: Opener, story: Story
 ) -> None:

@@ -94,6 +94,7 @@ export const en: Words = {
     count: (n) => `${n} incidents`,
     countMore: (n) => `${n} incidents loaded, there are more`,
     many: (n) => `${n} alerts`,
+    manyNew: (n, untaken) => `${n} alerts, ${untaken} new`,
     fresh: (n) => `${n} new`,
     freshShow: 'Show',
     announce: (severity, what, where) => `New alert, ${severity}: ${what}, ${where}`,

@@ -92,6 +92,7 @@ export const id = {
     count: (n: string) => `${n} kejadian`,
     countMore: (n: string) => `${n} kejadian dimuat, masih ada lagi`,
     many: (n: string) => `${n} peringatan`,
+    manyNew: (n: string, untaken: string) => `${n} peringatan, ${untaken} baru`,
     fresh: (n: string) => `${n} baru`,
     freshShow: 'Tampilkan',
     announce: (severity: string, what: string, where: string) => `Peringatan baru, ${severity}: ${what}, ${where}`,

@@ -19,6 +19,13 @@ describe('alerts of one incident', () => {
     expect(shown(incidentsOf([of(5, 1, { severity: 'critical', state: 'dismissed' }), of(4, 1, { severity: 'notice' })]))).toEqual([4]);
   });
 
+  it('are shown by one that nobody has taken before one that somebody has, of the same severity', () => {
+    const taken = { state: 'acknowledged', acknowledged_by: 'sari' } as const;
+    const rows = incidentsOf([of(5, 1, taken), of(4, 1), of(3, 2, { ...taken, severity: 'critical' }), of(2, 2)]);
+    expect(shown(rows)).toEqual([4, 3]);
+    expect(rows.map((row) => row.untaken)).toEqual([1, 1]);
+  });
+
   it('are counted once', () => {
     expect(countIncidents([of(5, 1), of(4, 2), of(3, 1)])).toBe(2);
     expect(countIncidents([])).toBe(0);

@@ -10,8 +10,11 @@ import { OPEN_STATES, SEVERITIES } from './filters';
 
 export type Incident = {
   readonly id: string;
-  /** The alert that the row shows and opens: an open one before a closed one, then the most severe, then the newest. */
+  /** The alert that the row shows and opens: an open one before a closed one, then the most severe, then one that
+   * nobody has taken, then the newest. */
   readonly alert: AlertSummary;
+  /** How many of its alerts nobody has taken. */
+  readonly untaken: number;
   /** All its alerts that are in the list, newest first. */
   readonly alerts: readonly AlertSummary[];
 };
@@ -24,7 +27,8 @@ function rank(alert: AlertSummary): number {
 
 function wantsMore(a: AlertSummary, b: AlertSummary): boolean {
   const [openA, openB] = [OPEN_STATES.includes(a.state), OPEN_STATES.includes(b.state)];
-  return openA === openB ? rank(a) < rank(b) : openA;
+  if (openA !== openB) return openA;
+  return rank(a) - rank(b) < 0 || (rank(a) === rank(b) && a.state === 'new' && b.state !== 'new');
 }
 
 /** The rows of a list of alerts that is sorted newest first; `ranked` for the digest. */
@@ -35,7 +39,12 @@ export function incidentsOf(alerts: readonly AlertSummary[], ranked = false): re
     if (group === undefined) groups.set(alert.incident.id, [alert]);
     else group.push(alert);
   }
-  const rows = [...groups].map(([id, own]) => ({ id, alerts: own, alert: own.reduce((a, b) => (wantsMore(b, a) ? b : a)) }));
+  const rows = [...groups].map(([id, own]) => ({
+    id,
+    alerts: own,
+    alert: own.reduce((a, b) => (wantsMore(b, a) ? b : a)),
+    untaken: own.filter((one) => one.state === 'new').length,
+  }));
   return ranked ? rows.sort(byHourThenRank) : rows;
 }
 
