@@ -11,6 +11,7 @@ describe('alerts of one incident', () => {
     const rows = incidentsOf([of(5, 1), of(4, 2), of(3, 1)]);
     expect(rows.map((row) => row.alerts.length)).toEqual([2, 1]);
     expect(shown(rows)).toEqual([5, 4]);
+    expect(incidentsOf([of(5, 1), of(3, 1, { severity: 'critical' })])[0]?.newestAt).toBe(alertNumber(5).captured_at);
   });
 
   it('are shown by the most severe that is open', () => {

@@ -13,6 +13,8 @@ export type Incident = {
   /** The alert that the row shows and opens: an open one before a closed one, then the most severe, then one that
    * nobody has taken, then the newest. */
   readonly alert: AlertSummary;
+  /** When the newest of its alerts was captured, which is where the row stands. */
+  readonly newestAt: string;
   /** How many of its alerts nobody has taken. */
   readonly untaken: number;
   /** All its alerts that are in the list, newest first. */
@@ -33,7 +35,7 @@ function wantsMore(a: AlertSummary, b: AlertSummary): boolean {
 
 /** The rows of a list of alerts that is sorted newest first; `ranked` for the digest. */
 export function incidentsOf(alerts: readonly AlertSummary[], ranked = false): readonly Incident[] {
-  const groups = new Map<string, AlertSummary[]>();
+  const groups = new Map<string, [AlertSummary, ...AlertSummary[]]>();
   for (const alert of alerts) {
     const group = groups.get(alert.incident.id);
     if (group === undefined) groups.set(alert.incident.id, [alert]);
@@ -43,6 +45,7 @@ export function incidentsOf(alerts: readonly AlertSummary[], ranked = false): re
     id,
     alerts: own,
     alert: own.reduce((a, b) => (wantsMore(b, a) ? b : a)),
+    newestAt: own[0].captured_at,
     untaken: own.filter((one) => one.state === 'new').length,
   }));
   return ranked ? rows.sort(byHourThenRank) : rows;
