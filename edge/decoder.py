@@ -19,7 +19,8 @@ _EARLY_MAX = 0.25
 be nearer: a camera's rate seldom divides by the analysis rate."""
 UNFILTERED_LINES = 720
 """Pictures of so many lines and more are shrunk before they are looked at, so that most of the block edges which the
-loop filter would have smoothed vanish. Not for the second look at small people, which is nearer the picture's size."""
+loop filter would have smoothed vanish. The second look at small people is nearer the picture's size; a fixed camera
+loses nothing there either (`python -m bench.eval_farsight_filter`)."""
 UNFILTERED_GROUP = 60
 """Up to so many pictures from one keyframe to the next the filter is left out: what it would have smoothed is predicted
 from until the next keyframe (`python -m bench.eval_loop_filter`, docs/design/worker.md)."""

@@ -24,7 +24,7 @@ GATE_WH = (320, 180)
 """The size at which motion and the camera's health are judged."""
 BURST_WH = (640, 360)
 """Pictures that were decoded back are kept at half their size where that is no smaller: there are many at once, and no
-detector's input and no thumbnail is larger."""
+detector's input and no thumbnail is larger. Second and close looks, which cut parts out, see half the detail."""
 
 FloatArray = npt.NDArray[np.float32]
 
