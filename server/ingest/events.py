@@ -257,14 +257,12 @@ async def _alerts_beside(
 
     Only alerts received today: incidents end with the day, for its places are replayed from its midnight on.
     """
-    today = day_began_at(day_of(received_at))
-    found: dict[Source, list[tuple[datetime, UUID]]] = {}
-    for job in jobs:
-        data = job.event.data
-        if data.audit is None and (job.device_id, data.signal_id) not in known:
-            beside = await incidents.alerts_beside(session, _source(data), data.captured_at, today)
-            found.setdefault(_source(data), []).extend(beside)
-    return found
+    opening = [
+        (_source(job.event.data), job.event.data.captured_at)
+        for job in jobs
+        if job.event.data.audit is None and (job.device_id, job.event.data.signal_id) not in known
+    ]
+    return await incidents.alerts_beside(session, opening, day_began_at(day_of(received_at)))
 
 
 def _source(data: EventData) -> Source:

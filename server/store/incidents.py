@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CompoundSelect, Row, bindparam, func, insert, select, union_all
+from sqlalchemy import CompoundSelect, Row, String, bindparam, column, func, insert, select, union_all, values
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from server.permissions import Scope
 from server.store.alerts import OPEN_STATES
@@ -24,30 +25,66 @@ class Source:
     rule: str
 
 
-def _beside() -> CompoundSelect[datetime, UUID]:
-    """Made once: each half is one step into the index `ix_alert_source_time`, however many alerts there are."""
-    moment = bindparam("moment", type_=UtcDateTime())
-    of_source = select(Alert.captured_at, Alert.incident_id).where(
-        Alert.camera_id == bindparam("camera_id"),
-        Alert.zone_id == bindparam("zone_id"),
-        Alert.rule == bindparam("rule"),
-        Alert.received_at >= bindparam("since", type_=UtcDateTime()),
-        Alert.audit_chance.is_(None),
+BESIDE_AT_ONCE = 32
+"""Moments that one statement looks beside. Their number is part of its text, so it is made for just this one."""
+
+
+def _beside() -> CompoundSelect[str, str, str, datetime, UUID]:
+    """Made once: for each moment each half is one step into the index `ix_alert_source_time`, however many alerts
+    there are.
+    """
+    rows = [
+        (
+            bindparam(f"camera_id_{number}", type_=String),
+            bindparam(f"zone_id_{number}", type_=String),
+            bindparam(f"rule_{number}", type_=String),
+            bindparam(f"moment_{number}", type_=UtcDateTime),
+        )
+        for number in range(BESIDE_AT_ONCE)
+    ]
+    asked = values(
+        column("camera_id", String), column("zone_id", String), column("rule", String), column("moment", UtcDateTime)
     )
-    until = of_source.where(Alert.captured_at <= moment).order_by(Alert.captured_at.desc(), Alert.id.desc()).limit(1)
-    after = of_source.where(Alert.captured_at > moment).order_by(Alert.captured_at, Alert.id).limit(1)
-    return union_all(*(select(half.c.captured_at, half.c.incident_id) for half in (until.subquery(), after.subquery())))
+    looked = asked.data(rows).cte("looked")
+    one = aliased(Alert)
+    of_source = select(one.id).where(
+        one.camera_id == looked.c.camera_id,
+        one.zone_id == looked.c.zone_id,
+        one.rule == looked.c.rule,
+        one.received_at >= bindparam("since", type_=UtcDateTime),
+        one.audit_chance.is_(None),
+    )
+    until = of_source.where(one.captured_at <= looked.c.moment).order_by(one.captured_at.desc(), one.id.desc())
+    after = of_source.where(one.captured_at > looked.c.moment).order_by(one.captured_at, one.id)
+    found = select(Alert.camera_id, Alert.zone_id, Alert.rule, Alert.captured_at, Alert.incident_id)
+    return union_all(
+        *(
+            found.join_from(looked, Alert, Alert.id == half.limit(1).correlate(looked).scalar_subquery())
+            for half in (until, after)
+        )
+    )
 
 
 _BESIDE = _beside()
 
 
 async def alerts_beside(
-    session: AsyncSession, source: Source, captured_at: datetime, received_since: datetime
-) -> list[tuple[datetime, UUID]]:
-    """(capture time, incident) of the source's last alert captured until then and its first one after it, if any."""
-    moment = {**asdict(source), "moment": captured_at, "since": received_since}
-    return [(at, incident_id) for at, incident_id in await session.execute(_BESIDE, moment)]
+    session: AsyncSession, moments: Sequence[tuple[Source, datetime]], received_since: datetime
+) -> dict[Source, list[tuple[datetime, UUID]]]:
+    """By source: (capture time, incident) of its last alert captured until each moment and its first one after it."""
+    found: dict[Source, set[tuple[datetime, UUID]]] = {}
+    for first in range(0, len(moments), BESIDE_AT_ONCE):
+        some = moments[first : first + BESIDE_AT_ONCE]
+        asked: dict[str, str | datetime] = {"since": received_since}
+        for number in range(BESIDE_AT_ONCE):
+            source, moment = some[min(number, len(some) - 1)]  # what is left over asks the last one again
+            asked[f"camera_id_{number}"] = source.camera_id
+            asked[f"zone_id_{number}"] = source.zone_id
+            asked[f"rule_{number}"] = source.rule
+            asked[f"moment_{number}"] = moment
+        for camera_id, zone_id, rule, at, incident_id in await session.execute(_BESIDE, asked):
+            found.setdefault(Source(camera_id, zone_id, rule), set()).add((at, incident_id))
+    return {source: list(beside) for source, beside in found.items()}
 
 
 async def add_asks(session: AsyncSession, asks: Sequence[IncidentAsk]) -> None:
