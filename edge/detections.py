@@ -62,4 +62,6 @@ class Detections:
     def foot_points_xyn(self) -> FloatArray:
         """(N, 2) float32: the middle of each box's lower edge, where the person stands."""
         boxes = self.boxes_xyxyn
-        return np.stack(((boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]), axis=1)
+        feet = boxes[:, 2:].copy()
+        feet[:, 0] = (boxes[:, 0] + boxes[:, 2]) / 2
+        return feet

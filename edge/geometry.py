@@ -148,12 +148,14 @@ def _folds_back(first: _Edge, second: _Edge, shared: tuple[float, float]) -> boo
 @dataclass(frozen=True, slots=True, eq=False)
 class Located:
     """Where people stand. positions: (N, 2) float64 on the plane; unit_lengths: (N,) float64, one unit at each person.
+    feet_xyn: (N, 2) float64, their foot points in parts of the picture.
 
     The distance of two people in units is the distance of their positions over the mean of their unit lengths.
     """
 
     positions: Points
     unit_lengths: Lengths
+    feet_xyn: Points
 
 
 class Plane(Protocol):
@@ -184,8 +186,8 @@ class PicturePlane:
 
     def locate(self, people: Detections, aspect: float) -> Located:
         boxes = people.boxes_xyxyn.astype(np.float64)
-        feet = people.foot_points_xyn.astype(np.float64) * np.array([aspect, 1.0])
-        return Located(feet, np.maximum(boxes[:, 3] - boxes[:, 1], 1e-3))
+        feet = people.foot_points_xyn.astype(np.float64)
+        return Located(feet * (aspect, 1.0), np.maximum(boxes[:, 3] - boxes[:, 1], 1e-3), feet)
 
     def area_m2(self, polygon: Polygon) -> float | None:  # noqa: ARG002 -- part of the protocol
         return None

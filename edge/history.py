@@ -19,16 +19,16 @@ class TrackHistory:
         if not keep_s > 0:
             raise ValueError(f"keep_s must be positive seconds, got {keep_s}")
         self._keep_s = keep_s
-        self._boxes: dict[int, deque[tuple[float, BoxXyxyn]]] = {}
+        self._boxes: dict[int, deque[tuple[float, list[float]]]] = {}
 
     def add(self, at_mono_s: float, people: Detections) -> None:
         """Remember the confirmed tracks of one frame. Boxes are cut at the picture's edge."""
-        tracked = people.tracked
-        for track_id, box in zip(tracked.track_ids.tolist(), tracked.boxes_xyxyn.tolist(), strict=True):
-            x1, y1, x2, y2 = (round(min(1.0, max(0.0, part)), 4) for part in box)
-            if x1 < x2 and y1 < y2:
-                boxes = self._boxes.setdefault(track_id, deque(maxlen=MAX_BOXES_PER_TRACK))
-                boxes.append((at_mono_s, (x1, y1, x2, y2)))
+        for track_id, box in zip(people.track_ids.tolist(), people.boxes_xyxyn.tolist(), strict=True):
+            if track_id:
+                boxes = self._boxes.get(track_id)
+                if boxes is None:
+                    boxes = self._boxes[track_id] = deque(maxlen=MAX_BOXES_PER_TRACK)
+                boxes.append((at_mono_s, box))
         oldest_mono_s = at_mono_s - self._keep_s
         for track_id in [track_id for track_id, boxes in self._boxes.items() if boxes[-1][0] < oldest_mono_s]:
             del self._boxes[track_id]
@@ -46,10 +46,16 @@ class TrackHistory:
         found = []
         for track_id in dict.fromkeys(track_ids):
             boxes = tuple(
-                TimedBox(offset_s=round(at_s - origin_mono_s, 3), box=box)
+                TimedBox(offset_s=round(at_s - origin_mono_s, 3), box=shown)
                 for at_s, box in self._boxes.get(track_id, ())
-                if since_mono_s <= at_s <= until_mono_s
+                if since_mono_s <= at_s <= until_mono_s and (shown := _within_picture(box)) is not None
             )
             if boxes:
                 found.append(TrackSummary(track_id=track_id, boxes=boxes))
         return tuple(found[:MAX_TRACKS])
+
+
+def _within_picture(box_xyxyn: list[float]) -> BoxXyxyn | None:
+    """The box cut at the picture's edges and rounded; None where nothing is left of it."""
+    x1, y1, x2, y2 = (round(min(1.0, max(0.0, part)), 4) for part in box_xyxyn)
+    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None

@@ -26,6 +26,10 @@ BURST_WH = (640, 360)
 """Pictures that were decoded back are kept at half their size where that is no smaller: there are many at once, and no
 detector's input and no thumbnail is larger. Second and close looks, which cut parts out, see half the detail."""
 
+GATE_PAUSE_S = 0.4
+"""Where something has just moved the gate is not asked again before so long: attention is held for longer than that."""
+_JITTER_S = 0.05
+
 FloatArray = npt.NDArray[np.float32]
 
 
@@ -42,7 +46,10 @@ _NOBODY = _InView(0, np.empty((0, 4), np.float32))
 
 @dataclass(slots=True)
 class LadderCounters:
-    """What became of one camera's frames: judged by the gate, handed on for detection, woken from quiet how often."""
+    """What became of one camera's frames: judged by the gate, handed on for detection, woken from quiet how often.
+
+    Frames that follow on a movement or were decoded back before one are not judged.
+    """
 
     judged: int = 0
     handed_on: int = 0
@@ -74,6 +81,7 @@ class DecodeLadder:
         self._on_picture = on_picture
         self._in_view = _NOBODY
         self._last_mono_s = float("-inf")
+        self._moved_mono_s = float("-inf")
         self._keyframe_mono_s = float("-inf")
         self._keyframe_every_s = float("inf")
         self.decoder = AnalysisDecoder(analysis_fps, mask)
@@ -122,19 +130,26 @@ class DecodeLadder:
         return found
 
     def _judge(self, frame: Frame) -> bool:
-        """Let the gate and health look at a picture; whether to detect on it."""
-        small = frame.luma(*GATE_WH)
+        """Let the gate and health look at a picture if it is time; whether to detect on it."""
         at_mono_s = frame.captured.mono_s
         in_view = self._in_view
-        verdict = self._gate.observe(small, at_mono_s, in_view.boxes_xyxyn)
+        moving = at_mono_s - self._moved_mono_s >= GATE_PAUSE_S - _JITTER_S and self._moves(frame, in_view.boxes_xyxyn)
         decision = self._policy.decide(
-            at_mono_s, moving=verdict.active, people=in_view.people, keyframe_every_s=self._keyframe_every_s
+            at_mono_s, moving=moving, people=in_view.people, keyframe_every_s=self._keyframe_every_s
         )
+        self._last_mono_s = max(self._last_mono_s, at_mono_s)
+        return decision.detect
+
+    def _moves(self, frame: Frame, people_xyxyn: FloatArray) -> bool:
+        """Whether the gate sees anything move. Camera health looks on."""
+        small, at_mono_s = frame.luma(*GATE_WH), frame.captured.mono_s
+        moves = self._gate.observe(small, at_mono_s, people_xyxyn).active
+        if moves:
+            self._moved_mono_s = max(self._moved_mono_s, at_mono_s)
         if self._on_picture is not None and at_mono_s > self._last_mono_s:
             self._on_picture(small, frame)
-        self._last_mono_s = max(self._last_mono_s, at_mono_s)
         self.counters.judged += 1
-        return decision.detect
+        return moves
 
     def _decoded_back(self, after_mono_s: float, before_mono_s: float) -> list[Frame]:
         """The frames between two keyframes, of which the second showed that something had begun."""

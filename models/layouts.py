@@ -62,8 +62,10 @@ def decode(output: FloatArray, spec: ModelSpec, score_threshold: float) -> Decod
     if not expected.allows(output.shape):
         raise ValueError(f"{spec.name}: the layout {spec.output.layout} must give {expected}, got {output.shape}")
     boxes, scores = _DECODERS[spec.output.layout](output[0], spec, score_threshold)
-    sane = np.isfinite(boxes).all(axis=1)
-    boxes, scores = boxes[sane], scores[sane]
+    sane = np.isfinite(boxes)
+    if not sane.all():
+        whole = sane.all(axis=1)
+        boxes, scores = boxes[whole], scores[whole]
     best = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
     boxes, scores = boxes[best], scores[best]
     if spec.output.layout is not Layout.YOLO26:
@@ -74,16 +76,16 @@ def decode(output: FloatArray, spec: ModelSpec, score_threshold: float) -> Decod
 
 def suppress(boxes_xyxy: FloatArray, iou_threshold: float) -> npt.NDArray[np.intp]:
     """Greedy non-maximum suppression: the indices kept of boxes (N, 4) that are sorted by falling score."""
-    repeats = _overlapping(boxes_xyxy, iou_threshold)
+    bits = np.packbits(_overlapping(boxes_xyxy, iou_threshold), axis=1, bitorder="little")
+    packed, row_bytes = bits.tobytes(), bits.shape[1]
     # Rows as whole numbers, a bit for each box: a detector gives a hundred candidates, and a call of NumPy for each of
     # those that are kept takes longer than all the overlaps.
-    rows = [int.from_bytes(row, "little") for row in np.packbits(repeats, axis=1, bitorder="little")]
     suppressed = 0
     kept: list[int] = []
-    for index, row in enumerate(rows):
+    for index in range(len(boxes_xyxy)):
         if not suppressed >> index & 1:
             kept.append(index)
-            suppressed |= row
+            suppressed |= int.from_bytes(packed[index * row_bytes : (index + 1) * row_bytes], "little")
     return np.array(kept, dtype=np.intp)
 
 
@@ -114,7 +116,7 @@ def iou_matrix(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 def _boxes5(output: FloatArray, _spec: ModelSpec, threshold: float) -> Decoded:
-    rows = output[output[:, 4] >= threshold]
+    rows = output[np.flatnonzero(output[:, 4] >= threshold)]
     return rows[:, :4], rows[:, 4]
 
 

@@ -199,7 +199,8 @@ class GroundPlane:
             raise CalibrationError(
                 f"the calibration was marked on a picture of aspect {self.calibration.aspect:.3f}, this is {aspect:.3f}"
             )
-        return Located(self.calibration.ground(people.foot_points_xyn), np.ones(len(people)))
+        feet = people.foot_points_xyn.astype(np.float64)
+        return Located(self.calibration.ground(feet), np.ones(len(people)), feet)
 
     def area_m2(self, polygon: Polygon) -> float | None:
         """Square metres of a zone; None if part of it lies above the horizon."""

@@ -123,7 +123,7 @@ class CalendarConfig(StrictModel):
 
     def override_at(self, utc: datetime) -> CalendarOverride | None:
         """The first override that holds at a moment."""
-        local = self.local(utc)
+        local = self.local(utc) if self.overrides else utc
         for override in self.overrides:
             if override.starts_at <= utc < override.ends_at and (
                 not override.hours or any(hours.contain(local, self) for hours in override.hours)

@@ -154,20 +154,22 @@ class ZonePresence:
         entered: list[Episode] = []
         left: list[Episode] = []
         self._merge(stitched)
-        feet = people.foot_points_xyn
-        inside = self._polygon.contains(feet)
+        inside = self._polygon.contains(located.feet_xyn).tolist()
+        boxes, track_ids = people.boxes_xyxyn.tolist(), people.track_ids.tolist()
+        positions, units = located.positions.tolist(), located.unit_lengths.tolist()
         for index, person_id in enumerate(stitched.person_ids):
             episode = self._open.get(person_id) or self._arriving.get(person_id)
             if inside[index]:
                 if episode is None:
                     episode = self._arriving[person_id] = _begin(person_id, at)
-                _see(episode, at, index, people, located, aspect)
+                _see(episode, at, boxes[index], positions[index], units[index], aspect)
+                episode.add_track(track_ids[index])
                 if person_id in self._arriving and episode.dwell_s >= ENTER_AFTER_S:
                     self._open[person_id] = self._arriving.pop(person_id)
                     entered.append(episode)
             elif person_id in self._open and episode is not None:
-                height = float(people.boxes_xyxyn[index, 3] - people.boxes_xyxyn[index, 1])
-                beyond = self._polygon.distance_to_edge(feet[index], aspect)[0] > LEAVE_MARGIN * height
+                height = boxes[index][3] - boxes[index][1]
+                beyond = self._polygon.distance_to_edge(located.feet_xyn[index], aspect)[0] > LEAVE_MARGIN * height
                 if _see_outside(episode, at, beyond=bool(beyond)):
                     left.append(self._open.pop(person_id))
             else:
@@ -216,13 +218,13 @@ def _begin(person_id: int, at: Instant) -> Episode:
     return Episode(person_id, at, at, [], Path(), Sway(), (0.0, 0.0), 1.0)
 
 
-def _see(episode: Episode, at: Instant, index: int, people: Detections, located: Located, aspect: float) -> None:
-    left, top, right, bottom = people.boxes_xyxyn[index].tolist()
-    x, y = located.positions[index].tolist()
-    unit = float(located.unit_lengths[index])
+def _see(
+    episode: Episode, at: Instant, box_xyxyn: list[float], position: list[float], unit: float, aspect: float
+) -> None:
+    left, top, right, bottom = box_xyxyn
+    x, y = position
     episode.last_inside = at
     episode.outside_since = episode.beyond_since = None
-    episode.add_track(int(people.track_ids[index]))
     foot_xyn = (left + right) / 2, bottom
     episode.path.add(at.mono_s, x, y, unit, foot_xyn)
     episode.sway.add(at.mono_s, (left + right) / 2 * aspect, bottom, bottom - top)

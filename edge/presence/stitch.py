@@ -138,13 +138,17 @@ class Stitcher:
     def observe(self, at_s: float, people: Detections, located: Located) -> Stitched:
         """Take in the tracked people of one moment (every one with a track id >= 1); times must not decrease."""
         gone = self._forget(at_s)
-        feet = people.foot_points_xyn.tolist()
-        boxes = people.boxes_xyxyn.tolist()
         person_ids = []
-        for index, track_id in enumerate(people.track_ids.tolist()):
-            sighting = _Sighting(at_s, *located.positions[index].tolist(), *feet[index])
-            unit = float(located.unit_lengths[index])
-            left, top, right, bottom = boxes[index]
+        for track_id, position, foot, unit, corners in zip(
+            people.track_ids.tolist(),
+            located.positions.tolist(),
+            located.feet_xyn.tolist(),
+            located.unit_lengths.tolist(),
+            people.boxes_xyxyn.tolist(),
+            strict=True,
+        ):
+            sighting = _Sighting(at_s, *position, *foot)
+            left, top, right, bottom = corners
             box = (left, top, right, bottom)
             person = self._persons.get(self._person_of_track.get(track_id, 0))
             if person is None or (person.recent and person.seen_s == at_s):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Protocol
 
 from contract.clock import Instant
@@ -36,11 +37,11 @@ class Mover:
     inside: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ZoneMoment:
     """One zone at one moment, as its rules see it.
 
-    local: the camera's local time. metric: units are metres. people: all persons in the picture, in the zone or not.
+    local: the camera's local time. metric: units are metres. movers: gives all persons in the picture; see `people`.
     area_m2: of the zone on the ground, None where not calibrated. learned: what the zone knows of its past.
     flow: how the picture moves in the zone while a crowd is too dense to detect people one by one.
     crowd: how many people there may be while the crowd is too dense to count them; None while the count holds.
@@ -51,12 +52,17 @@ class ZoneMoment:
     local: datetime
     presence: Presence
     metric: bool
-    people: tuple[Mover, ...] = ()
+    movers: Callable[[], tuple[Mover, ...]] = tuple
     area_m2: float | None = None
     learned: ZoneLearned | None = None
     limit_factor: float | None = 1.0
     flow: ZoneFlow | None = None
     crowd: CrowdEstimate | None = None
+
+    @cached_property
+    def people(self) -> tuple[Mover, ...]:
+        """All persons in the picture, in the zone or not: told when they are asked for, as most moments nobody does."""
+        return self.movers()
 
     @property
     def people_or_so(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from contract.clock import Instant
 from contract.event import Rule
@@ -145,7 +146,7 @@ class CameraBehaviours:
                 local=local,
                 presence=presence,
                 metric=self._plane.metric,
-                people=_movers(zone.polygon, people, located, stitched),
+                movers=partial(_movers, zone.polygon, people, located, stitched),
                 area_m2=zone.area_m2,
                 learned=zone.learned,
                 limit_factor=1.0 if override is None else override.limit_factor,
@@ -211,17 +212,16 @@ def build_behaviours(
 
 
 def _movers(polygon: Polygon, people: Detections, located: Located, stitched: Stitched) -> tuple[Mover, ...]:
-    feet = people.foot_points_xyn
-    inside = polygon.contains(feet)
     return tuple(
-        Mover(
-            person_id=person_id,
-            track_id=int(people.track_ids[index]),
-            position=(float(located.positions[index, 0]), float(located.positions[index, 1])),
-            unit=float(located.unit_lengths[index]),
-            velocity=stitched.velocities[index],
-            foot_xyn=(float(feet[index, 0]), float(feet[index, 1])),
-            inside=bool(inside[index]),
+        Mover(person_id, track_id, (x, y), unit, velocity, (foot_x, foot_y), inside)
+        for person_id, track_id, (x, y), unit, velocity, (foot_x, foot_y), inside in zip(
+            stitched.person_ids,
+            people.track_ids.tolist(),
+            located.positions.tolist(),
+            located.unit_lengths.tolist(),
+            stitched.velocities,
+            located.feet_xyn.tolist(),
+            polygon.contains(located.feet_xyn).tolist(),
+            strict=True,
         )
-        for index, person_id in enumerate(stitched.person_ids)
     )

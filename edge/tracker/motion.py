@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,15 +51,31 @@ class MotionBank:
     def __init__(self, settings: MotionSettings) -> None:
         self._settings = settings
         self._speed = np.array([settings.speed_x, settings.speed_y])
-        self.position = np.empty((0, 2))
-        self.velocity = np.empty((0, 2))
+        # Position and velocity of each coordinate, (2, T, 2). What follows one law is kept in one array: a call of
+        # NumPy costs more than the arithmetic on some tens of tracks.
+        self._state = np.empty((2, 0, 2))
+        # Per coordinate: variance of position, covariance of position and velocity, variance of velocity, (3, T, 2).
+        self._spread = np.empty((3, 0, 2))
         self.log_size = np.empty((0, 2))
-        # Per coordinate: variance of position, covariance of position and velocity, variance of velocity.
-        self._pp, self._pv, self._vv = np.empty((0, 2)), np.empty((0, 2)), np.empty((0, 2))
         self._size_var = np.empty((0, 2))
 
     def __len__(self) -> int:
-        return len(self.position)
+        return len(self.log_size)
+
+    @property
+    def position(self) -> Array:
+        """(T, 2) the centres."""
+        return _row(self._state, 0)
+
+    @property
+    def velocity(self) -> Array:
+        """(T, 2) picture heights a second."""
+        return _row(self._state, 1)
+
+    @property
+    def speed_variance(self) -> Array:
+        """(T, 2) of the velocities."""
+        return _row(self._spread, 2)
 
     @property
     def heights(self) -> Array:
@@ -69,19 +86,16 @@ class MotionBank:
     def predict(self, dt_s: float) -> None:
         """Let `dt_s` >= 0 seconds pass."""
         tau = self._settings.speed_memory_s
-        decay = np.exp(-dt_s / tau)
+        decay = math.exp(-dt_s / tau)
         reach = tau * (1 - decay)
-        stir = (self._speed * self.heights[:, None]) ** 2
-        self.position = self.position + reach * self.velocity
-        self.velocity = decay * self.velocity
-        self._pp = (
-            self._pp
-            + 2 * reach * self._pv
-            + reach**2 * self._vv
-            + 2 * stir * tau * (dt_s - 2 * reach + tau * (1 - decay**2) / 2)
+        state_law = np.array([[1.0, reach], [0.0, decay]])
+        spread_law = np.array([[1.0, 2 * reach, reach**2], [0.0, decay, decay * reach], [0.0, 0.0, decay**2]])
+        stirring = np.array(
+            [2 * tau * (dt_s - 2 * reach + tau * (1 - decay**2) / 2), tau * (1 - decay) ** 2, 1 - decay**2]
         )
-        self._pv = decay * (self._pv + reach * self._vv) + stir * tau * (1 - decay) ** 2
-        self._vv = decay**2 * self._vv + stir * (1 - decay**2)
+        stir = (self._speed * self.heights[:, None]) ** 2
+        self._state = _mixed(state_law, self._state)
+        self._spread = _mixed(spread_law, self._spread) + stirring[:, None, None] * stir
         self._size_var = self._size_var + self._settings.size_drift**2 * dt_s
 
     def innovations(self, measured: Array, noise: Array) -> tuple[Array, Array]:
@@ -91,21 +105,19 @@ class MotionBank:
         Returns (T, N, 4) differences and their variances.
         """
         state = np.concatenate((self.position, self.log_size), axis=1)
-        spread = np.concatenate((self._pp, self._size_var), axis=1)
+        spread = np.concatenate((self._spread[0], self._size_var), axis=1)
         variance = spread[:, None, :] + self._noise(self.heights)[:, None, :] * noise[None, :, None] ** 2
         return measured[None, :, :] - state[:, None, :], variance
 
     def correct(self, tracks: IndexArray, measured: Array, noise: Array) -> None:
         """Let the tracks (K,) have been measured at (K, 4), with `noise` (K,) as for `innovations`."""
         variance = self._noise(self.heights[tracks]) * noise[:, None] ** 2
-        gain_p = self._pp[tracks] / (self._pp[tracks] + variance[:, :2])
-        gain_v = self._pv[tracks] / (self._pp[tracks] + variance[:, :2])
-        difference = measured[:, :2] - self.position[tracks]
-        self.position[tracks] += gain_p * difference
-        self.velocity[tracks] += gain_v * difference
-        self._vv[tracks] -= gain_v * self._pv[tracks]
-        self._pv[tracks] *= 1 - gain_p
-        self._pp[tracks] *= 1 - gain_p
+        spread = self._spread[:, tracks]
+        gain = spread[:2] / (spread[0] + variance[:, :2])
+        self._state[:, tracks] += gain * (measured[:, :2] - self.position[tracks])
+        spread[2] -= gain[1] * spread[1]
+        spread[:2] *= 1 - gain[0]
+        self._spread[:, tracks] = spread
         gain_size = self._size_var[tracks] / (self._size_var[tracks] + variance[:, 2:])
         self.log_size[tracks] += gain_size * (measured[:, 2:] - self.log_size[tracks])
         self._size_var[tracks] *= 1 - gain_size
@@ -115,18 +127,15 @@ class MotionBank:
         size = measured[:, 2:]
         noise = self._noise(np.exp(size[:, 1]))
         speed_var = (self._speed * np.exp(size[:, 1])[:, None]) ** 2
-        self.position = np.concatenate((self.position, measured[:, :2]))
-        self.velocity = np.concatenate((self.velocity, np.zeros_like(size)))
+        unknown = np.zeros_like(size)
+        self._state = np.concatenate((self._state, (measured[:, :2], unknown)), axis=1)
+        self._spread = np.concatenate((self._spread, (noise[:, :2], unknown, speed_var)), axis=1)
         self.log_size = np.concatenate((self.log_size, size))
-        self._pp = np.concatenate((self._pp, noise[:, :2]))
-        self._pv = np.concatenate((self._pv, np.zeros_like(size)))
-        self._vv = np.concatenate((self._vv, speed_var))
         self._size_var = np.concatenate((self._size_var, noise[:, 2:]))
 
     def keep(self, mask: BoolArray) -> None:
         """Forget the tracks where `mask` (T,) is false."""
-        self.position, self.velocity = self.position[mask], self.velocity[mask]
-        self._pp, self._pv, self._vv = self._pp[mask], self._pv[mask], self._vv[mask]
+        self._state, self._spread = self._state[:, mask], self._spread[:, mask]
         self.log_size, self._size_var = self.log_size[mask], self._size_var[mask]
 
     def _noise(self, heights: Array) -> Array:
@@ -134,3 +143,14 @@ class MotionBank:
         noise[:, :2] = ((self._settings.box_noise * heights) ** 2)[:, None]
         noise[:, 2:] = self._settings.size_noise**2
         return noise
+
+
+def _mixed(law: Array, values: Array) -> Array:
+    """(K, T, 2) sums of the K values of each track's coordinates, weighted by the rows of `law` (K, K)."""
+    mixed: Array = (law @ values.reshape(len(law), -1)).reshape(values.shape)
+    return mixed
+
+
+def _row(values: Array, index: int) -> Array:
+    row: Array = values[index]
+    return row

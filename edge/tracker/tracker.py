@@ -91,15 +91,19 @@ class Tracker:
         noise = np.where(strong, 1.0, settings.weak_noise)
         cost = self._cost(measured, noise)
         boxes = corners(measured[:, :2], measured[:, 2:])
-        overlap, _ = overlaps(corners(self._bank.position, self._bank.log_size), boxes)
-        weak_cost = np.where(overlap >= settings.weak_iou, cost, np.inf)
-        confirmed, fresh = self._ids > 0, now_s - self._last_s <= settings.weak_s
+        confirmed = self._ids > 0
         rows = np.full(len(measured), -1, np.intp)
         _match(cost, rows, confirmed, strong, settings.gate)
-        _match(weak_cost, rows, confirmed & fresh, ~strong, settings.weak_gate)
-        _match(cost, rows, ~confirmed, strong, settings.gate)
-        _match(weak_cost, rows, ~confirmed, ~strong, settings.weak_gate)
-        hit = np.flatnonzero(rows >= 0)
+        if strong.all():
+            _match(cost, rows, ~confirmed, strong, settings.gate)
+        else:
+            overlap, _ = overlaps(corners(self._bank.position, self._bank.log_size), boxes)
+            weak_cost = np.where(overlap >= settings.weak_iou, cost, np.inf)
+            fresh = now_s - self._last_s <= settings.weak_s
+            _match(weak_cost, rows, confirmed & fresh, ~strong, settings.weak_gate)
+            _match(cost, rows, ~confirmed, strong, settings.gate)
+            _match(weak_cost, rows, ~confirmed, ~strong, settings.weak_gate)
+        hit = (rows >= 0).nonzero()[0]
         self._bank.correct(rows[hit], measured[hit], noise[hit])
         self._credit(rows[hit], scores[hit], now_s)
         new = self._may_begin(boxes, rows, strong)
@@ -129,7 +133,7 @@ class Tracker:
         """The strong boxes that no track took, but those that only repeat a better or a tracked one."""
         known = rows >= 0
         new: list[int] = []
-        candidates = np.flatnonzero(strong & ~known)
+        candidates = (strong & ~known).nonzero()[0]
         if len(candidates):
             overlap, inside = overlaps(boxes[candidates], boxes)
             repeats = (overlap > self._settings.birth_iou) | (inside > self._settings.birth_inside)
@@ -167,13 +171,15 @@ def _match(cost: Array, rows: IndexArray, tracks: BoolArray, boxes: BoolArray, g
 
     cost: (T, N); what is above `gate` is never assigned. Writes the tracks' rows into `rows` (N,).
     """
-    taken = np.zeros(len(tracks), np.bool_)
-    taken[rows[rows >= 0]] = True
-    free_tracks = np.flatnonzero(tracks & ~taken)
-    free_boxes = np.flatnonzero(boxes & (rows < 0))
-    if not len(free_tracks) or not len(free_boxes):
+    free_boxes = (boxes & (rows < 0)).nonzero()[0]
+    if not len(free_boxes):
+        return
+    free = tracks.copy()
+    free[rows[rows >= 0]] = False
+    free_tracks = free.nonzero()[0]
+    if not len(free_tracks):
         return
     part = np.minimum(cost[free_tracks[:, None], free_boxes], gate * 2)
     _, box_of_track, _ = lap.lapjv(part, extend_cost=True, cost_limit=gate)
-    matched = np.flatnonzero(box_of_track >= 0)
+    matched = (box_of_track >= 0).nonzero()[0]
     rows[free_boxes[box_of_track[matched]]] = free_tracks[matched]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 
@@ -190,8 +191,8 @@ def told_of_speeds(speeds_mps: list[float]) -> int:
     signals = []
     for number, speed_mps in enumerate(speeds_mps):
         at = instant(number / 5)
-        mover = Mover(1, 1, (0.0, 0.0), 1.0, (speed_mps, 0.0), (0.5, 0.5), inside=True)
-        moment = ZoneMoment(at, at.utc, Presence(at, (), (), (), ()), metric=True, people=(mover,))
+        movers = (Mover(1, 1, (0.0, 0.0), 1.0, (speed_mps, 0.0), (0.5, 0.5), inside=True),)
+        moment = ZoneMoment(at, at.utc, Presence(at, (), (), (), ()), metric=True, movers=partial(tuple, movers))
         signals += rule.observe(moment)
     return sum(one.phase is Phase.BEGAN for one in signals)
 

@@ -268,7 +268,8 @@ def test_long_after_it_was_seen_a_track_is_expected_to_have_stopped_at_a_walker_
     bank.predict(100 * settings.speed_memory_s)
 
     np.testing.assert_allclose(bank.velocity, 0.0, atol=1e-12)
-    np.testing.assert_allclose(np.sqrt(bank._vv[0]), np.array([settings.speed_x, settings.speed_y]) * 0.3, rtol=1e-6)
+    walkers = np.array([[settings.speed_x, settings.speed_y]]) * 0.3
+    np.testing.assert_allclose(np.sqrt(bank.speed_variance), walkers, rtol=1e-6)
 
 
 def _bank_that_walks() -> MotionBank:
@@ -285,4 +286,4 @@ def _measured(x: float) -> npt.NDArray[np.float64]:
 
 
 def _variances(bank: MotionBank) -> npt.NDArray[np.float64]:
-    return np.concatenate((bank._pp, bank._pv, bank._vv, bank._size_var))
+    return np.concatenate((bank._spread.reshape(-1, 2), bank._size_var))
