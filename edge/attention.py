@@ -56,7 +56,7 @@ class AttentionSettings:
     hold_s: float = 1.5
     watch_every_s: float = 0.5
     people_hold_s: float = 10.0
-    rest_after_s: float = 3.0
+    rest_after_s: float = 2.4
     rest_every_s: float = 2.0
     fruitless_s: float = 30.0
     search_every_s: float = 1.0
