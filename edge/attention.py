@@ -15,6 +15,7 @@ class Attention(StrEnum):
     """What a camera gets.
 
     QUIET: nobody is there and nothing moves: keyframes only, and now and then a detection to be sure.
+    WAITING: the same, but keyframes are too far apart to do: everything is decoded.
     RESTING: somebody is there, and nothing has moved for long: keyframes only, and a detection on each or nearly so.
     WATCHING: somebody is there, nothing moves: detection at a low rate.
     SEARCHING: something moves for long and nobody was found in it (traffic, a tree): detection at a low rate.
@@ -22,6 +23,7 @@ class Attention(StrEnum):
     """
 
     QUIET = "quiet"
+    WAITING = "waiting"
     RESTING = "resting"
     WATCHING = "watching"
     SEARCHING = "searching"
@@ -51,6 +53,8 @@ class AttentionSettings:
     fruitless_s: motion without anybody for so long is searched only every `search_every_s`.
     keep_alive_s: between detections while all is quiet, so that somebody who stood still before the start, or came
         unnoticed, is found.
+    quiet_every_s: keyframes may be so far apart while all is quiet. "Smart" codecs stretch that to a minute while
+        nothing moves: who came in between would be told of too late, and what the ring no longer holds not at all.
     """
 
     hold_s: float = 1.5
@@ -61,6 +65,7 @@ class AttentionSettings:
     fruitless_s: float = 30.0
     search_every_s: float = 1.0
     keep_alive_s: float = 5.0
+    quiet_every_s: float = 6.0
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -89,6 +94,12 @@ class AttentionPolicy:
         self._detected_mono_s = -math.inf
         self.attention = Attention.ACTIVE
 
+    @property
+    def keyframe_patience_s(self) -> float:
+        """How long after a keyframe the next one may be waited for, as long as keyframes alone are decoded."""
+        settings = self._settings
+        return 1.5 * settings.rest_every_s if self.attention is Attention.RESTING else settings.quiet_every_s
+
     def decide(self, at_mono_s: float, *, moving: bool, people: int, keyframe_every_s: float = math.inf) -> Decision:
         """What to do with the picture captured at `at_mono_s`.
 
@@ -116,23 +127,25 @@ class AttentionPolicy:
             self._wanted_since_mono_s = -math.inf
         elif self._wanted_since_mono_s == -math.inf:
             self._wanted_since_mono_s = at_mono_s
-        self.attention = self._attention(
-            at_mono_s, held=held, present=present, restful=keyframe_every_s <= self._settings.rest_every_s + _JITTER_S
-        )
+        self.attention = self._attention(at_mono_s, held=held, present=present, keyframe_every_s=keyframe_every_s)
         detect = at_mono_s - self._detected_mono_s >= self._pause_s() - _JITTER_S or at_mono_s < self._detected_mono_s
         if detect:
             self._detected_mono_s = max(self._detected_mono_s, at_mono_s)
         return Decision(self.attention, detect)
 
-    def _attention(self, at_mono_s: float, *, held: bool, present: bool, restful: bool) -> Attention:
+    def _attention(self, at_mono_s: float, *, held: bool, present: bool, keyframe_every_s: float) -> Attention:
+        settings = self._settings
         if not held and not present:
-            return Attention.QUIET
+            # As long as nobody knows how far apart keyframes are, their being overdue will tell.
+            sparse = math.isfinite(keyframe_every_s) and keyframe_every_s > settings.quiet_every_s + _JITTER_S
+            return Attention.WAITING if sparse else Attention.QUIET
         if not held:
+            restful = keyframe_every_s <= settings.rest_every_s + _JITTER_S
             settled_s = at_mono_s - max(self._moved_mono_s, self._unsettled_mono_s)
-            rests = restful and settled_s >= self._settings.rest_after_s
+            rests = restful and settled_s >= settings.rest_after_s
             return Attention.RESTING if rests else Attention.WATCHING
         fruitless_s = at_mono_s - self._wanted_since_mono_s
-        if not present and math.isfinite(fruitless_s) and fruitless_s >= self._settings.fruitless_s:
+        if not present and math.isfinite(fruitless_s) and fruitless_s >= settings.fruitless_s:
             return Attention.SEARCHING
         return Attention.ACTIVE
 
@@ -140,6 +153,7 @@ class AttentionPolicy:
         settings = self._settings
         return {
             Attention.QUIET: settings.keep_alive_s,
+            Attention.WAITING: settings.keep_alive_s,
             Attention.RESTING: settings.rest_every_s,
             Attention.WATCHING: settings.watch_every_s,
             Attention.SEARCHING: settings.search_every_s,

@@ -104,13 +104,17 @@ class DecodeLadder:
 
     def is_wanted(self, packet: Packet) -> bool:
         """Whether the packet, the next one or one of the next, may give a picture: others need not be fed before it."""
-        return packet.is_keyframe or (not self.decoder.is_quiet and self.decoder.is_due(packet.captured.mono_s))
+        if self.decoder.is_quiet:
+            return packet.is_keyframe or self._is_overdue(packet)
+        return packet.is_keyframe or self.decoder.is_due(packet.captured.mono_s)
 
     def feed(self, packet: Packet) -> list[Frame]:
         """Take the next packet, which the ring already holds; the frames to detect on."""
         if packet.is_keyframe:
             self._keyframe_every_s = packet.captured.mono_s - self._keyframe_mono_s
             self._keyframe_mono_s = packet.captured.mono_s
+        elif self._is_overdue(packet):
+            return self._caught_up(packet.captured.mono_s)
         was_quiet, woken = self.decoder.is_quiet, False
         found: list[Frame] = []
         for frame in self.decoder.feed(packet):
@@ -126,6 +130,22 @@ class DecodeLadder:
             self.decoder.wake([packet])  # while quiet, only keyframes give a picture
         elif self._policy.attention.keyframes_only:
             self.decoder.set_quiet(True)
+        self.counters.handed_on += len(found)
+        return found
+
+    def _is_overdue(self, packet: Packet) -> bool:
+        """Whether the next keyframe should have come before this packet, and is all that is waited for."""
+        since_s = packet.captured.mono_s - self._keyframe_mono_s
+        return self.decoder.is_quiet and since_s > self._policy.keyframe_patience_s + _JITTER_S
+
+    def _caught_up(self, now_mono_s: float) -> list[Frame]:
+        """Decode from the last keyframe up to now, and everything from now on: the next keyframe is far."""
+        found: list[Frame] = []
+        self._keyframe_every_s = now_mono_s - self._keyframe_mono_s
+        self.decoder.wake(())
+        for packet in self._ring.between(self._keyframe_mono_s, now_mono_s):
+            found += [_for_a_burst(frame) for frame in self.decoder.feed(packet) if self._judge(frame)]
+        self.counters.wakes += 1
         self.counters.handed_on += len(found)
         return found
 

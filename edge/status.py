@@ -33,7 +33,9 @@ class CameraStatus(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     health: CameraHealth
-    attention: str = Field(description="how closely it is watched: quiet, resting, watching, searching or active")
+    attention: str = Field(
+        description="how closely it is watched: quiet, waiting, resting, watching, searching or active"
+    )
     sessions_lost: int = Field(ge=0)
 
 

@@ -67,6 +67,18 @@ def test_whoever_has_not_moved_for_long_is_looked_at_on_keyframes_alone_where_th
     assert resting.decide(1812.0, moving=True, people=1, keyframe_every_s=2.0).attention is Attention.ACTIVE
 
 
+def test_keyframes_that_are_far_apart_are_not_enough_while_all_is_quiet() -> None:
+    for keyframe_every_s, attention in ((6.0, Attention.QUIET), (12.0, Attention.WAITING)):
+        policy = AttentionPolicy()
+        looks = [
+            policy.decide(step * PERIOD_S, moving=False, people=0, keyframe_every_s=keyframe_every_s).detect
+            for step in range(100)
+        ]
+        assert policy.attention is attention
+        assert policy.attention.keyframes_only == (attention is Attention.QUIET)
+        assert max(pauses(looks)) == 25, "a look every 5 s"
+
+
 def test_who_is_found_standing_or_missed_while_resting_is_watched_closely_enough_to_be_tracked_again() -> None:
     policy = AttentionPolicy()
     run(policy, 0.0, 5.0, moving=False, people=0)

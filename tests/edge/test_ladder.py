@@ -116,6 +116,32 @@ def test_what_is_decoded_back_is_kept_small_because_there_is_much_of_it(tmp_path
     assert {5.2, 5.4, 5.6, 5.8} <= {at_s for at_s, _ in burst}
 
 
+def test_a_keyframe_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    film = Film(width=1280, height=720, fps=10, gop=300, kbps=2000)
+    video = make_video(tmp_path / "smart.mp4", film, pictures=_one_comes_in_after(51, 100))
+    ring = PacketRing(60.0)
+    ladder = DecodeLadder(ring)
+    handed_on: list[tuple[float, float]] = []
+    quiet_s, waiting = [], []
+    for packet in packets_of(video, 60.0):
+        ring.append(packet)
+        waiting.append(packet)
+        if not ladder.is_wanted(packet):
+            continue  # the decode pool comes for it with one that is
+        now_s = packet.captured.mono_s
+        frames = [frame for one in waiting for frame in ladder.feed(one)]
+        handed_on += [(now_s, round(frame.captured.mono_s, 1)) for frame in frames]
+        waiting.clear()
+        if ladder.attention is Attention.QUIET:
+            quiet_s.append(now_s)
+    assert quiet_s, "it was quiet before anybody came"
+    assert not any(now_s > 6.2 for now_s in quiet_s)
+    seen_s = [at_s for now_s, at_s in handed_on if now_s <= 6.2]
+    assert {5.2, 5.4, 5.6, 5.8, 6.0} <= set(seen_s), "although the next keyframe would come after 30 s"
+    assert seen_s == sorted(seen_s)
+    assert ladder.counters.wakes == 1
+
+
 def _one_comes_in_after(number: int, count: int) -> Iterator[npt.NDArray[np.uint8]]:
     still = np.random.default_rng(5).integers(60, 200, (45, 80, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
     for index in range(count):
