@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import numpy as np
 
+from tests.support.ingest import running_ingest
+from tests.support.media import Film, Picture, make_video, people_pictures
 from tests.support.rtsp import RtspCameras
 from tests.support.server import API, LiveServer, consistency_findings
 from tests.support.street import MAIN, SUB
@@ -63,3 +67,35 @@ def test_two_alerts_of_one_moment_share_one_clip_each_with_its_own_moment_in_it(
     assert len(list(live_server.settings.clips.rglob("*.mp4"))) == 1
     live_server.stop()
     assert consistency_findings(live_server.settings) == []
+
+
+EMPTY_S = 10.0
+
+
+def test_a_camera_whose_codec_stretches_its_groups_while_nothing_moves_is_not_left_unseen(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    """Its next keyframe comes 35 s after the first. People come after 10 s, and are told of before it."""
+    film = Film(width=640, height=480, fps=10, seconds=25.0, gop=1000, kbps=800)
+    make_video(tmp_path / "smart.mp4", film, _people_after_a_while(shared_data, film))
+    seen: set[str] = set()
+    with running_ingest() as server, RtspCameras(tmp_path) as cameras:
+        gate = camera("gate", cameras.url("smart.mp4"), crowd(0.5))
+        config = load_device_config(write_config(tmp_path, server.url, server.token, [gate]))
+        with working(config) as worker:
+
+            def told() -> bool:
+                seen.update(one.attention for one in worker.status().cameras)
+                return bool(server.events)
+
+            eventually(told, EMPTY_S + 15.0)
+    assert {"quiet", "waiting", "active"} <= seen
+
+
+def _people_after_a_while(shared_data: Path, film: Film) -> Iterator[Picture]:
+    people = list(people_pictures(shared_data, film))
+    empty = np.median(people[::5], axis=0)
+    rng = np.random.default_rng(3)
+    for _ in range(round(EMPTY_S * film.fps)):
+        yield np.clip(empty + rng.normal(0.0, 2.0, empty.shape), 0, 255).astype(np.uint8)
+    yield from people
