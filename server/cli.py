@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import asyncio
 import getpass
 import json
@@ -43,6 +44,10 @@ def run(config: ConfigOption = None) -> None:
     settings = _prepared(config)
     configure_logging(settings.log)
     server = build_server(build_services(settings))
+    # What is in memory now (modules, schemas, routes) stays: a collector that walked all of it stood still for up to
+    # 70 ms, twice a second under load.
+    gc.collect()
+    gc.freeze()
     server.run()
     if not server.started:
         raise typer.Exit(1)
