@@ -42,7 +42,8 @@ class ViewHealthSettings:
     covered_lost: share of the detailed cells that lost their detail. covered_area: share of all cells.
     blank_detail: mean gradient below which a view without a reference is covered; the barest real view has 1.1.
     defocused_sharpness: of the reference's.
-    moved_gain: how much better the picture's parts fit in other places than their own.
+    moved_gain: how much better the picture's parts fit in other places than their own. faint_moved_gain: the same
+        where edges are few, and something that passes or a shadow can outweigh them.
     moved_in_place: correlation with the reference's edges where they ought to be; below, it is another view altogether.
     """
 
@@ -58,7 +59,8 @@ class ViewHealthSettings:
     blank_detail: tuple[float, float] = (0.6, 0.8)
     defocused_sharpness: tuple[float, float] = (0.75, 0.85)
     moved_gain: tuple[float, float] = (0.12, 0.06)
-    moved_in_place: tuple[float, float] = (0.25, 0.45)
+    faint_moved_gain: tuple[float, float] = (0.25, 0.12)
+    moved_in_place: tuple[float, float] = (0.3, 0.45)
 
     def __post_init__(self) -> None:
         for name in ("sample_s", "window_s", "confirm_s", "learn_s", "follow_s", "frozen_s"):
@@ -68,7 +70,7 @@ class ViewHealthSettings:
             begins, ends = getattr(self, name)
             if not begins < ends:
                 raise ValueError(f"{name} must end above where it begins, got {(begins, ends)}")
-        for name in ("covered_lost", "covered_area", "moved_gain"):
+        for name in ("covered_lost", "covered_area", "moved_gain", "faint_moved_gain"):
             begins, ends = getattr(self, name)
             if not begins > ends:
                 raise ValueError(f"{name} must end below where it begins, got {(begins, ends)}")
@@ -203,7 +205,7 @@ class ViewHealth:
 
     def _moved(self, view: ViewComparison, reference: ReferenceView) -> bool:
         if not reference.has_structure:
-            return False
+            return self._over(ViewFault.MOVED, view.moved_gain, self._settings.faint_moved_gain, 1.0)
         shifted = self._over(ViewFault.MOVED, view.moved_gain, self._settings.moved_gain, 1.0)
         gone = self._over(ViewFault.MOVED, -view.in_place, self._settings.moved_in_place, -1.0)
         return gone or shifted

@@ -13,13 +13,17 @@ import numpy.typing as npt
 
 from edge.viewhealth.features import CELLS_WH, EDGES_WH, ComplexArray, FloatArray, ViewFeatures
 
-FORMAT = 1
+FORMAT = 2
+"""1 had `fine` of pictures that were rounded first: by that measure every later one would look out of focus."""
 _CELL_SHAPE = (CELLS_WH[1], CELLS_WH[0])
 _EDGE_SHAPE = (EDGES_WH[1], EDGES_WH[0])
 DETAILED_SHARE = 0.4
 """Part of the cells, the richest in detail, by which covering and sharpness are judged: plain walls tell neither."""
-LEAST_STRUCTURE = 3.0
-"""Gradient that a fifth of the cells must have for edges to tell that the view moved: a bare road has 2.2."""
+LEAST_STRUCTURE = (1.2, 3.0)
+"""Gradient that a fifth of the cells must have for steady edges to tell where the view moved to, and whether it is
+another view altogether: a bare road has 2.3, and a shadow may hide that."""
+LEAST_STEADINESS = (0.4, 0.6)
+"""The same of the edges' steadiness."""
 LEAST_DETAIL = 0.6
 """Gradient from which a cell has detail that can be lost."""
 REACH = 6
@@ -35,7 +39,7 @@ class ReferenceView:
 
     It holds edge strengths and directions on 80 x 45 points and brightness, detail and sharpness of 16 x 9 cells:
     enough to notice that a view changed, too little to recognise a person in. `steadiness` is how well the edges of
-    its two halves correlate, 0..1: what can be expected of a later comparison.
+    some seconds correlate with it when all is well, 0..1: what can be expected of a later comparison.
     """
 
     detail: FloatArray
@@ -56,9 +60,18 @@ class ReferenceView:
         return cls(mean.detail, mean.fine, mean.layout, mean.edges, steadiness)
 
     @property
+    def has_edges(self) -> bool:
+        """Whether there are steady edges, however faint, that can be found again elsewhere."""
+        return self.steadiness >= LEAST_STEADINESS[0] and self._structure >= LEAST_STRUCTURE[0]
+
+    @property
     def has_structure(self) -> bool:
-        """Whether there are enough steady edges to tell that the view moved; a bare road has none."""
-        return self.steadiness >= 0.6 and float(np.quantile(self.detail, 0.8)) >= LEAST_STRUCTURE
+        """Whether there are so many that they are there in any light: a bare road has none."""
+        return self.steadiness >= LEAST_STEADINESS[1] and self._structure >= LEAST_STRUCTURE[1]
+
+    @property
+    def _structure(self) -> float:
+        return float(np.quantile(self.detail, 0.8))
 
     def followed(self, now: ViewFeatures, weight: float) -> ReferenceView:
         """This view, `weight` (0..1) of the way towards what is seen now: seasons, and the sun's way over a day."""
@@ -68,7 +81,7 @@ class ReferenceView:
             (old * self.fine + new * now.fine).astype(np.float32),
             (old * self.layout + new * now.layout).astype(np.float32),
             (old * self.edges + new * now.edges).astype(np.complex64),
-            self.steadiness,
+            old * self.steadiness + new * max(0.0, correlation(now.edges, self.edges)),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -129,7 +142,7 @@ def compare(now: ViewFeatures, reference: ReferenceView) -> ViewComparison:
     sharp_now = (now.fine + 0.02) / (now.detail + 0.05)
     sharp_then = (reference.fine + 0.02) / (reference.detail + 0.05)
     in_place = correlation(now.edges, reference.edges) / max(reference.steadiness, 0.2)
-    settled = in_place > IN_PLACE or not reference.has_structure
+    settled = in_place > IN_PLACE or not reference.has_edges
     return ViewComparison(
         lost=float(np.mean((now.detail < reference.detail / 3.0)[detailed])),
         lost_area=float(np.mean(kept < np.clip(best_kept, 0.5, 1.0) / 3.0)) if kept.size else 0.0,
