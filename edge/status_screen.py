@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from rich.console import Console, Group, RenderableType
@@ -9,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contract.heartbeat import CameraState
-from edge.status import CameraStatus, Life, WorkerStatus, life_of
+from edge.status import Life, WorkerStatus, life_of
 
 _STATE_STYLE = {CameraState.LIVE: "green", CameraState.LATE: "yellow", CameraState.LOST: "red"}
 _MIB = 1 << 20
@@ -35,8 +36,8 @@ def spoken(seconds: float) -> str:
 
 
 def _screen(status: WorkerStatus, now: datetime) -> Group:
-    parts: list[RenderableType] = [_head(status, now), _cameras(status), _outbox(status, now), _sender(status, now)]
-    return Group(*parts)
+    parts: list[RenderableType] = [_head(status, now), _cameras(status), *_camera_faults(status)]
+    return Group(*parts, _outbox(status, now), _sender(status, now))
 
 
 def _head(status: WorkerStatus, now: datetime) -> Text:
@@ -53,28 +54,38 @@ def _head(status: WorkerStatus, now: datetime) -> Text:
 
 
 def _cameras(status: WorkerStatus) -> Table:
-    table = Table("camera", "state", "analysed", "attention", "seen", "people", "dropped", "lost", "fault")
+    """A line for each camera, also on a terminal of 80 columns; only a name longer than some 20 letters is folded."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("camera", overflow="fold")
+    for heading in ("state", "analysed", "attention", "seen", "people", "dropped", "lost"):
+        table.add_column(heading, no_wrap=True)
     for camera in status.cameras:
         health = camera.health
         table.add_row(
             health.camera_id,
             Text(health.state.value, _STATE_STYLE[health.state]),
-            _rate(camera),
+            Text(f"{health.analysed_fps:.1f} fps", "yellow" if health.degraded else ""),
             camera.attention,
             f"{health.coverage:.1%}",
             str(health.people_count),
             str(health.dropped_frames),
             str(camera.sessions_lost),
-            Text(health.fault or ""),
         )
     return table
 
 
-def _rate(camera: CameraStatus) -> Text:
-    health = camera.health
-    if not health.degraded or health.target_fps is None:
-        return Text(f"{health.analysed_fps:.1f} fps")
-    return Text(f"{health.analysed_fps:.1f} fps, slowed to {health.target_fps:.1f}: overload", "yellow")
+def _camera_faults(status: WorkerStatus) -> Iterator[Text]:
+    """Whole sentences, which no column has room for: one for all cameras that are slowed down, one for each fault."""
+    slowed = [
+        f"{each.health.camera_id} slowed to {each.health.target_fps:.1f} fps"
+        for each in status.cameras
+        if each.health.degraded and each.health.target_fps is not None
+    ]
+    if slowed:
+        yield Text(f"overload: {', '.join(slowed)}", "yellow")
+    for camera in status.cameras:
+        if camera.health.fault is not None:
+            yield Text(f"{camera.health.camera_id}: {camera.health.fault}", "red")
 
 
 def _outbox(status: WorkerStatus, now: datetime) -> Text:

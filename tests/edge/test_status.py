@@ -67,8 +67,8 @@ def status_of(**changes: object) -> WorkerStatus:
     return WorkerStatus.model_validate(fields | changes)
 
 
-def screen(status: WorkerStatus, later_s: float = 2.0) -> str:
-    console = Console(file=io.StringIO(), width=160)
+def screen(status: WorkerStatus, later_s: float = 2.0, *, columns: int = 160) -> str:
+    console = Console(file=io.StringIO(), width=columns)
     show(console, status, NOON + timedelta(seconds=later_s))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -103,7 +103,21 @@ def test_one_screen_says_how_cameras_outbox_and_link_are() -> None:
 
 def test_overload_is_said() -> None:
     said = screen(status_of(cameras=(camera(target_fps=1.7, degraded=True),)))
-    assert "slowed to 1.7: overload" in said
+    assert "overload: gate slowed to 1.7 fps" in said
+
+
+def test_a_terminal_of_80_columns_and_24_lines_shows_eight_cameras_with_their_faults_whole() -> None:
+    fault = "rtsp://***@192.168.10.11:554/stream1/channel refused the log-in: check user and password"
+    lost = [camera(f"pasar-timur-{number}", state=CameraState.LOST, fault=fault) for number in range(3)]
+    slow = [camera(f"gang-tiga-{number}", target_fps=1.7, degraded=True) for number in range(5)]
+    lines = screen(status_of(cameras=(*lost, *slow)), columns=80).splitlines()
+    assert len(lines) < 24, "the prompt needs a line too"
+    assert max(map(len, lines)) <= 80
+    for each in (*lost, *slow):
+        assert sum(line.startswith(f"{each.health.camera_id} ") and "fps  " in line for line in lines) == 1
+    words = " ".join(" ".join(lines).split())
+    assert words.count(f": {fault}") == len(lost)
+    assert words.count("slowed to 1.7 fps") == len(slow)
 
 
 @pytest.mark.parametrize(
