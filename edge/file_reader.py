@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import structlog
+
 from contract.clock import Clock
 from edge.bitstream import join_units
 from edge.demux import Demuxer, FaultKind, RawPacket, SourceFault, SourceSettings
@@ -14,11 +16,14 @@ from edge.packets import TICKS_PER_S
 
 _SUFFIXES = {".mp4", ".mkv", ".mov", ".ts", ".avi", ".h264", ".h265", ".hevc", ".264", ".265"}
 
+_log = structlog.get_logger(__name__)
+
 
 class FileReader:
     """Plays a file, or every video file of a folder in the order of their names, as one stream from zero.
 
-    Every segment must have the codec of the first; its picture size may be another.
+    Every segment must have the codec of the first; its picture size may be another. One that cannot be read (the newest
+    of a recorder that is still writing it, one that its retention has just deleted) is logged and left out.
     """
 
     def __init__(self, settings: SourceSettings, clock: Clock) -> None:
@@ -31,26 +36,39 @@ class FileReader:
     def packets(self, stop: threading.Event) -> Iterator[RawPacket]:
         """Packets until `stop` is set, paced by their timestamps if the settings say so.
 
-        Raises SourceFault (ENDED) after the last.
+        Raises SourceFault: ENDED after the last, NOT_VIDEO where there was no picture at all.
         """
         started_mono_s, speed = self._clock.mono_s(), self._settings.speed
         ends_90k = 0
+        is_empty = True
         for index, path in enumerate(self._files):
-            for packet in _moved_to(self._segment(index, path), ends_90k):
+            for packet in _moved_to(self._readable(index, path), ends_90k):
                 due_90k = ends_90k if packet.dts_90k is None else packet.dts_90k
                 if speed is not None:
                     due_mono_s = started_mono_s + due_90k / TICKS_PER_S / speed
                     stop.wait(max(0.0, due_mono_s - self._clock.mono_s()))
                 if stop.is_set():
                     return
+                is_empty = is_empty and not packet.data
                 yield packet
                 shown_90k = ends_90k if packet.pts_90k is None else packet.pts_90k
                 ends_90k = max(ends_90k, shown_90k + packet.duration_90k)
+        if is_empty:
+            raise SourceFault(FaultKind.NOT_VIDEO, f"{self._settings.shown} has no whole picture in it")
         raise SourceFault(FaultKind.ENDED, f"{self._settings.shown} was played to its end")
 
     def close(self) -> None:
         """Close the file. Idempotent."""
         self._demuxer.close()
+
+    def _readable(self, index: int, path: Path) -> Iterator[RawPacket]:
+        """What can be read of one file; of several, a broken one costs its own pictures and no other's."""
+        try:
+            yield from self._segment(index, path)
+        except SourceFault as fault:
+            if len(self._files) == 1 or fault.kind is FaultKind.UNSUPPORTED_CODEC:
+                raise
+            _log.warning("segment broken: the next one follows", segment=path.name, fault=fault.detail)
 
     def _segment(self, index: int, path: Path) -> Iterator[RawPacket]:
         """The packets of one file, from the second on with what its head says put in band."""
@@ -69,7 +87,8 @@ class FileReader:
             head = b""
 
     def _opened(self, path: Path) -> Demuxer:
-        return Demuxer(f"file:{path}", self._settings, self._clock)
+        # Its own name, so that a fault says which of the segments it is.
+        return Demuxer(f"file:{path}", replace(self._settings, url=str(path)), self._clock)
 
 
 def _files_of(settings: SourceSettings) -> list[Path]:

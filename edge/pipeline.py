@@ -24,6 +24,8 @@ RETRY_BASE_S, RETRY_CAP_S = 1.0, 15.0
 """A wait is between half of its size and the whole: 0.5 to 1 s at first, never above 15 s."""
 HEALTHY_AFTER_S = 60.0
 """A session that held so long was no failure: the next one is retried at once again."""
+SHORTEST_FILM_S = 1.0
+"""A file is played again so long after its start at the earliest: one of a single picture would keep a core busy."""
 
 _log = structlog.get_logger(__name__)
 
@@ -79,10 +81,13 @@ class StreamKeeper:
                 kind, detail = None, f"internal error: {type(error).__name__}"
             if stop.is_set():
                 return
-            if self._clock.mono_s() - began_mono_s >= HEALTHY_AFTER_S:
+            lasted_s = self._clock.mono_s() - began_mono_s
+            if lasted_s >= HEALTHY_AFTER_S:
                 self._backoff.reset()
-            # A file that was played to its end is simply played again.
-            wait_s = 0.0 if kind is FaultKind.ENDED and not self._settings.is_network else self._backoff.after_failure()
+            if kind is FaultKind.ENDED and not self._settings.is_network:  # a file that was played is played again
+                wait_s = max(0.0, SHORTEST_FILM_S - lasted_s)
+            else:
+                wait_s = self._backoff.after_failure()
             if self._health is not None:
                 self._health.session_lost(self._camera_id, detail)
             _log.warning("stream lost", camera=self._camera_id, fault=detail, retry_s=round(wait_s, 1))

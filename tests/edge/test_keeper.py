@@ -139,6 +139,11 @@ def test_a_file_that_has_ended_is_played_again_at_once(keep: Keep) -> None:
     assert stop.waits_s == [0.0] * 5
 
 
+def test_a_file_of_a_single_picture_keeps_no_core_busy(keep: Keep) -> None:
+    stop, _ = keep([(0.01, 1, ENDED)] * 5, FILM)
+    assert stop.waits_s == pytest.approx([0.99] * 5)
+
+
 def test_a_camera_that_says_that_it_has_ended_waits_its_turn(keep: Keep) -> None:
     stop, _ = keep([(3.0, 30, ENDED)] * 5)
     assert all(wait_s >= 0.5 for wait_s in stop.waits_s)

@@ -126,6 +126,19 @@ def test_a_segment_in_another_codec_ends_the_replay(tmp_path: Path) -> None:
             next(packets)
 
 
+def test_a_segment_that_cannot_be_read_costs_its_own_pictures_alone(tmp_path: Path) -> None:
+    for index in range(3):
+        make_video(tmp_path / f"part-{index}.mp4", Film(seconds=1.0), first=index * 10)
+    (tmp_path / "part-1.mp4").write_bytes((tmp_path / "part-1.mp4").read_bytes()[:2000])  # its index stood at its end
+    packets = packets_of(tmp_path, starts=STARTS)
+    decoder = AnalysisDecoder(60.0)
+    frames = [frame for packet in packets for frame in decoder.feed(packet)]
+    assert [picture_number(frame.y) for frame in frames] == [*range(10), *range(20, 30)]
+    assert packets[-1].captured.mono_s == pytest.approx(501.9, abs=1e-4)
+    (tmp_path / "part-0.mp4").write_bytes(b"nothing")
+    assert "part-0.mp4" in open_fault(tmp_path).detail
+
+
 def test_a_text_file_is_not_video(tmp_path: Path) -> None:
     for name in ("notes.txt", "notes.mp4"):
         path = tmp_path / name
@@ -145,6 +158,27 @@ def test_a_file_without_a_picture_is_not_video(tmp_path: Path) -> None:
         container.mux(sound.encode(silence))
         container.mux(sound.encode(None))
     assert open_fault(path).kind is FaultKind.NOT_VIDEO
+
+
+def test_a_file_that_was_cut_off_before_its_first_picture_is_not_video(tmp_path: Path) -> None:
+    path = tmp_path / "cut.mp4"
+    with (
+        av.open(str(make_video(tmp_path / "whole.mp4"))) as whole,
+        av.open(str(path), "w", options={"movflags": "faststart"}) as container,
+    ):
+        copied = container.add_stream_from_template(whole.streams.video[0])
+        for packet in whole.demux(whole.streams.video[0]):
+            if packet.size:
+                packet.stream = copied
+                container.mux(packet)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"mdat") + 8])
+    with (
+        open_session(SourceSettings(str(path)), SystemClock(), threading.Event()) as session,
+        pytest.raises(SourceFault) as raised,
+    ):
+        list(session.packets())
+    assert raised.value.kind is FaultKind.NOT_VIDEO
 
 
 def test_a_missing_file_an_empty_folder_and_an_empty_file_are_told_apart(tmp_path: Path) -> None:
