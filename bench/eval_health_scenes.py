@@ -6,7 +6,6 @@ camera health looks at nothing else.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ WIDTH, HEIGHT = 640, 360
 FPS = 10
 LONGEST_S = 60.0
 """So much of a clip is kept in memory (0.35 MB a picture) and shown forwards and backwards for ever."""
+WANDERS_S = 15.0
 
 CLIPS = (
     "mot/PETS09-S2L1-vtest.mp4", "video/avenue-17.mp4", "video/avenue-normal-12.mp4", "video/intel_one_by_one.mp4",
@@ -41,6 +41,7 @@ class Spell:
     name: what it is called in reports. fault: what camera health ought to say; None where it ought to say nothing.
     noise_levels: standard deviation of the sensor's noise at mid-grey. quieter: encoder options instead of the usual.
     empty: nobody is there: the temporal median of the footage is shown. still: the picture before it is repeated.
+    wanders: the footage turns round at random, not only at its ends, so that it never repeats itself as a whole.
     silent: nothing is sent. clock_offset_s: what the camera's sender reports tell of its clock.
     """
 
@@ -52,6 +53,7 @@ class Spell:
     quieter: dict[str, str] | None = None
     empty: bool = False
     still: bool = False
+    wanders: bool = False
     silent: bool = False
     clock_offset_s: float = 0.0
 
@@ -69,13 +71,18 @@ class Footage:
     def pictures(self, spells: list[Spell]) -> Iterator[tuple[Spell, float, Picture]]:
         """Each picture with its spell and the seconds since that began."""
         count = len(self._pictures)
-        turns = itertools.cycle((*range(count), *range(count - 2, 0, -1)))
-        rng = np.random.default_rng(7)
+        index, step = 0, 1
+        rng, turns = np.random.default_rng(7), np.random.default_rng(8)
         shown = self._pictures[0]
         for spell in spells:
-            for index in range(round(spell.seconds * FPS)):
-                at_s = index / FPS
-                seen = self._pictures[next(turns)]
+            for number in range(round(spell.seconds * FPS)):
+                at_s = number / FPS
+                seen = self._pictures[index]
+                if spell.wanders and turns.random() < 1.0 / (WANDERS_S * FPS):
+                    step = -step
+                if not 0 <= index + step < count:
+                    step = -step
+                index += step
                 if not spell.still:
                     shown = self._sensed(self._empty if spell.empty else seen, spell, at_s, rng)
                 yield spell, at_s, shown
@@ -221,8 +228,60 @@ def ordinary(minutes: float) -> dict[str, list[Spell]]:
             *comes_and_goes(half_s, noise_levels=2.0, quieter={"crf": "34"}),
         ],
         "noiseless": comes_and_goes(whole_s),
+        "hours": hours(whole_s),
     }
     return {name: [*spells, Spell("frozen", 40.0, "frozen", still=True)] for name, spells in told.items()}
+
+
+def hours(whole_s: float) -> list[Spell]:
+    """A day and its night in so many seconds, people coming and going at random: more than three times as long with
+    nobody as with somebody, as passages are."""
+    rng = np.random.default_rng(24)
+    made: list[Spell] = []
+    at_s = 0.0
+    while at_s < whole_s:
+        part = at_s / whole_s
+        name, change, noise_levels = next(one[1:] for one in _DAY_AND_NIGHT if part < one[0])
+        seconds = float(rng.uniform(*((10.0, 60.0) if len(made) % 2 else (30.0, 240.0))))
+        spell = Spell(
+            f"{name}, {'people' if len(made) % 2 else 'empty'}", seconds, None, change(at_s, whole_s), noise_levels,
+            empty=len(made) % 2 == 0, wanders=True,
+        )  # fmt: skip
+        made.append(spell)
+        at_s += seconds
+    return made
+
+
+def _sunlit(starts_s: float, whole_s: float) -> Change:
+    """The sun's height from one morning to the next; at its lowest half of the light is left. Clouds by day."""
+
+    def lit(luma: FloatArray, at_s: float) -> FloatArray:
+        now_s = starts_s + at_s
+        sun = 0.3 + 0.7 * max(0.0, np.sin(np.pi * (now_s / whole_s / 0.6 + 0.15) / 1.3))
+        cloud = 1.0 - 0.12 * max(0.0, np.sin(2.0 * np.pi * now_s / 83.0)) * (np.sin(now_s / 370.0) > 0.0)
+        return np.asarray(16.0 + (luma - 16.0) * sun * cloud + 6.0 * (1.0 - sun), dtype=np.float32)
+
+    return lit
+
+
+def _headlights(starts_s: float, _: float) -> Change:
+    """Night with gain, through which the lights of a car pass for four seconds of every fifty."""
+
+    def lit(luma: FloatArray, at_s: float) -> FloatArray:
+        dim, since_s = night(luma, at_s), (starts_s + at_s) % 50.0
+        if since_s >= 4.0:
+            return dim
+        cone = np.exp(-(((_COLUMNS - WIDTH * since_s / 4.0) / 90.0) ** 2) - ((_ROWS - 240.0) / 80.0) ** 2)
+        return np.asarray(dim + 90.0 * cone, dtype=np.float32)
+
+    return lit
+
+
+_DAY_AND_NIGHT: tuple[tuple[float, str, Callable[[float, float], Change], float], ...] = (
+    (0.50, "day", _sunlit, 1.0), (0.60, "dusk", _sunlit, 2.5), (0.75, "gain", _headlights, 5.0),
+    (1.00, "infrared", lambda _start_s, _whole_s: infrared, 3.0),
+)  # fmt: skip
+"""Until which part of the whole, what it is called, its light and its noise."""
 
 
 def comes_and_goes(
