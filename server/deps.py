@@ -23,7 +23,8 @@ PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-f
 """What proxies add to what they forward, each its own choice of these."""
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
+    """`async` although it waits for nothing: FastAPI calls anything else in a thread, which every request would pay."""
     services: Services = request.app.state.services
     return services
 
