@@ -23,6 +23,7 @@ from rich.table import Table
 from bench.average_precision import AveragePrecision
 from bench.motdata import LabelledSet, find_sets
 from bench.peers import PersonDetector, open_detector
+from contract.errors import KentonganError
 from edge.config.device import Backend
 from edge.frame import Frame
 from models.manifest import load_manifest
@@ -82,13 +83,19 @@ def main(
     backend: Annotated[Backend, typer.Option(help="what runs the models of a manifest")] = Backend.AUTO,
 ) -> None:
     """Measure detectors on labelled pictures."""
-    sets = find_sets(data)
+    try:
+        sets = find_sets(data)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     names = model or [load_manifest(manifest).default]
 
     def opened(name: str, score_threshold: float | None) -> PersonDetector:
         return open_detector(name, data=data, manifest=manifest, score_threshold=score_threshold, backend=backend)
 
-    rows = evaluate(opened, names, sets, every)
+    try:
+        rows = evaluate(opened, names, sets, every)
+    except KentonganError as error:
+        raise typer.BadParameter(str(error)) from None
     table = Table(title=f"AP50, every {every}. picture" if every > 1 else "AP50, every picture")
     columns = ["model", *(labelled.name for labelled in sets), "mean_ap50", "cpu_ms", "cpu_over_first"]
     for column in columns:

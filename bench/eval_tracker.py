@@ -2,10 +2,10 @@
 
 Every tracker gets the same detections: the default detector's on the MOT sets in DATA; the same four times with 3 % of
 the boxes left out at random, because with so few people one lucky switch is worth several points; and two kinds of
-simulation, the PETS2009 crowds (true boxes from DATA/../tracks/pets2009 where present, with a simulated detector) and
-made-up people who cross. A set is taken at 25, 10, 5 and 2 frames a second, or at its own rate where that is lower; at
-each rate up to four phases, so that (nearly) every frame is used. Scores are summed over sequences and phases as
-TrackEval combines sequences.
+simulation, the PETS2009 crowds (true boxes from tracks/pets2009 in or beside DATA where present, with a simulated
+detector) and made-up people who cross. A set is taken at 25, 10, 5 and 2 frames a second, or at its own rate where that
+is lower; at each rate up to four phases, so that (nearly) every frame is used. Scores are summed over sequences and
+phases as TrackEval combines sequences.
 
 The oracles, ByteTrack and OC-SORT of the package `trackers`, need the dependency group `bench`
 (`uv run --group bench ...`); without it they are left out, visibly. Each stands here twice: with the detector's own
@@ -61,7 +61,8 @@ def groups(data: Path, crossing_count: int) -> Iterator[tuple[str, list[TrackSeq
     for sequence in real:
         yield sequence.name, [sequence]
     yield "real-thinned", [thinned(sequence, seed) for sequence in real for seed in range(THINNED)]
-    crowds = list(annotated(data.parent / "tracks" / "pets2009" / "annotations", SEED))
+    tracks = next((place / "tracks" for place in (data, data.parent) if (place / "tracks").is_dir()), data)
+    crowds = list(annotated(tracks / "pets2009" / "annotations", SEED))
     if crowds:
         yield "simulated-crowds", crowds
     yield "simulated-crossings", list(crossings(range(1, crossing_count + 1)))

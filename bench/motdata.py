@@ -87,9 +87,10 @@ class LabelledSet:
 
 
 def find_sets(folder: Path) -> list[LabelledSet]:
-    """All sets in `folder`, by name. Raises ValueError where there is none."""
-    found = [_read_mot(path.with_suffix("")) for path in sorted(folder.glob("*.mp4")) if _is_mot(path.with_suffix(""))]
+    """All sets in `folder` and in the folders right inside it, by name. Raises ValueError where there is none."""
     candidates = (folder, *sorted(path for path in folder.iterdir() if path.is_dir()))
+    videos = [path.with_suffix("") for inside in candidates for path in sorted(inside.glob("*.mp4"))]
+    found = [_read_mot(video) for video in videos if _is_mot(video)]
     found.extend(_read_yolo(path) for path in candidates if (path / "images").is_dir() and (path / "labels").is_dir())
     if not found:
         raise ValueError(

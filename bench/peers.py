@@ -19,6 +19,7 @@ from models.manifest import load_manifest
 
 PEERS = Path(__file__).parent / "peers.toml"
 FASTESTDET = "fastestdet-352x352"
+FASTESTDET_FILE = Path("FastestDet.onnx")
 
 
 class PersonDetector(Protocol):
@@ -79,11 +80,16 @@ def open_detector(
     score_threshold: float | None = None,
     backend: Backend = Backend.AUTO,
 ) -> PersonDetector:
-    """The detector of that name from `manifest` (ours by default) or from the peers. Raises NOT_FOUND."""
+    """The detector of that name from `manifest` (ours by default) or from the peers, which may also be called by the
+    name of their file. Raises NOT_FOUND."""
     own, peers = load_manifest(manifest), load_manifest(PEERS, weights_folder(data))
-    if name == FASTESTDET:
+    name = {spec.file.stem: spec.name for spec in peers.models}.get(name.removesuffix(".onnx"), name)
+    if name.removesuffix(".onnx") in (FASTESTDET, FASTESTDET_FILE.stem):
         threshold = 0.1 if score_threshold is None else score_threshold
-        return FastestDet(weights_folder(data) / "FastestDet.onnx", threshold)
+        path = weights_folder(data) / FASTESTDET_FILE
+        if not path.is_file():
+            raise KentonganError(ErrorKind.NOT_FOUND, f"the model {FASTESTDET} cannot be read from {path}")
+        return FastestDet(path, threshold)
     for source in (own, peers):
         if name in {spec.name for spec in source.models}:
             return Detector(source.get(name), score_threshold=score_threshold, backend=backend)

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from bench.average_precision import AveragePrecision
 from bench.motdata import FloatArray, Truth, find_sets
+from bench.peers import open_detector
+from contract.errors import KentonganError
 from edge.detections import Detections
 from models.manifest import load_manifest
 
@@ -106,6 +108,47 @@ def test_a_yolo_folder_is_read_with_the_persons_of_its_labels(tmp_path: Path) ->
 def test_a_folder_without_sets_is_refused_with_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"expected NAME\.mp4 beside NAME/gt\.txt"):
         find_sets(tmp_path)
+
+
+def test_sets_are_found_one_folder_down_too(tmp_path: Path) -> None:
+    (tmp_path / "mot").mkdir()
+    (tmp_path / "weights").mkdir()
+    _write_mot(tmp_path / "mot", "1,4,20,10,40,50,1,-1,-1,-1\n")
+
+    (found,) = find_sets(tmp_path)
+
+    assert (found.name, len(list(found.pictures()))) == ("SET", 3)
+
+
+@pytest.mark.parametrize("weights", ["yolox_nano_opencv_zoo", "FastestDet"])
+def test_a_peer_may_be_called_by_its_file_and_one_that_is_missing_is_said(
+    shared_data: Path, tmp_path: Path, weights: str
+) -> None:
+    _, picture = next(next(one for one in find_sets(shared_data / "mot") if "PETS" in one.name).pictures())
+    for name in (weights, f"{weights}.onnx"):
+        assert len(open_detector(name, data=shared_data / "mot").detect(picture)) > 0
+    with pytest.raises(KentonganError, match=r"the model \S+ cannot be read from"):
+        open_detector(weights, data=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [([], ["no model is called 'nameless'", load_manifest().default]), (["empty"], ["expected NAME.mp4"])],
+    ids=["unknown model", "no set"],
+)
+def test_the_command_says_in_a_sentence_what_it_cannot_do(
+    tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    from bench.eval_detector import app
+
+    _write_mot(tmp_path, "1,4,20,10,40,50,1,-1,-1,-1\n")
+    (tmp_path / "empty").mkdir()
+
+    result = CliRunner().invoke(app, [str(tmp_path.joinpath(*arguments)), "--model", "nameless"])
+
+    said = " ".join(result.output.replace("│", " ").split())
+    assert result.exit_code == 2
+    assert all(each in said for each in words), said
 
 
 def test_the_command_ends_with_one_json_object_with_a_field_for_each_set(tmp_path: Path) -> None:
