@@ -42,9 +42,10 @@ class ViewHealthSettings:
     covered_lost: share of the detailed cells that lost their detail. covered_area: share of all cells.
     blank_detail: mean gradient below which a view without a reference is covered; the barest real view has 1.1.
     defocused_sharpness: of the reference's.
-    moved_gain: how much better the picture's parts fit in other places than their own. faint_moved_gain: the same
-        where edges are few, and something that passes or a shadow can outweigh them.
+    moved_gain: how much better the picture's parts fit in other places than their own.
     moved_in_place: correlation with the reference's edges where they ought to be; below, it is another view altogether.
+    faint_gain, faint_in_place: the same where edges are so few that a car which passes outweighs them: both must tell,
+        of a reference that was learnt for faint_learnt_s.
     """
 
     sample_s: float = 2.0
@@ -59,18 +60,20 @@ class ViewHealthSettings:
     blank_detail: tuple[float, float] = (0.6, 0.8)
     defocused_sharpness: tuple[float, float] = (0.75, 0.85)
     moved_gain: tuple[float, float] = (0.12, 0.06)
-    faint_moved_gain: tuple[float, float] = (0.25, 0.12)
     moved_in_place: tuple[float, float] = (0.3, 0.45)
+    faint_gain: tuple[float, float] = (0.25, 0.12)
+    faint_in_place: tuple[float, float] = (0.45, 0.6)
+    faint_learnt_s: float = 120.0
 
     def __post_init__(self) -> None:
-        for name in ("sample_s", "window_s", "confirm_s", "learn_s", "follow_s", "frozen_s"):
+        for name in ("sample_s", "window_s", "confirm_s", "learn_s", "follow_s", "frozen_s", "faint_learnt_s"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("dark_levels", "blank_detail", "defocused_sharpness", "moved_in_place"):
+        for name in ("dark_levels", "blank_detail", "defocused_sharpness", "moved_in_place", "faint_in_place"):
             begins, ends = getattr(self, name)
             if not begins < ends:
                 raise ValueError(f"{name} must end above where it begins, got {(begins, ends)}")
-        for name in ("covered_lost", "covered_area", "moved_gain", "faint_moved_gain"):
+        for name in ("covered_lost", "covered_area", "moved_gain", "faint_gain"):
             begins, ends = getattr(self, name)
             if not begins > ends:
                 raise ValueError(f"{name} must end below where it begins, got {(begins, ends)}")
@@ -204,10 +207,13 @@ class ViewHealth:
         return blurred and view.layout >= 0.7
 
     def _moved(self, view: ViewComparison, reference: ReferenceView) -> bool:
+        limits = self._settings
         if not reference.has_structure:
-            return self._over(ViewFault.MOVED, view.moved_gain, self._settings.faint_moved_gain, 1.0)
-        shifted = self._over(ViewFault.MOVED, view.moved_gain, self._settings.moved_gain, 1.0)
-        gone = self._over(ViewFault.MOVED, -view.in_place, self._settings.moved_in_place, -1.0)
+            elsewhere = self._over(ViewFault.MOVED, view.moved_gain, limits.faint_gain, 1.0)
+            gone = self._over(ViewFault.MOVED, -view.in_place, limits.faint_in_place, -1.0)
+            return elsewhere and gone and self._learnt_s >= limits.faint_learnt_s
+        shifted = self._over(ViewFault.MOVED, view.moved_gain, limits.moved_gain, 1.0)
+        gone = self._over(ViewFault.MOVED, -view.in_place, limits.moved_in_place, -1.0)
         return gone or shifted
 
     def _over(self, fault: ViewFault, value: float, limits: tuple[float, float], sign: float) -> bool:
