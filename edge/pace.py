@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PaceSettings:
-    """settle_s: a step down comes so long after a step at the earliest, when what was queued has gone.
+    """settle_s: a step down comes so long after a step at the earliest, when what was queued has gone, and only where
+        drops have gone on for so long: the burst with which a session begins is no overload.
     window_s: drops are counted together for so long, since at low rates they are rare.
     tolerated: share of the pictures that may be dropped, and one in any case.
     slower, faster: factors of a step down and up. calm_s: without a drop for so long, a step up.
@@ -43,6 +44,7 @@ class AnalysisPace:
         self._fps = full_fps
         self._offered = self._dropped = 0
         self._window_began_s: float | None = None
+        self._first_drop_s: float | None = None
         self._calm_since_s = 0.0
 
     @property
@@ -63,11 +65,11 @@ class AnalysisPace:
         self._dropped += dropped
         if dropped:
             self._calm_since_s = at_mono_s
+            if self._first_drop_s is None:
+                self._first_drop_s = at_mono_s
         lasted_s = at_mono_s - self._window_began_s
         before_fps, settings = self._fps, self._settings
-        if self._dropped > 1 and self._dropped > settings.tolerated * self._offered:
-            if lasted_s < settings.settle_s:
-                return False
+        if self._drops_go_on() and self._dropped > settings.tolerated * self._offered:
             self._fps = max(self._floor_fps, self._fps * settings.slower)
         elif self.is_degraded and at_mono_s - self._calm_since_s >= settings.calm_s:
             self._fps = min(self._full_fps, self._fps * settings.faster)
@@ -75,5 +77,10 @@ class AnalysisPace:
         elif lasted_s < settings.window_s:
             return False
         self._offered = self._dropped = 0
-        self._window_began_s = at_mono_s
+        self._window_began_s, self._first_drop_s = at_mono_s, None
         return self._fps != before_fps
+
+    def _drops_go_on(self) -> bool:
+        """Whether the window's first drop and its newest are so far apart; so the window itself lasts so long too."""
+        began_s = self._first_drop_s
+        return began_s is not None and self._calm_since_s - began_s >= self._settings.settle_s

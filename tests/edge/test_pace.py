@@ -114,6 +114,16 @@ def test_a_single_drop_changes_nothing() -> None:
     assert not any(changes)
 
 
+def test_the_burst_in_which_sessions_begin_is_no_overload_and_drops_that_go_on_are() -> None:
+    pace = AnalysisPace(5.0)
+    for step in range(150):
+        pace.note(step * 0.2, offered=1, dropped=int(step in (2, 3, 4)))
+        assert not pace.is_degraded
+    changes = [pace.note(30.0 + step * 0.2, offered=1, dropped=step % 2) for step in range(15)]
+    assert sum(changes) == 1
+    assert pace.fps == pytest.approx(3.5)
+
+
 def test_a_pace_without_a_rate_is_refused() -> None:
     with pytest.raises(ValueError, match="full_fps must be positive"):
         AnalysisPace(0.0)
