@@ -198,7 +198,7 @@ class ViewHealth:
         lost = self._over(ViewFault.COVERED, view.lost, self._settings.covered_lost, 1.0)
         area = self._over(ViewFault.COVERED, view.lost_area, self._settings.covered_area, 1.0)
         # Out of focus and in a haze, detail is lost as well, but light and dark stay where they were.
-        unveiled = view.layout >= 0.85 and view.contrast >= 0.5
+        unveiled = view.layout >= 0.75 and view.contrast >= 0.5
         faint = view.dimmed and view.in_place >= 0.8
         return (lost or area) and not unveiled and not faint
 

@@ -21,7 +21,7 @@ CALM_SHARE = 0.5
 LEAST_FLOOR = (0.05, 0.15)
 """Levels of (mean, most): cells whose floor is lower tell nothing: they are masked, overexposed or cleaned by the
 camera's denoiser."""
-LEAST_JUDGED = 0.25
+LEAST_JUDGED = 0.35
 """Share of the cells that must be fit to be judged."""
 SAME_LIGHT = 0.2
 """A cell whose brightness differs by more than this share from that at which its floor was learnt is not judged."""

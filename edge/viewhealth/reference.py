@@ -50,14 +50,19 @@ class ReferenceView:
 
     @classmethod
     def of(cls, features: Sequence[ViewFeatures]) -> Self:
-        """The mean of at least two pictures. Raises ValueError for fewer."""
+        """The median cells and mean edges of at least two pictures. Raises ValueError for fewer."""
         if len(features) < 2:
             raise ValueError(f"a reference view needs at least 2 pictures, got {len(features)}")
         mean = mean_features(features)
         half = len(features) // 2
         early, late = mean_features(features[:half]), mean_features(features[half:])
         steadiness = float(np.clip(correlation(early.edges, late.edges), 0.0, 1.0))
-        return cls(mean.detail, mean.fine, mean.layout, mean.edges, steadiness)
+        # A car that passed in the first seconds must not be missed as detail ever after.
+        detail, fine, layout = (
+            np.median([getattr(one, name) for one in features], axis=0).astype(np.float32)
+            for name in ("detail", "fine", "layout")
+        )
+        return cls(detail, fine, layout, mean.edges, steadiness)
 
     @property
     def has_edges(self) -> bool:

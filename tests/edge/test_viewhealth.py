@@ -125,6 +125,14 @@ def test_a_bare_road_tells_as_well_that_it_is_blurred_or_elsewhere(shared_data: 
     assert [(one.fault, one.phase) for one in ended] == [(kind, Phase.ENDED)]
 
 
+def test_cars_that_pass_in_the_first_seconds_are_not_taken_for_the_view(shared_data: Path) -> None:
+    health, found = ViewHealth(), []
+    for index, picture in enumerate(itertools.islice(scene(shared_data, "video/intel_car_noperson.mp4"), 18)):
+        if index < 6 or index % 2 == 0:  # keyframes alone once nothing moves
+            found += health.observe(picture, index * 2.0)
+    assert found == []
+
+
 @pytest.mark.parametrize("clip", [*SCENES, *BARE])
 @pytest.mark.parametrize("change", HARMLESS)
 def test_light_that_changes_is_no_fault(shared_data: Path, clip: str, change: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from contract.event import Phase
 from edge.viewhealth import HealthFinding, ViewFault, ViewHealth
 from edge.viewhealth.freeze import FreezeWatch
+from edge.viewhealth.noise import CalmWatch, NoiseFloor
 from tests.support.views import HEIGHT, WIDTH, Luma, noisy, small_pictures, to_and_fro
 
 CLIP = "mot/PETS09-S2L1-vtest.mp4"
@@ -179,3 +180,12 @@ def test_something_small_that_passes_is_seen_though_most_of_the_picture_repeats_
         assert not watch.observe(shown, CELLS, step * 2.0)
     found = [watch.observe(view, CELLS, step * 2.0) for step in range(240, 1200)]
     assert found[-1]
+
+
+@pytest.mark.parametrize(("noisy_rows", "is_calm"), [(3, False), (5, True)])
+def test_a_few_noisy_cells_do_not_speak_for_a_picture_without_noise(noisy_rows: int, is_calm: bool) -> None:
+    floor = np.zeros((9, 16), np.float32)
+    floor[:noisy_rows] = 0.5
+    watch = CalmWatch(12.0, NoiseFloor(floor, floor, CELLS, 600.0))
+    told = [watch.observe(0.2 * floor, CELLS, step * 2.0, lives=False) for step in range(10)]
+    assert told[-1] is is_calm
