@@ -33,7 +33,7 @@ from edge.drafts import DraftQueue
 from edge.farsight import Slack, far_sighted
 from edge.faults import WHOLE_PICTURE, CameraFaults, ViewWatch
 from edge.frame import Frame
-from edge.health import DeviceHealth
+from edge.health import DeviceHealth, RecordingHealth
 from edge.history import TrackHistory
 from edge.ladder import DecodeLadder
 from edge.learned.confirmed import keep_out
@@ -139,7 +139,8 @@ class CameraUnit:
         )
         if self._analysed_ring is self._ring:
             return [(camera_id, looks.run)]
-        records = StreamKeeper(camera_id, self._main, self._ring.append, health=None, clock=shared.clock)
+        recording = RecordingHealth(shared.health)
+        records = StreamKeeper(camera_id, self._main, self._ring.append, health=recording, clock=shared.clock)
         return [(camera_id, looks.run), (f"{camera_id} main", records.run)]
 
     def look_after(self) -> None:

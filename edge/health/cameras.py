@@ -67,6 +67,8 @@ class _Camera:
     capture_uncertainty_s: float | None = None
     people_count: int = 0
     fault: str | None = None
+    recorded: bool | None = None
+    recording_fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class CameraSnapshot:
 
     clock_offset_s: by how much the camera's clock is ahead; None while no sender report of this session told it.
     capture_uncertainty_s: of the newest picture's capture time; None while there is no session.
+    recorded: whether the stream that clips are cut from is read.
     """
 
     health: CameraHealth
@@ -84,6 +87,7 @@ class CameraSnapshot:
     looks_withheld: int
     clock_offset_s: float | None
     capture_uncertainty_s: float | None
+    recorded: bool
 
 
 class DeviceHealth:
@@ -133,6 +137,13 @@ class DeviceHealth:
             camera.last_frame_s = now_s
             camera.last_frame_at = self._clock.utc()
             camera.seen.add(now_s)
+
+    def recording_changed(self, camera_id: str, fault: str | None) -> None:
+        """Why the main stream of a camera whose substream is analysed, the one for clips, is not read; None if it is."""
+        with self._lock:
+            camera = self._cameras[camera_id]
+            camera.recorded = fault is None
+            camera.recording_fault = None if fault is None else f"no clips: {redact_text(fault)}"[:FAULT_CHARS]
 
     def frame_dated(self, camera_id: str, uncertainty_s: float, clock_offset_s: float | None) -> None:
         """How well the newest picture's capture time is known, and how far ahead the camera's clock is, if told."""
@@ -205,7 +216,7 @@ def _snapshot(camera_id: str, camera: _Camera, now_s: float) -> CameraSnapshot:
         degraded=camera.degraded,
         dropped_frames=camera.dropped,
         people_count=camera.people_count,
-        fault=camera.fault,
+        fault=camera.fault or camera.recording_fault,
     )
     return CameraSnapshot(
         health,
@@ -215,7 +226,28 @@ def _snapshot(camera_id: str, camera: _Camera, now_s: float) -> CameraSnapshot:
         camera.looks_withheld,
         camera.clock_offset_s,
         camera.capture_uncertainty_s,
+        camera.connected if camera.recorded is None else camera.recorded,
     )
+
+
+class RecordingHealth:
+    """What the main stream of a camera with a substream tells: nothing is seen by it, but clips are cut from it."""
+
+    def __init__(self, health: DeviceHealth) -> None:
+        self._health = health
+        self._is_read = False
+
+    def session_started(self, camera_id: str) -> None:
+        """An answer is no picture yet."""
+
+    def session_lost(self, camera_id: str, fault: str) -> None:
+        self._is_read = False
+        self._health.recording_changed(camera_id, fault)
+
+    def frame_seen(self, camera_id: str) -> None:
+        if not self._is_read:
+            self._is_read = True
+            self._health.recording_changed(camera_id, None)
 
 
 def _state(camera: _Camera, age_s: float | None) -> CameraState:

@@ -141,7 +141,8 @@ def _camera_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
     slowed = _gauge("camera_degraded", "1 while that is below the configured rate, for overload.", "camera")
     dropped = _counter("camera_dropped_frames", "Pictures due for analysis that were dropped.", "camera")
     looks = _counter("camera_second_looks", "Closer looks at far people that were due.", "camera", "outcome")
-    lost = _counter("camera_sessions_lost", "Times the camera's session ended.", "camera")
+    lost = _counter("camera_sessions_lost", "Times the camera's session ended or did not begin.", "camera")
+    recorded = _gauge("camera_recorded", "1 while the stream that clips are cut from is read.", "camera")
     for snapshot in cameras:
         camera = snapshot.health.camera_id
         for each in CameraState:
@@ -157,7 +158,8 @@ def _camera_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
         looks.add_metric([camera, "taken"], snapshot.looks_taken)
         looks.add_metric([camera, "withheld"], snapshot.looks_withheld)
         lost.add_metric([camera], snapshot.sessions_lost)
-    yield from (state, coverage, age, rate, target, slowed, dropped, looks, lost)
+        recorded.add_metric([camera], float(snapshot.recorded))
+    yield from (state, coverage, age, rate, target, slowed, dropped, looks, lost, recorded)
 
 
 def _time_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:

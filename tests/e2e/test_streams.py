@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from edge.health import CameraSnapshot
 from tests.support.ingest import running_ingest
 from tests.support.media import Film, Picture, make_video, people_pictures
 from tests.support.rtsp import RtspCameras
@@ -44,6 +45,23 @@ def test_the_substream_is_analysed_and_the_main_stream_recorded(
     assert size_of(clip, tmp_path / "clip.mp4") == (MAIN.width, MAIN.height)
     thumbnail = operator.get(f"{API}/alerts/{alert['id']}/thumbnail").content
     assert size_of(thumbnail, tmp_path / "thumbnail.jpg") == (SUB.width, SUB.height)
+
+
+def test_a_main_stream_that_is_not_there_is_said_while_the_substream_is_watched(
+    live_server: LiveServer, cameras: RtspCameras, tmp_path: Path
+) -> None:
+    pair = camera("gate", cameras.url("missing.mp4"), crowd(1.0), substream_url=cameras.url("small.mp4"))
+    config = load_device_config(write_config(tmp_path, live_server.base_url, live_server.tokens["box-1"], [pair]))
+
+    def told_while_live() -> CameraSnapshot | None:
+        (now,) = worker.health.cameras()
+        return now if now.health.state == "live" and now.health.fault is not None else None
+
+    with working(config) as worker:
+        told = eventually(told_while_live)
+    assert not told.recorded
+    assert str(told.health.fault).startswith("no clips: ")
+    assert "missing.mp4" in str(told.health.fault)
 
 
 def test_two_alerts_of_one_moment_share_one_clip_each_with_its_own_moment_in_it(

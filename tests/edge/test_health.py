@@ -12,7 +12,7 @@ from contract.clock import ManualClock
 from contract.heartbeat import CameraState, Heartbeat
 from edge.config import MetricsConfig
 from edge.detector import DetectorStats
-from edge.health import DeviceHealth, MetricsServer, device_registry
+from edge.health import DeviceHealth, MetricsServer, RecordingHealth, device_registry
 from edge.health.cameras import COVERAGE_S, FAULT_CHARS, LATE_AFTER_S, SecondsRing
 from edge.outbox import OutboxStats
 from edge.sender import SenderStatus
@@ -89,6 +89,25 @@ def test_a_fault_is_told_until_a_picture_arrives_and_never_with_a_login(health: 
     assert health.cameras()[0].health.fault == fault
     health.frame_seen("gate")
     assert health.cameras()[0].health.fault is None
+
+
+def test_a_main_stream_that_is_not_read_is_a_fault_of_a_camera_that_is_live(health: DeviceHealth) -> None:
+    recording = RecordingHealth(health)
+    health.frame_seen("gate")
+    assert health.cameras()[0].recorded
+    recording.session_lost("gate", "rtsp://admin:hunter2@10.0.0.1/main refused the log-in")
+    health.frame_seen("gate")
+    told = health.cameras()[0]
+    assert (told.recorded, told.health.state) == (False, CameraState.LIVE)
+    assert told.health.fault == "no clips: rtsp://***@10.0.0.1/main refused the log-in"
+    assert told.sessions_lost == 0
+    recording.session_started("gate")
+    assert not health.cameras()[0].recorded
+    recording.frame_seen("gate")
+    told = health.cameras()[0]
+    assert (told.recorded, told.health.fault) == (True, None)
+    recording.session_lost("gate", "gone")
+    assert not health.cameras()[0].recorded
 
 
 def test_coverage_is_the_share_of_seconds_seen_since_the_start(health: DeviceHealth, clock: ManualClock) -> None:
