@@ -139,7 +139,7 @@ class DeviceHealth:
             camera.seen.add(now_s)
 
     def recording_changed(self, camera_id: str, fault: str | None) -> None:
-        """Why the main stream of a camera whose substream is analysed, the one for clips, is not read; None if it is."""
+        """Why the main stream of a camera whose substream is analysed, the one for clips, is not read; None: it is."""
         with self._lock:
             camera = self._cameras[camera_id]
             camera.recorded = fault is None
