@@ -35,7 +35,11 @@ class CameraHealth(BaseModel):
         ge=0, le=MAX_COUNT, description="frames due for analysis that were dropped since the start"
     )
     people_count: int = Field(ge=0, le=MAX_COUNT)
-    fault: str | None = Field(default=None, max_length=300, description="why it is not live; never a credential")
+    fault: str | None = Field(
+        default=None,
+        max_length=300,
+        description="why it is not live, or, while it is, what it lacks; never a credential",
+    )
 
 
 class Heartbeat(BaseModel):

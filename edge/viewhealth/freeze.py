@@ -36,6 +36,16 @@ PASSING_CELLS = 3
 DRIFT_LEVELS = 0.5
 """Half of the cells having become so much brighter or darker since the picture stood still, it does not stand still.
 What an encoder does to one picture stays below 0.25."""
+EVEN = 0.93
+"""A sensor's noise differs from picture to picture alike, be they near or far: of the changes to the remembered
+pictures the second least is so large a share of the largest, 0.94 and more when measured. (The least may be to one that
+an encoder repeats in part.) What an encoder makes of one picture is like this one and unlike that one: 0.90 at the most
+over four of them."""
+EVEN_LEVELS = 0.1
+"""Less change than that is rounding, and tells nothing."""
+EVEN_PICTURES = 4
+"""So many in a row are a sign of life. Half as many, of the four most similar, put off the claim: the others may still be
+older than what made the picture calm."""
 SETTLED_LEVELS = (1.0, 0.25)
 """A picture that stood still and then differs by no more than this, in change and in brightness of half of its cells,
 was that of a quiet scene whose next keyframe has come."""
@@ -87,6 +97,32 @@ class _LifeSigns:
         return float(np.median(np.abs(drift))) >= DRIFT_LEVELS
 
 
+class _Evenness:
+    """Tells the noise of a sensor by its being as different from one remembered picture as from the next."""
+
+    def __init__(self) -> None:
+        self._even: deque[bool] = deque([False] * EVEN_PICTURES, maxlen=EVEN_PICTURES)
+        self._begins: deque[bool] = deque([False] * (EVEN_PICTURES // 2), maxlen=EVEN_PICTURES // 2)
+
+    def observe(self, changes: list[FloatArray]) -> None:
+        """`changes`: of each cell to each of the remembered pictures."""
+        levels = sorted(float(one.mean()) for one in changes)
+        if len(levels) < REMEMBERED or levels[1] < EVEN_LEVELS:
+            levels = [0.0, 0.0, 0.0, 1.0]
+        self._even.append(levels[1] >= EVEN * levels[-1])
+        self._begins.append(levels[1] >= EVEN * levels[3])
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether what is seen is a sensor's noise."""
+        return all(self._even)
+
+    @property
+    def may_be_noise(self) -> bool:
+        """Whether it may turn out to be."""
+        return all(self._begins)
+
+
 _INNER = np.ones((9, 16), np.bool_)
 _INNER[[0, -1]] = False
 
@@ -105,6 +141,7 @@ class FreezeWatch:
         self._recent: deque[Luma] = deque(maxlen=REMEMBERED)
         self._calm = CalmWatch(limit_s, noise)
         self._life = _LifeSigns(2.0 * limit_s)
+        self._evenness = _Evenness()
         self._same_since_mono_s: float | None = None
         self._last_mono_s = 0.0
         self._last_brightness: FloatArray | None = None
@@ -149,7 +186,12 @@ class FreezeWatch:
         self._life.observe(change, brightness, at_mono_s, noise=self._calm.noise, still=still)
         drifting = self._life.drifting()
         passed, passes = self._life.passing(at_mono_s - self._limit_s)
-        calm = self._calm.observe(change, brightness, at_mono_s, lives=drifting or passes) and not passed
+        self._evenness.observe(changes)
+        calm = self._calm.observe(
+            change, brightness, at_mono_s, lives=drifting or passes, is_noise=self._evenness.is_noise
+        )
+        calm = calm and not passed
+        calm = calm and (self._is_frozen or not self._evenness.may_be_noise)
         repeats = self._repeats(change, brightness, at_mono_s, same=same, calm=calm, drifting=drifting)
         self._last_mono_s, self._last_brightness = at_mono_s, brightness
         was_frozen, self._is_frozen = self._is_frozen, repeats or calm

@@ -139,11 +139,14 @@ class CalmWatch:
         self._began_mono_s = at_mono_s
         self.is_calm = False
 
-    def observe(self, change: FloatArray, brightness: FloatArray, at_mono_s: float, *, lives: bool) -> bool:
+    def observe(
+        self, change: FloatArray, brightness: FloatArray, at_mono_s: float, *, lives: bool, is_noise: bool = False
+    ) -> bool:
         """Whether the picture is calm; `change`: of each cell to the most similar of the pictures before.
 
         `lives`: something else shows that the newest picture, and so all before it, is live. Then the floor comes down
         at once to what is seen: the camera's denoiser or encoder may just have been set to something quieter.
+        `is_noise`: what is seen is a sensor's noise. It counts like all else, later, for it may be that of a cover.
         """
         if self._began_mono_s is None:
             self._began_mono_s = at_mono_s
@@ -158,7 +161,7 @@ class CalmWatch:
         span = Span(at_mono_s, np.mean(changes, axis=0), np.max(changes, axis=0), brightness)
         if lives and self.noise is not None:
             self.noise = self.noise.lowered(span)
-        self.is_calm = not lives and self._judge(span)
+        self.is_calm = not (lives or is_noise) and self._judge(span)
         if self.is_calm:
             self._waiting.clear()
             return True

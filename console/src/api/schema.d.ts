@@ -795,7 +795,7 @@ export interface components {
             people_count: number;
             /**
              * Fault
-             * @description why it is not live; never a credential
+             * @description why it is not live, or, while it is, what it lacks; never a credential
              * @default null
              */
             fault: string | null;
