@@ -44,8 +44,8 @@ over four of them."""
 EVEN_LEVELS = 0.1
 """Less change than that is rounding, and tells nothing."""
 EVEN_PICTURES = 4
-"""So many in a row are a sign of life. Half as many, of the four most similar, put off the claim: the others may still be
-older than what made the picture calm."""
+"""So many in a row are a sign of life. Half as many, of the four most similar, put off the claim: the others may still
+be older than what made the picture calm."""
 SETTLED_LEVELS = (1.0, 0.25)
 """A picture that stood still and then differs by no more than this, in change and in brightness of half of its cells,
 was that of a quiet scene whose next keyframe has come."""
