@@ -106,7 +106,7 @@ class _Evenness:
 
     def observe(self, changes: list[FloatArray]) -> None:
         """`changes`: of each cell to each of the remembered pictures."""
-        levels = sorted(float(one.mean()) for one in changes)
+        levels: list[float] = np.sort(np.mean(changes, axis=(1, 2))).tolist()
         if len(levels) < REMEMBERED or levels[1] < EVEN_LEVELS:
             levels = [0.0, 0.0, 0.0, 1.0]
         self._even.append(levels[1] >= EVEN * levels[-1])

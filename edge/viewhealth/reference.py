@@ -76,7 +76,8 @@ class ReferenceView:
 
     @property
     def _structure(self) -> float:
-        return float(np.quantile(self.detail, 0.8))
+        cells = np.sort(self.detail, axis=None)  # quicker than NumPy's quantile, and asked for every picture
+        return float(cells[round(0.8 * (cells.size - 1))])
 
     def followed(self, now: ViewFeatures, weight: float) -> ReferenceView:
         """This view, `weight` (0..1) of the way towards what is seen now: seasons, and the sun's way over a day."""
