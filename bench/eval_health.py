@@ -171,12 +171,20 @@ def _alarms(runs: list[Run]) -> dict[str, float]:
 def plan(
     only: str, minutes: float, clips: list[str], encodings: list[str]
 ) -> Iterator[tuple[str, str, str, list[Spell]]]:
-    """Part, clip, encoding and spells of every run that is asked for."""
+    """Part, clip, encoding and spells of every run that is asked for.
+
+    Raises ValueError for an encoding, a clip or a part that there is not.
+    """
+    for kind, asked, known in (("encoding", encodings, tuple(ENCODINGS)), ("clip", clips, CLIPS)):
+        for name in set(asked) - set(known):
+            raise ValueError(f"there is no {kind} {name!r}; there are {'; '.join(known)}")
     parts = {
         "faults": (CLIPS, FAULT_ENCODINGS, fault_spells()),
         "frozen": (CLIPS, tuple(set(ENCODINGS) - set(FAULT_ENCODINGS)), fault_spells(frozen_alone=True)),
         **{scene: (ORDINARY_CLIPS, ORDINARY_ENCODINGS, spells) for scene, spells in ordinary(minutes).items()},
     }
+    if only not in ("", "ordinary", *parts):
+        raise ValueError(f"there is no part {only!r}; there are ordinary; {'; '.join(parts)}")
     for name in CLIPS:
         for part, (usual_clips, usual_encodings, spells) in parts.items():
             wanted = only in ("", part) or (only == "ordinary" and part not in ("faults", "frozen"))
@@ -196,7 +204,14 @@ def main(
     cv2.setNumThreads(1)  # as a camera's thread on a box with more cameras than cores
     report = Report()
     footage: Footage | None = None
-    for part, name, chosen, spells in plan(only, minutes, clip or [], encoding or []):
+    try:
+        runs = list(plan(only, minutes, clip or [], encoding or []))
+        missing = sorted({name for _, name, _, _ in runs if not (data / name).is_file()})
+        if missing:
+            raise ValueError(f"{data} lacks {', '.join(missing)}; --clip chooses among those that are there")
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    for part, name, chosen, spells in runs:
         if footage is None or footage.name != Path(name).stem:
             footage = Footage(data / name)
         report.add(part, footage.name, chosen, watch(footage, spells, ENCODINGS[chosen]))

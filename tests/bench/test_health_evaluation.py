@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from bench.eval_health import Report, plan, watch
+from bench.eval_health import Report, app, plan, watch
 from bench.eval_health_camera import ENCODINGS
 from bench.eval_health_scenes import CLIPS, Footage, Spell, faults, ordinary
 
@@ -46,3 +47,18 @@ def test_the_plan_keeps_to_what_was_asked() -> None:
     asked = list(plan("night", 8.0, [CLIPS[4]], ["1M, 2 s"]))
     assert [(part, clip, encoding) for part, clip, encoding, _ in asked] == [("night", CLIPS[4], "1M, 2 s")]
     assert {part for part, *_ in plan("", 8.0, [], [])} == {"faults", "frozen", *ordinary(8.0)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["--encoding", "mpeg2"], "there is no encoding 'mpeg2'"),
+        (["--clip", "video/nosuch.mp4"], "there is no clip"),
+        (["--only", "weather"], "there is no part 'weather'"),
+        ([], "lacks"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_said_in_a_sentence(tmp_path: Path, asked: list[str], told: str) -> None:
+    result = CliRunner().invoke(app, [str(tmp_path), *asked], env={"COLUMNS": "400"})
+    assert result.exit_code == 2
+    assert told in result.output
