@@ -206,11 +206,11 @@ def main(
     footage: Footage | None = None
     try:
         runs = list(plan(only, minutes, clip or [], encoding or []))
-        missing = sorted({name for _, name, _, _ in runs if not (data / name).is_file()})
-        if missing:
-            raise ValueError(f"{data} lacks {', '.join(missing)}; --clip chooses among those that are there")
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    missing = sorted({name for _, name, _, _ in runs if not (data / name).is_file()})
+    if missing:
+        raise typer.BadParameter(f"{data} lacks {', '.join(missing)}; --clip chooses among those that are there")
     for part, name, chosen, spells in runs:
         if footage is None or footage.name != Path(name).stem:
             footage = Footage(data / name)

@@ -242,7 +242,8 @@ def hours(whole_s: float) -> list[Spell]:
     while at_s < whole_s:
         part = at_s / whole_s
         name, change, noise_levels = next(one[1:] for one in _DAY_AND_NIGHT if part < one[0])
-        seconds = float(rng.uniform(*((10.0, 60.0) if len(made) % 2 else (30.0, 240.0))))
+        drawn_s = float(rng.uniform(*((10.0, 60.0) if len(made) % 2 else (30.0, 240.0))))
+        seconds = min(drawn_s, whole_s - at_s)
         spell = Spell(
             f"{name}, {'people' if len(made) % 2 else 'empty'}", seconds, None, change(at_s, whole_s), noise_levels,
             empty=len(made) % 2 == 0, wanders=True,
