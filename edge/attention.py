@@ -98,7 +98,8 @@ class AttentionPolicy:
     def keyframe_patience_s(self) -> float:
         """How long after a keyframe the next one may be waited for, as long as keyframes alone are decoded."""
         settings = self._settings
-        return 1.5 * settings.rest_every_s if self.attention is Attention.RESTING else settings.quiet_every_s
+        usual_s = 1.5 * settings.rest_every_s if self.attention is Attention.RESTING else settings.quiet_every_s
+        return usual_s + _JITTER_S
 
     def decide(self, at_mono_s: float, *, moving: bool, people: int, keyframe_every_s: float = math.inf) -> Decision:
         """What to do with the picture captured at `at_mono_s`.

@@ -26,9 +26,9 @@ BURST_WH = (640, 360)
 """Pictures that were decoded back are kept at half their size where that is no smaller: there are many at once, and no
 detector's input and no thumbnail is larger. Second and close looks, which cut parts out, see half the detail."""
 
-GATE_PAUSE_S = 0.4
-"""Where something has just moved the gate is not asked again before so long: attention is held for longer than that."""
-_JITTER_S = 0.05
+GATE_PAUSE_S = 0.35
+"""Where something has just moved the gate is not asked again before so long (every second picture at five a second, with
+room for jitter): attention is held for longer than that."""
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -136,7 +136,7 @@ class DecodeLadder:
     def _is_overdue(self, packet: Packet) -> bool:
         """Whether the next keyframe should have come before this packet, and is all that is waited for."""
         since_s = packet.captured.mono_s - self._keyframe_mono_s
-        return self.decoder.is_quiet and since_s > self._policy.keyframe_patience_s + _JITTER_S
+        return self.decoder.is_quiet and since_s > self._policy.keyframe_patience_s
 
     def _caught_up(self, now_mono_s: float) -> list[Frame]:
         """Decode from the last keyframe up to now, and everything from now on: the next keyframe is far."""
@@ -153,7 +153,7 @@ class DecodeLadder:
         """Let the gate and health look at a picture if it is time; whether to detect on it."""
         at_mono_s = frame.captured.mono_s
         in_view = self._in_view
-        moving = at_mono_s - self._moved_mono_s >= GATE_PAUSE_S - _JITTER_S and self._moves(frame, in_view.boxes_xyxyn)
+        moving = at_mono_s - self._moved_mono_s >= GATE_PAUSE_S and self._moves(frame, in_view.boxes_xyxyn)
         decision = self._policy.decide(
             at_mono_s, moving=moving, people=in_view.people, keyframe_every_s=self._keyframe_every_s
         )
