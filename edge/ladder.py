@@ -27,8 +27,8 @@ BURST_WH = (640, 360)
 detector's input and no thumbnail is larger. Second and close looks, which cut parts out, see half the detail."""
 
 GATE_PAUSE_S = 0.35
-"""Where something has just moved the gate is not asked again before so long (every second picture at five a second, with
-room for jitter): attention is held for longer than that."""
+"""Where something has just moved the gate is not asked again before so long (at five pictures a second for one of them,
+with room for jitter): attention is held for longer than that."""
 
 FloatArray = npt.NDArray[np.float32]
 
