@@ -1,7 +1,7 @@
 """Who may do what: roles times kampung, deny by default.
 
 A permission is asked for by a route; a role answers for it; a grant gives a role on one kampung, or on every kampung.
-`docs/design/permissions.md` holds the table in words, and a test compares the two.
+`docs/permissions.md` holds the table in words, and a test compares the two.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who gets in where: docs/design/permissions.md, row by row and column by column."""
+"""Who gets in where: docs/permissions.md, row by row and column by column."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.server import (
     with_thumbnail,
 )
 
-DOCUMENT = (Path(__file__).parents[2] / "docs/design/permissions.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs/permissions.md").read_text(encoding="utf-8")
 COLUMNS = (
     None,
     "operator-bahari",
