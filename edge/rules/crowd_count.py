@@ -112,7 +112,7 @@ class CrowdCount:
         """Where a close look is wanted now, None if none is. everybody: of the picture, unsure ones included."""
         if not heights.is_known or (len(everybody) < LOOK_FROM and not self._is_beyond):
             return None
-        hurried = self._is_beyond or self._suspects()
+        hurried = self._is_beyond or self._may_be_beyond()
         if now_s - self._asked_s < (LOOK_EVERY_S if hurried else PROBE_EVERY_S):
             return None
         found = crowded_place(everybody, self._polygon, heights)
@@ -155,6 +155,6 @@ class CrowdCount:
         people = raw / max(1.0, self._clutter / TRUSTED_CLUTTER)
         self._looks.append(_Look(now_s, people, boxes, counted))
 
-    def _suspects(self) -> bool:
+    def _may_be_beyond(self) -> bool:
         newest = self._looks[-1] if self._looks else None
         return newest is not None and newest.people >= max(LEAST_PEOPLE, BEYOND_COUNT * newest.counted)
