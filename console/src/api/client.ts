@@ -1,6 +1,6 @@
 /** The typed client. Paths, parameters and answers are checked against the server's own description. */
 
-import { clock } from '../lib/clock.svelte';
+import { clock } from '../state/clock.svelte';
 import { Fault, faultOf } from './fault';
 import type { paths } from './schema';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ALERT_KEYS, FEED_KEYS } from '../lib/keys';
+import { ALERT_KEYS, FEED_KEYS } from '../state/keys';
 import { WORDS } from '.';
 
 /** Every sentence with its path; functions are called with arguments that are easy to find again. */

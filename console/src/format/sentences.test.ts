@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { WORDS } from '../i18n';
-import { RULES } from './filters';
-import { alertNumber } from './fixtures';
-import { actorName, behaviour, otherReasons } from './words';
+import { RULES } from '../state/filters';
+import { alertNumber } from '../testing/alerts';
+import { actorName, behaviour, otherReasons } from './sentences';
 
 const reason = (code: string, params: Record<string, number>) => ({ code, params, text_id: '', text_en: '' });
 

@@ -2,8 +2,8 @@
 
 import type { AlertDetail } from '../api/types';
 import type { Language, Words } from '../i18n';
-import { clockTime } from './format';
-import { actorName } from './words';
+import { clockTime } from './times';
+import { actorName } from './sentences';
 
 export type Line = {
   readonly at: string;

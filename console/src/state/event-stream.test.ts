@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EventStreamParser, retryDelayMs } from './sse';
+import { EventStreamParser, retryDelayMs } from './event-stream';
 
 describe('the event stream', () => {
   it('is read in pieces that are cut anywhere', () => {

@@ -3,7 +3,7 @@
 import { sessionEnded } from '../api/client';
 import type { CameraStatus, FeedAlert, FeedCameras } from '../api/types';
 import { clock } from './clock.svelte';
-import { EventStreamParser, retryDelayMs, type StreamMessage } from './sse';
+import { EventStreamParser, retryDelayMs, type StreamMessage } from './event-stream';
 
 /** The server says something at least every 15 s; two missed words and a bit are a dead line. */
 const SILENCE_MS = 35_000;

@@ -3,7 +3,7 @@
 import { call } from '../api/client';
 import { asFault } from '../api/fault';
 import type { Digest } from '../api/types';
-import { soon } from './soon';
+import { soon } from './throttle';
 
 class DigestCounts {
   counts = $state.raw<Digest | null>(null);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as feed from './feed';
 import { OPEN } from './filters';
-import { alertNumber } from './fixtures';
+import { alertNumber } from '../testing/alerts';
 
 const page = (...numbers: number[]) => ({ items: numbers.map((n) => alertNumber(n)), next_cursor: 'c' });
 const numbers = (items: readonly { id: string }[]) => items.map((one) => Number(one.id.slice(-12)));

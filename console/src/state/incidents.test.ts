@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { alertNumber } from './fixtures';
+import { alertNumber } from '../testing/alerts';
 import { countIncidents, incidentsOf, neighbour, rowOf } from './incidents';
 
 const of = (n: number, incident: number, more = {}) =>

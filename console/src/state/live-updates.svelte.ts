@@ -2,13 +2,13 @@
 
 import type { CameraStatus, FeedAlert } from '../api/types';
 import { digest } from './digest.svelte';
-import { feedList } from './feedlist.svelte';
-import { clockTime } from './format';
-import type { Listener } from './live.svelte';
-import { places } from './places.svelte';
+import { feedList } from './feed-list.svelte';
+import { clockTime } from '../format/times';
+import type { Listener } from './live-feed.svelte';
+import { places } from './kampung-list.svelte';
 import { sound } from './sound.svelte';
-import { tongue } from './tongue.svelte';
-import { behaviour } from './words';
+import { tongue } from './locale.svelte';
+import { behaviour } from '../format/sentences';
 
 class News implements Listener {
   /** The last new alert as a sentence, for screen readers. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rowsInSight } from './window';
+import { rowsInSight } from './visible-rows';
 
 describe('the rows in sight', () => {
   it('are few, however long the list', () => {

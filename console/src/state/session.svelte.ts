@@ -4,7 +4,7 @@ import { call, useCsrfToken, whenSessionEnds } from '../api/client';
 import { asFault, Fault } from '../api/fault';
 import type { Me } from '../api/types';
 import type { Language } from '../i18n';
-import { tongue } from './tongue.svelte';
+import { tongue } from './locale.svelte';
 
 export type Permission = Me['permissions'][number];
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { AlertDetail } from '../api/types';
 import { WORDS } from '../i18n';
-import { alertNumber } from './fixtures';
+import { alertNumber } from '../testing/alerts';
 import { historyOf } from './history';
 
 const opened = { actor: 'device:kotak-1', kind: 'opened', from_state: null, to_state: 'new', verdict: null, note: null } as const;

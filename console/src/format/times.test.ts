@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import * as format from './format';
+import * as format from './times';
 
 const AT = '2026-11-24T07:05:09.400Z';
 

@@ -1,7 +1,7 @@
 /** The drum: three wooden beats for a critical alert, one alarm at a time, silent until somebody turns it on. */
 
 import type { AlertSummary } from '../api/types';
-import { tongue } from './tongue.svelte';
+import { tongue } from './locale.svelte';
 
 /** Beats of the alarm in seconds from its start: the quick, even roll (titir) that means danger. */
 const TITIR_S = [0, 0.16, 0.32, 0.62, 0.78, 0.94];

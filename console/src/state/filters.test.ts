@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EVERYTHING, OPEN, fromQuery, matches, narrowing, toQuery } from './filters';
-import { alertNumber } from './fixtures';
+import { alertNumber } from '../testing/alerts';
 
 describe('filters in the URL', () => {
   it('of the starting view leave the URL bare', () => {

@@ -3,7 +3,7 @@
 import { call } from '../api/client';
 import { asFault } from '../api/fault';
 import type { CameraStatus, KampungStatus } from '../api/types';
-import { soon } from './soon';
+import { soon } from './throttle';
 
 class Places {
   kampung = $state.raw<readonly KampungStatus[]>([]);

@@ -2,7 +2,7 @@
 
 import type { AlertSummary, AuditItem } from '../api/types';
 import type { Language, Words } from '../i18n';
-import { duration, number } from './format';
+import { duration, number } from './times';
 
 /** The behaviours that are about how many people there are. */
 const CROWD: ReadonlySet<AlertSummary['rule']> = new Set(['group', 'occupancy', 'density', 'unusual_count', 'gathering', 'dispersal']);

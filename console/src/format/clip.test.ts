@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { AlertDetail } from '../api/types';
-import { clipFault, clipState, framesPerSecond, frameStep } from './clipstate';
+import { clipFault, clipState, framesPerSecond, frameStep } from './clip';
 import { WORDS } from '../i18n';
-import { alertNumber } from './fixtures';
+import { alertNumber } from '../testing/alerts';
 
 const clip: NonNullable<AlertDetail['clip']> = {
   clip_id: '01980000-0000-7000-8000-000000000001',
