@@ -25,7 +25,7 @@ from bench.motdata import LabelledSet, find_sets
 from bench.peers import PersonDetector, open_detector
 from contract.errors import KentonganError
 from edge.config.device import Backend
-from edge.frame import Frame
+from edge.decode.frame import Frame
 from models.manifest import load_manifest
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

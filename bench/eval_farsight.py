@@ -23,13 +23,12 @@ import typer
 from bench.average_precision import AveragePrecision
 from bench.motdata import LabelledSet, Truth, find_sets
 from contract.clock import Instant
+from edge.decode.frame import Frame
 from edge.detections import Detections
 from edge.detector import Detector
-from edge.farsight import FarSight
-from edge.farsight.look import FullDetector
-from edge.farsight.region import bounds
-from edge.farsight.windows import FAR_PX, Region, shrink_of
-from edge.frame import Frame
+from edge.detector.far_people import FarSight, FullDetector
+from edge.detector.far_region import bounds
+from edge.detector.tiles import FAR_PX, Region, shrink_of
 from edge.tracker import Tracker, TrackerSettings
 from models.layouts import iou_matrix
 from models.manifest import load_manifest

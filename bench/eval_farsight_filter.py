@@ -1,6 +1,7 @@
 """What decoding without the loop filter does to the second look: `python -m bench.eval_farsight_filter DATA`.
 
-The product leaves the filter out of large pictures (`edge.decoder.UNFILTERED_LINES`), and the second look is nearer to
+The product leaves the filter out of large pictures (`edge.decode.decoder.UNFILTERED_LINES`), and the second look is
+nearer to
 their own size than the first. Every MOT set is quartered as `bench.eval_farsight` does it, so that the pictures are
 large without having been enlarged, given a sensor's noise, encoded as a camera would, and decoded with and without the
 filter. The region is the upper right quarter; detection is at the product's 5 pictures a second. The last line is one
@@ -24,9 +25,9 @@ import typer
 from bench.eval_farsight import QUARTER, RATE_HZ, Labelled, compare, quartered, small_people
 from bench.eval_loop_filter import BITS_PER_PIXEL, NOISE_LEVELS, Encoder, options, pictures
 from bench.motdata import LabelledSet, find_sets
-from edge.decoder import UNFILTERED_GROUP, UNFILTERED_LINES
+from edge.decode.decoder import UNFILTERED_GROUP, UNFILTERED_LINES
+from edge.decode.frame import Frame
 from edge.detector import Detector
-from edge.frame import Frame
 from models.manifest import load_manifest
 
 GROUPS = (20, UNFILTERED_GROUP)

@@ -14,12 +14,12 @@ from av.video.codeccontext import VideoCodecContext
 from bench.eval_health_scenes import FPS, HEIGHT, WIDTH, Footage, Spell
 from contract.clock import Instant
 from contract.event import Phase
-from edge.bitstream import Codec, leading_parameter_sets
-from edge.clips import PacketRing
-from edge.clock_watch import ClockWatch
-from edge.faults import CameraFault, CameraFaults, ViewWatch
-from edge.ladder import DecodeLadder
-from edge.packets import TICKS_PER_S, Packet, ParameterSets
+from edge.camera_health.clock_watch import ClockWatch
+from edge.camera_health.faults import CameraFault, CameraFaults, ViewWatch
+from edge.capture.bitstream import Codec, leading_parameter_sets
+from edge.capture.packet_ring import PacketRing
+from edge.capture.packets import TICKS_PER_S, Packet, ParameterSets
+from edge.decode.ladder import DecodeLadder
 
 STARTS = Instant(0.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC))
 RING_S, RING_BYTES = 20.0, 8 << 20
@@ -101,7 +101,7 @@ def _encoder(options: dict[str, str], keyframes_s: float) -> VideoCodecContext:
 
 
 class WatchedCamera:
-    """One camera wired up as `edge.camera` does it, up to its faults.
+    """One camera wired up as `edge.camera.unit` does it, up to its faults.
 
     people: how many the detector would see at that second. With none the ladder falls to keyframes alone when nothing
         moves; with one it decodes everything.

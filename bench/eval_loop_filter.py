@@ -29,9 +29,9 @@ from rich.table import Table
 from bench.average_precision import AveragePrecision
 from bench.eval_detector import AP_SCORE_THRESHOLD
 from bench.motdata import NO_TIME, LabelledSet, find_sets
-from edge.decoder import UNFILTERED_LINES
+from edge.decode.decoder import UNFILTERED_LINES
+from edge.decode.frame import Frame
 from edge.detector import Detector
-from edge.frame import Frame
 from models.manifest import load_manifest
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.clock import Instant
+from edge.decode.frame import Frame
 from edge.detector import Picture
-from edge.frame import Frame
 
 FloatArray = npt.NDArray[np.float64]
 IGNORED_CLASSES = (2, 7, 8, 12)

@@ -79,7 +79,7 @@ def soak(films: Sequence[Path], folder: Path, plan: Plan, say: Callable[[str], N
 
 
 def _start_worker(config: Path, log_path: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "edge.main", "run", "--json-log", "--config", str(config)]
+    command = [sys.executable, "-m", "edge.cli.main", "run", "--json-log", "--config", str(config)]
     with log_path.open("ab") as log:
         return subprocess.Popen(command, cwd=ROOT, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)})
 

@@ -119,7 +119,7 @@ class Stack:
         settings = edge_settings(self.cameras, urls, self.address, self.state / "edge")
         config = self.state / "edge.yaml"
         write_private(config, yaml.safe_dump(settings, sort_keys=False))
-        self._start("edge", ["edge.main", "run", "--config", str(config)], env)
+        self._start("edge", ["edge.cli.main", "run", "--config", str(config)], env)
 
     def check(self) -> None:
         """Raise ChildDiedError when a child ended by itself."""

@@ -23,19 +23,19 @@ from contract.clock import Clock
 from contract.event import EventData, Phase
 from contract.ids import UuidV7Factory
 from contract.reasons import Reason
-from edge.camera import CameraUnit, Shared
-from edge.clipdesk import ClipDesk, longest_clip_s, ring_for
+from edge.camera.unit import CameraUnit, Shared
+from edge.clips.recorder import ClipDesk, longest_clip_s, ring_for
 from edge.config import DeviceConfig
-from edge.decodepool import DecodePool
+from edge.decode.masks import PrivacyMask
+from edge.decode.pool import DecodePool
 from edge.detector import Detector
-from edge.drafts import Draft, DraftQueue
-from edge.health import DeviceHealth, MetricsServer, device_registry
-from edge.masks import PrivacyMask
-from edge.memory import give_back
+from edge.detector.frame_scheduler import FrameScheduler
+from edge.events.drafts import Draft, DraftQueue
 from edge.outbox import OpenSignal, Outbox, OutboxError
-from edge.scheduler import FrameScheduler
 from edge.sender import IngestClient, Sender, VerdictInbox
-from edge.status import WRITE_EVERY_S, CameraStatus, StatusFile, WorkerStatus
+from edge.system.memory import give_back
+from edge.telemetry import DeviceHealth, MetricsServer, device_registry
+from edge.telemetry.status import WRITE_EVERY_S, CameraStatus, StatusFile, WorkerStatus
 from models.manifest import load_manifest
 
 TAKE_TIMEOUT_S = 0.2

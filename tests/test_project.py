@@ -13,8 +13,8 @@ import pytest
 import typer
 import yaml
 
+from edge.cli.main import app as edge_app
 from edge.config import load_device_config
-from edge.main import app as edge_app
 from models.cli import app as models_app
 from server.cli import app as server_app
 from server.provision import load_site

@@ -19,7 +19,7 @@ from contract.event import Phase, Rule, Severity
 from edge.config.zones import ZoneConfig
 from edge.learned.dwell import cell_of
 from edge.learned.state import CameraLearned
-from edge.rules.camera import CameraBehaviours
+from edge.rules.engine import CameraBehaviours
 
 HOUR_S = 3600.0
 USUAL_STOP_S = 28.0

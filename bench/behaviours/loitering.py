@@ -18,8 +18,8 @@ from edge.config.zones import ZoneConfig
 from edge.detections import Detections
 from edge.geometry import PicturePlane, Polygon
 from edge.presence.stitch import Stitcher
-from edge.rules.camera import CameraBehaviours
-from edge.rules.signal import Observation, Signal
+from edge.rules.engine import CameraBehaviours
+from edge.signals import Observation, Signal
 from edge.tracker import Tracker
 
 ZONE_M = (-4.0, 4.0, 6.5, 13.5)

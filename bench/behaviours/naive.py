@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edge.geometry import Polygon
-from edge.rules.signal import Observation
+from edge.signals import Observation
 
 
 def timer_per_id(observations: Iterable[Observation], polygon: Polygon, threshold_s: float) -> list[float]:

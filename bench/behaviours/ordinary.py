@@ -20,9 +20,9 @@ from edge.detections import Detections
 from edge.learned.dwell import cell_of
 from edge.learned.state import CameraLearned
 from edge.rules.base import BODY_HEIGHT_M
-from edge.rules.camera import CameraBehaviours
-from edge.rules.signal import Observation
+from edge.rules.engine import CameraBehaviours
 from edge.rules.staying_model import SCALE_EXPONENT
+from edge.signals import Observation
 
 Array = npt.NDArray[np.float64]
 OPENTRAJ = Path(__file__).parents[2] / "../shared/data/tracks/opentraj"

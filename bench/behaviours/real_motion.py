@@ -31,8 +31,8 @@ from edge.detector import Detector
 from edge.learned.dwell import cell_of
 from edge.learned.flow import FlowMap
 from edge.learned.state import CameraLearned
-from edge.rules.camera import CameraBehaviours, build_behaviours
-from edge.rules.signal import Observation
+from edge.rules.engine import CameraBehaviours, build_behaviours
+from edge.signals import Observation
 from edge.tracker import Tracker, TrackerSettings
 from models.manifest import load_manifest
 

@@ -24,8 +24,8 @@ from edge.config.zones import ZoneConfig
 from edge.detections import Detections
 from edge.geometry import Polygon
 from edge.presence.episodes import LEAVE_AFTER_S
-from edge.rules.camera import CameraBehaviours
-from edge.rules.signal import Observation
+from edge.rules.engine import CameraBehaviours
+from edge.signals import Observation
 
 Array = npt.NDArray[np.float64]
 FPS = 7.0

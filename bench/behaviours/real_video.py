@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.event import Rule
+from edge.cli.replay import ReplayReport, replay
 from edge.config import DeviceConfig
 from edge.config.credentials import Surroundings
 from edge.config.rules import RunningConfig
-from edge.replay import ReplayReport, replay
 from edge.rules.base import BODY_HEIGHT_M
 
 VIDEO = Path(__file__).parents[2] / "../shared/data/video"

@@ -20,8 +20,8 @@ from bench.scenarios.sensor import Sensor, watch
 from bench.scores import Interval, bootstrap
 from contract.event import Phase
 from edge.config.zones import ZoneConfig
-from edge.rules.camera import CameraBehaviours
-from edge.rules.signal import Signal
+from edge.rules.engine import CameraBehaviours
+from edge.signals import Signal
 
 Ints = npt.NDArray[np.int64]
 HOLD_S = 20.0

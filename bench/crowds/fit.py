@@ -15,9 +15,9 @@ from bench.crowds.scenes import Crush, Moment, crush, walking
 from bench.crowds.sprites import Cast, cast
 from bench.crowds.watching import WHOLE, Eyes, frame_of
 from bench.motdata import FloatArray
+from edge.crowds.body_height import BodyHeights
+from edge.crowds.crowd_count import HIGH, LOW, PER_BOX, crowded_place, figures
 from edge.geometry import Polygon
-from edge.rules.body_height import BodyHeights
-from edge.rules.crowd_count import HIGH, LOW, PER_BOX, crowded_place, figures
 
 WALKING = ("S1L1-1", "S1L2-2", "S2L2")
 PEOPLE, PER_M2 = (10, 20, 40, 60, 80), (1.0, 2.0, 3.0, 4.0)

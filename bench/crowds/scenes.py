@@ -14,7 +14,7 @@ from bench.motdata import FloatArray, find_sets
 from bench.tracker_sets import PETS_RATE_HZ, read_cvml
 from edge.calibration.ground import Calibration, calibrate
 from edge.config.calibration import CalibrationConfig
-from edge.farsight.region import STANDING_M, standing_heights
+from edge.detector.far_region import STANDING_M, standing_heights
 
 ASPECT = WIDTH / HEIGHT
 MARKS_XYN = ((0.284, 0.392), (0.877, 0.344), (0.870, 0.678), (0.213, 0.770))

@@ -13,13 +13,13 @@ from bench.crowds.scenes import ASPECT, Moment
 from contract.clock import Instant
 from edge.config.calibration import CalibrationConfig
 from edge.config.zones import ZoneConfig
-from edge.crowdlook import CrowdLook
+from edge.crowds.close_look import CrowdLook
+from edge.crowds.crowd_count import CrowdEstimate
+from edge.decode.frame import Frame
 from edge.detections import Detections
 from edge.detector import Detector
-from edge.frame import Frame
-from edge.rules.camera import CameraBehaviours, build_behaviours
-from edge.rules.crowd_count import CrowdEstimate
-from edge.rules.signal import CrowdPlace, Observation, Signal
+from edge.rules.engine import CameraBehaviours, build_behaviours
+from edge.signals import CrowdPlace, Observation, Signal
 from edge.tracker import Tracker, TrackerSettings
 from models.manifest import load_manifest
 

@@ -28,29 +28,29 @@ from bench.edge.usage import measured
 from contract.clock import Instant, ManualClock
 from contract.ids import UuidV7Factory
 from contract.reasons import Reason
-from edge.analysis import CameraAnalysis
-from edge.camera import behaviours_of
-from edge.clipdesk import ClipDesk, longest_clip_s, ring_for
-from edge.clips import PacketRing
+from edge.camera.analysis import CameraAnalysis
+from edge.camera.unit import behaviours_of
+from edge.camera_health import ViewHealth
+from edge.capture.packet_ring import PacketRing
+from edge.capture.packets import Packet
+from edge.capture.session import FaultKind, SourceFault, SourceSettings, open_session
+from edge.clips.recorder import ClipDesk, longest_clip_s, ring_for
 from edge.config import CameraConfig, ClipConfig
 from edge.config.hours import CalendarConfig
-from edge.crowdlook import CrowdLook
-from edge.decoder import AnalysisDecoder
+from edge.crowds.close_look import CrowdLook
+from edge.decode.decoder import AnalysisDecoder
+from edge.decode.frame import Frame
+from edge.decode.ladder import DecodeLadder
+from edge.decode.motion_gate import Luma
 from edge.detections import Detections
 from edge.detector import Detector
-from edge.drafts import DraftQueue
-from edge.frame import Frame
-from edge.history import TrackHistory
-from edge.ladder import DecodeLadder
+from edge.events.builder import ClipPlan, Provenance, SignalRecorder
+from edge.events.drafts import DraftQueue
+from edge.events.track_history import TrackHistory
 from edge.learned.state import CameraLearned
-from edge.motion import Luma
 from edge.outbox import Outbox
-from edge.packets import Packet
-from edge.recorder import ClipPlan, Provenance, SignalRecorder
-from edge.rules.signal import Signal
-from edge.source import FaultKind, SourceFault, SourceSettings, open_session
+from edge.signals import Signal
 from edge.tracker import Tracker, TrackerSettings
-from edge.viewhealth import ViewHealth
 from models.manifest import load_manifest
 
 STARTS = Instant(0.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC))
@@ -78,7 +78,7 @@ class Trace:
 
 
 class BenchCamera:
-    """One camera, wired up as `edge.camera` does it, with its packets taken by hand instead of by a thread."""
+    """One camera, wired up as `edge.camera.unit` does it, with its packets taken by hand instead of by a thread."""
 
     def __init__(self, index: int, video: Path, shared: BenchDevice, *, gated: bool) -> None:
         self.config = CameraConfig.model_validate(

@@ -13,7 +13,7 @@ from bench.scenarios.camera import SimulatedCamera
 from bench.scenarios.people import Walker
 from contract.clock import Instant
 from edge.detections import Detections
-from edge.rules.signal import Observation
+from edge.signals import Observation
 
 Array = npt.NDArray[np.float64]
 NOON_WIB = datetime(2026, 3, 4, 5, 0, tzinfo=UTC)

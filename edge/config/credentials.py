@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import AfterValidator, Field, PlainSerializer, SecretStr, ValidationInfo
 
-from edge.redact import redact_url
+from edge.system.redact import redact_url
 
 URL_SCHEMES = ("rtsp", "rtsps", "file")
 MIN_TOKEN_CHARS = 16

@@ -19,7 +19,7 @@ from edge.config.credentials import Surroundings
 from edge.config.device import DeviceConfig
 from edge.config.document import Document, read_document
 from edge.config.faults import ConfigError, ConfigFault, Location
-from edge.redact import redact_text
+from edge.system.redact import redact_text
 
 MAX_FILE_BYTES = 4 << 20
 SHOWN_CHARS = 60

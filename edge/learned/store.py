@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.learned.state import CameraLearned
-from edge.whole_file import replace_file
+from edge.system.atomic_file import replace_file
 
 MAX_BYTES = 16_000_000
 

@@ -13,12 +13,12 @@ from contract.event import Phase, Rule
 from contract.reasons import Reason
 from edge.config.hours import CalendarConfig, Hours
 from edge.config.rules import RuleConfig
+from edge.crowds.crowd_count import CrowdEstimate
+from edge.crowds.dense import ZoneFlow
 from edge.learned.state import ZoneLearned
 from edge.presence.episodes import Episode, Presence
 from edge.presence.stitch import MAX_GAP_S
-from edge.rules.crowd_count import CrowdEstimate
-from edge.rules.dense import ZoneFlow
-from edge.rules.signal import Signal
+from edge.signals import Signal
 
 UNSEEN_AFTER_S = MAX_GAP_S
 """A pause between observations after which nothing is assumed about the time in between: every delay starts anew."""

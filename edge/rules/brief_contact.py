@@ -10,11 +10,11 @@ from contract.reasons import Reason
 from edge.config.hours import CalendarConfig
 from edge.config.rules import BriefContactConfig
 from edge.config.zones import ZoneConfig
+from edge.crowds.near import distances
 from edge.presence.episodes import Episode
 from edge.rules.base import Findings, Reporter, ZoneMoment
 from edge.rules.confinement import radius_of
-from edge.rules.near import distances
-from edge.rules.signal import Signal
+from edge.signals import Signal
 
 STANDS_AFTER_S = 60.0
 STANDS_WITHIN = 1.5

@@ -11,7 +11,6 @@ from contract.event import Rule
 from edge.config.hours import CalendarConfig
 from edge.config.rules import Mode
 from edge.config.zones import ZoneConfig
-from edge.rules.audit import AuditDraw
 from edge.rules.base import ZoneRule
 from edge.rules.brief_contact import BriefContactRule
 from edge.rules.density import DensityRule
@@ -22,6 +21,7 @@ from edge.rules.loitering import LoiteringRule
 from edge.rules.movement import CounterFlowRule, RunningRule
 from edge.rules.occupancy import OccupancyRule
 from edge.rules.revisit import RevisitRule
+from edge.rules.spot_checks import AuditDraw
 from edge.rules.unusual_count import UnusualCountRule
 
 # Each takes (zone, its own settings, calendar); the settings' type differs from rule to rule, hence Any.

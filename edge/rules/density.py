@@ -10,7 +10,7 @@ from edge.config.rules import DensityConfig
 from edge.config.zones import ZoneConfig
 from edge.rules.base import Findings, Reporter, ZoneMoment, estimated, lasted, track_ids_of
 from edge.rules.latch import Latch
-from edge.rules.signal import Signal
+from edge.signals import Signal
 
 
 class DensityRule:

@@ -16,9 +16,9 @@ from contract.reasons import Reason
 from edge.config.hours import CalendarConfig
 from edge.config.rules import DispersalConfig
 from edge.config.zones import ZoneConfig
+from edge.crowds.dense import ZoneFlow
 from edge.rules.base import BODY_HEIGHT_M, Findings, Mover, Reporter, ZoneMoment, in_units
-from edge.rules.dense import ZoneFlow
-from edge.rules.signal import Signal
+from edge.signals import Signal
 
 CROWD_MEMORY_S = 6.0
 """Who was in the zone so short a time ago still belongs to its crowd, wherever he is running."""

@@ -16,9 +16,9 @@ from contract.reasons import Reason
 from edge.config.hours import CalendarConfig
 from edge.config.rules import GatheringConfig
 from edge.config.zones import ZoneConfig
+from edge.crowds.near import median_nearest
 from edge.rules.base import UNSEEN_AFTER_S, Findings, Reporter, ZoneMoment, estimated, lasted, track_ids_of
-from edge.rules.near import median_nearest
-from edge.rules.signal import Signal
+from edge.signals import Signal
 
 SAMPLE_S = 1.0
 PAST_S = 600.0

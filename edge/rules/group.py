@@ -10,10 +10,10 @@ from contract.reasons import Reason
 from edge.config.hours import CalendarConfig
 from edge.config.rules import GroupConfig
 from edge.config.zones import ZoneConfig
+from edge.crowds.near import distances
 from edge.presence.episodes import Episode
 from edge.rules.base import Findings, Reporter, ZoneMoment, lasted
-from edge.rules.near import distances
-from edge.rules.signal import Signal
+from edge.signals import Signal
 
 APART_FACTOR = 1.4
 """Two who were together are apart beyond this many radii: hysteresis."""

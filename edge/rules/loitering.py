@@ -15,10 +15,10 @@ from edge.config.zones import ExpectedDwellArea, ZoneConfig
 from edge.geometry import Polygon
 from edge.learned.dwell import UsualStays, cell_of
 from edge.presence.episodes import Episode
-from edge.rules.audit import AUDIT_FROM, AuditDraw, why_quiet
 from edge.rules.base import BODY_HEIGHT_M, Findings, Reporter, ZoneMoment, within
 from edge.rules.confinement import measure, radius_of, staying_score
-from edge.rules.signal import Signal
+from edge.rules.spot_checks import AUDIT_FROM, AuditDraw, why_quiet
+from edge.signals import Signal
 
 JUDGE_EVERY_S = 1.0
 LEARNED_AT_MOST_S = 1200.0

@@ -13,7 +13,7 @@ from edge.config.rules import CounterFlowConfig, RunningConfig
 from edge.config.zones import ZoneConfig
 from edge.learned.dwell import cell_of
 from edge.rules.base import Findings, Mover, Reporter, ZoneMoment, in_units, lasted
-from edge.rules.signal import Signal
+from edge.signals import Signal
 
 GIVES_UP_S = 1.0
 """A pause in the movement for longer than this ends it."""

@@ -15,7 +15,7 @@ from edge.config.rules import RevisitConfig
 from edge.config.zones import ZoneConfig
 from edge.presence.episodes import Episode
 from edge.rules.base import Findings, Reporter, ZoneMoment
-from edge.rules.signal import Signal
+from edge.signals import Signal
 
 MAX_PEOPLE = 500
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from edge.rules.signal import Signal
+from edge.signals import Signal
 
 KEEP = 2000
 

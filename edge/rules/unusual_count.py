@@ -14,7 +14,7 @@ from edge.config.rules import UnusualCountConfig
 from edge.config.zones import ZoneConfig
 from edge.rules.base import Findings, Reporter, ZoneMoment, lasted, track_ids_of
 from edge.rules.latch import Latch
-from edge.rules.signal import Signal
+from edge.signals import Signal
 
 LIMIT_EVERY_S = 60.0
 COUNT_OVER_S = 10.0

@@ -13,8 +13,8 @@ import structlog
 from contract.clock import Clock
 from contract.errors import ErrorKind
 from edge.outbox import AttachmentKind, DeletionReason, Outbox, PendingAttachment
-from edge.sender.backoff import Backoff
 from edge.sender.client import IngestClient, Reply, Verdict, read_chunk
+from edge.system.backoff import Backoff
 
 CHUNK_MIN_BYTES, CHUNK_START_BYTES, CHUNK_MAX_BYTES = 32 << 10, 64 << 10, 512 << 10
 CHUNK_TARGET_S = 1.0

@@ -12,10 +12,10 @@ import structlog
 from contract.clock import Clock
 from contract.heartbeat import Heartbeat
 from edge.outbox import AttachmentKind, Outbox, OutboxError, PendingEvent
-from edge.sender.backoff import Backoff
 from edge.sender.client import IngestClient, LinkError, Reply, Verdict
 from edge.sender.files import FileDelivery, Step
 from edge.sender.verdicts import VerdictInbox
+from edge.system.backoff import Backoff
 
 LINK_BASE_S, LINK_CAP_S = 1.0, 60.0
 AUTH_BASE_S, AUTH_CAP_S = 30.0, 900.0

@@ -16,7 +16,7 @@ from contract.clock import Clock
 from contract.verdict import AlertVerdict
 from edge.sender.client import IngestClient, Reply, Verdict
 from edge.sender.verdict_page import ReadPage
-from edge.whole_file import replace_file
+from edge.system.atomic_file import replace_file
 
 ASK_EVERY_S = 300.0
 """What is seen waits a day before it is learned, so that minutes are soon enough on any link."""

@@ -12,8 +12,8 @@ from bench.behaviours.real_video import NOON_WIB, whole_picture
 from bench.crowds.scenes import Crush, around_middle, crush, sparse, walking
 from bench.crowds.sprites import Cast, cast
 from contract.event import Rule
+from edge.cli.replay import replay
 from edge.config import DeviceConfig
-from edge.replay import replay
 from tests.support.media import Film, make_video
 
 

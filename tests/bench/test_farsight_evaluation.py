@@ -10,7 +10,7 @@ import pytest
 from bench.eval_farsight import main, quartered, region_of
 from bench.motdata import Truth
 from contract.clock import Instant
-from edge.frame import Frame
+from edge.decode.frame import Frame
 
 INPUT_WH = (416, 256)
 

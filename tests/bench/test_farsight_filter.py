@@ -9,7 +9,7 @@ import pytest
 from bench.eval_farsight_filter import decoded, encode
 from bench.motdata import Truth
 from contract.clock import Instant
-from edge.frame import Frame
+from edge.decode.frame import Frame
 
 STARTS = Instant(0.0, datetime(2026, 11, 24, tzinfo=UTC))
 

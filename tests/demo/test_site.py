@@ -12,8 +12,8 @@ import yaml
 from contract.event import Rule
 from demo.footage import RECIPES, make_stream
 from demo.site import OWN, OWN_CAMERA_VARIABLE, SIMULATED, Camera, edge_settings, provisioning, server_settings
+from edge.cli.replay import replay
 from edge.config import load_device_config
-from edge.replay import replay
 from server.settings import load_settings
 
 SERVER_URL = "http://127.0.0.1:8080"

@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from contract.event import Event, Phase
 from edge import worker as worker_module
+from edge.cli.main import app
 from edge.detections import Detections
 from edge.detector import Detector, Picture
-from edge.main import app
-from edge.status import Life, StatusFile, life_of
+from edge.telemetry.status import Life, StatusFile, life_of
 from edge.worker import Worker
 from tests.support.ingest import IngestServer, running_ingest
 from tests.support.rtsp import FaultyLink, RtspCameras

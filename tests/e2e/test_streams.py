@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from edge.health import CameraSnapshot
+from edge.telemetry import CameraSnapshot
 from tests.support.ingest import running_ingest
 from tests.support.media import Film, Picture, make_video, people_pictures
 from tests.support.rtsp import RtspCameras

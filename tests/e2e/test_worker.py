@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from edge import clock_watch, faults
+from edge.camera_health import clock_watch, faults
 from tests.support.rtsp import FaultyLink, LogIn, RtspCameras
 from tests.support.server import API, LiveServer
 from tests.support.workers import camera, eventually, load_device_config, start_process, working, write_config

@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from contract.clock import Clock, SystemClock
-from edge.packets import Packet
-from edge.source import SourceFault, SourceSettings, open_session
+from edge.capture.packets import Packet
+from edge.capture.session import SourceFault, SourceSettings, open_session
 from tests.support.media import Film, join_videos, make_video
 
 STREET = Film(fps=25, gop=12, seconds=2.0)

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from contract.clock import Clock, ManualClock
 from edge.config import ServerConfig
-from edge.health import DeviceHealth
 from edge.outbox import Outbox
 from edge.sender import IngestClient, Sender, VerdictInbox
+from edge.telemetry import DeviceHealth
 from tests.support.events import NOON
 from tests.support.ingest import TOKEN
 from tests.support.outboxes import open_outbox

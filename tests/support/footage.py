@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 
 from contract.clock import Instant
-from edge.frame import Frame
+from edge.decode.frame import Frame
 
 
 def footage_frames(video: Path, indices: range, fps: float = 10.0) -> Iterator[Frame]:

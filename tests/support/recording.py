@@ -10,10 +10,10 @@ import numpy as np
 from contract.clock import Instant
 from contract.event import Phase, Rule, Severity
 from contract.reasons import Reason
-from edge.clips import PacketRing
-from edge.frame import Frame
-from edge.packets import Packet
-from edge.rules.signal import Signal
+from edge.capture.packet_ring import PacketRing
+from edge.capture.packets import Packet
+from edge.decode.frame import Frame
+from edge.signals import Signal
 from tests.support.cameras import packets_of
 from tests.support.events import NOON
 from tests.support.media import Film, make_video

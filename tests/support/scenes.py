@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from contract.clock import Instant
 from edge.config.zones import ZoneConfig
 from edge.detections import Detections
-from edge.rules.camera import CameraBehaviours
-from edge.rules.signal import Observation, Signal
+from edge.rules.engine import CameraBehaviours
+from edge.signals import Observation, Signal
 
 ASPECT = 16 / 9
 HEIGHT = 0.2

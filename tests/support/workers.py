@@ -69,7 +69,7 @@ def working(config: DeviceConfig) -> Iterator[Worker]:
 
 def start_process(config_path: Path) -> subprocess.Popen[bytes]:
     """The worker as a process of its own, for tests that kill it."""
-    command = [sys.executable, "-m", "edge.main", "run", "--config", str(config_path)]
+    command = [sys.executable, "-m", "edge.cli.main", "run", "--config", str(config_path)]
     with (config_path.parent / "worker.log").open("ab") as log:
         return subprocess.Popen(command, cwd=REPOSITORY, stderr=log, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
 

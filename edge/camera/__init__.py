@@ -1,0 +1,1 @@
+"""One camera, wired together: its analysis and its life cycle."""

@@ -1,0 +1,6 @@
+"""Camera health from pictures."""
+
+from edge.camera_health.reference import ReferenceView
+from edge.camera_health.view_health import HealthFinding, ViewFault, ViewHealth, ViewHealthSettings
+
+__all__ = ["HealthFinding", "ReferenceView", "ViewFault", "ViewHealth", "ViewHealthSettings"]

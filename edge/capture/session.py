@@ -1,0 +1,200 @@
+"""A camera's session: judged, timed, compressed packets from opening it until it ends. It never decodes.
+
+`open_session` opens once and `Session.packets` runs until it cannot; whoever owns the camera tries again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import TracebackType
+from typing import Protocol, Self
+
+from contract.clock import Clock, Instant
+from edge.capture.bitstream import BitstreamError, leading_parameter_sets
+from edge.capture.demux import FaultKind, RawPacket, Reader, SourceFault, SourceSettings
+from edge.capture.file_reader import FileReader
+from edge.capture.packets import TICKS_PER_S, Packet, ParameterSets, StreamInfo
+from edge.capture.rtcp_clock import ReportedClock
+from edge.capture.rtsp_reader import CameraReader
+from edge.capture.timestamps import DEFAULT_INTERVAL_S, CaptureClock, Grade, TimestampJudge
+
+__all__ = ["FaultKind", "Session", "SourceFault", "SourceSettings", "open_session"]
+
+WARM_UP_S = 0.3
+"""So long the first packets are held back: they come in a burst, out of the buffers of camera and demuxer, and only
+the ones after it tell how late packets are."""
+
+_next_session: Callable[[], int] = itertools.count(1).__next__
+
+
+class _CaptureTimes(Protocol):
+    def observe(self, raw: RawPacket) -> None: ...
+
+    def told(self, pts_s: float) -> tuple[Instant, float | None]:
+        """When the picture was taken, and how far the camera's clock is ahead of the box's if it says."""
+        ...
+
+
+class _LiveTimes:
+    """A camera's pictures were taken when their arrival and its sender reports say."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._arrivals = CaptureClock(clock)
+        self._reports = ReportedClock()
+
+    def observe(self, raw: RawPacket) -> None:
+        if raw.pts_90k is not None:
+            pts_s = raw.pts_90k / TICKS_PER_S
+            self._arrivals.observe(pts_s, raw.arrived_mono_s)
+            self._reports.observe(pts_s, raw.reported_utc_s)
+
+    def told(self, pts_s: float) -> tuple[Instant, float | None]:
+        return self._reports.told(pts_s, self._arrivals.instant(pts_s))
+
+
+class _ReplayTimes:
+    """A file's pictures were taken when its start says."""
+
+    def __init__(self, starts: Instant) -> None:
+        self._starts = starts
+
+    def observe(self, raw: RawPacket) -> None:
+        """When a file was read says nothing."""
+
+    def told(self, pts_s: float) -> tuple[Instant, float | None]:
+        return self._starts.shifted(pts_s), None
+
+
+class Session:
+    """One opened source. A context manager; use it from one thread (`stop` may be set from any).
+
+    stream: what holds for the newest packet.
+    grades: how many packets were accepted, repaired and dropped.
+    """
+
+    def __init__(self, settings: SourceSettings, reader: Reader, clock: Clock, stop: threading.Event) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._stop = stop
+        opening = reader.opening
+        self._sets = ParameterSets(opening.codec, opening.parameter_sets, _next_session())
+        self._judge = TimestampJudge(tick_s=1.0 / TICKS_PER_S, reorders=opening.reorders)
+        self._times: _CaptureTimes
+        if settings.is_network:
+            self._times = _LiveTimes(clock)
+        else:
+            self._times = _ReplayTimes(settings.starts or Instant(clock.mono_s(), clock.utc()))
+        self._previous: RawPacket | None = None
+        self.grades: Counter[Grade] = Counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def stream(self) -> StreamInfo:
+        """What holds for the newest packet."""
+        return self._sets.stream
+
+    def close(self) -> None:
+        """Let go of the source. Idempotent."""
+        self._reader.close()
+
+    def packets(self) -> Iterator[Packet]:
+        """Packets from the first keyframe on, in decoding order, until `stop` is set. To be called once.
+
+        Raises SourceFault when the source ends in any other way; a file ends with ENDED too.
+        """
+        raws = self._observed(self._reader.packets(self._stop))
+        if self._settings.is_network:
+            raws = itertools.chain(self._warmed_up(raws), raws)
+        started = False
+        for raw in raws:
+            started = started or raw.is_keyframe
+            if started:
+                yield from self._judged(raw)
+
+    def _observed(self, raws: Iterator[RawPacket]) -> Iterator[RawPacket]:
+        for raw in raws:
+            self._times.observe(raw)
+            yield raw
+
+    def _warmed_up(self, raws: Iterator[RawPacket]) -> list[RawPacket]:
+        held: list[RawPacket] = []
+        for raw in raws:
+            held.append(raw)
+            if raw.arrived_mono_s - held[0].arrived_mono_s >= WARM_UP_S and raw.pts_90k is not None:
+                break
+        return _with_first_timestamps(held)
+
+    def _judged(self, raw: RawPacket) -> Iterator[Packet]:
+        if self._is_repeated(raw):
+            self.grades[Grade.DROP] += 1
+            return
+        network = self._settings.is_network
+        duration_s = raw.duration_90k / TICKS_PER_S
+        verdict = self._judge.judge(
+            None if raw.pts_90k is None else raw.pts_90k / TICKS_PER_S,
+            raw.arrived_mono_s if network else None,
+            duration_s,
+        )
+        self.grades[verdict.grade] += 1
+        if verdict.grade is Grade.END:
+            raise SourceFault(FaultKind.BAD_TIMESTAMPS, f"{self._settings.shown}: {verdict.reason}")
+        if verdict.grade is Grade.DROP or not raw.data:
+            return
+        if raw.is_keyframe:  # parameter sets anywhere else are more likely damage than meant
+            self._sets.update(leading_parameter_sets(self._sets.stream.codec, raw.data))
+        captured, clock_offset_s = self._times.told(verdict.pts_s)
+        yield Packet(
+            data=raw.data,
+            pts_90k=round(verdict.pts_s * TICKS_PER_S),
+            captured=captured,
+            duration_s=duration_s,
+            is_keyframe=raw.is_keyframe,
+            stream=self._sets.stream,
+            clock_offset_s=clock_offset_s,
+        )
+
+    def _is_repeated(self, raw: RawPacket) -> bool:
+        """Whether this is the previous packet once more: hurried senders say a picture twice, and it is one picture."""
+        previous, self._previous = self._previous, raw
+        return (
+            previous is not None
+            and raw.pts_90k is not None
+            and raw.pts_90k == previous.pts_90k
+            and raw.data == previous.data
+        )
+
+
+def open_session(settings: SourceSettings, clock: Clock, stop: threading.Event) -> Session:
+    """Connect, log in and learn what the stream is; at most `settings.open_timeout_s`.
+
+    Once `stop` is set, the session's packets end. Raises SourceFault when it cannot be opened.
+    """
+    reader: Reader = CameraReader(settings, clock) if settings.is_network else FileReader(settings, clock)
+    try:
+        return Session(settings, reader, clock, stop)
+    except BitstreamError as error:
+        reader.close()
+        raise SourceFault(FaultKind.NOT_VIDEO, f"{settings.shown} does not say what its video is: {error}") from None
+
+
+def _with_first_timestamps(held: list[RawPacket]) -> list[RawPacket]:
+    """Packets before the first one with a timestamp (FFmpeg's first of an RTSP session often has none) get theirs
+    counted back from it."""
+    known = next((index for index, raw in enumerate(held) if raw.pts_90k is not None), 0)
+    for index in range(known - 1, -1, -1):
+        following_90k = held[index + 1].pts_90k
+        if following_90k is not None:
+            lasts_90k = held[index].duration_90k or round(DEFAULT_INTERVAL_S * TICKS_PER_S)
+            held[index] = replace(held[index], pts_90k=following_90k - lasts_90k)
+    return held

@@ -1,0 +1,102 @@
+"""Keeps one stream open for ever: `run` retries, `run_once` works.
+
+A camera without a substream needs one supervisor, which records and analyses; with a substream one supervisor records
+the main stream and another analyses the substream.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from contract.clock import Clock
+from edge.capture.packets import Packet
+from edge.capture.session import FaultKind, SourceFault, SourceSettings, open_session
+from edge.system.backoff import Backoff
+
+RETRY_BASE_S, RETRY_CAP_S = 1.0, 15.0
+"""A wait is between half of its size and the whole: 0.5 to 1 s at first, never above 15 s."""
+HEALTHY_AFTER_S = 60.0
+"""A session that held so long was no failure: the next one is retried at once again."""
+SHORTEST_FILM_S = 1.0
+"""A file is played again so long after its start at the earliest: one of a single picture would keep a core busy."""
+
+_log = structlog.get_logger(__name__)
+
+
+class StreamHealth(Protocol):
+    """Who is told how a stream is."""
+
+    def session_started(self, camera_id: str) -> None: ...
+
+    def session_lost(self, camera_id: str, fault: str) -> None: ...
+
+    def frame_seen(self, camera_id: str) -> None: ...
+
+
+class StreamKeeper:
+    """Opens a stream, hands its packets on, and opens it again whenever it ends, until told to stop."""
+
+    def __init__(
+        self,
+        camera_id: str,
+        settings: SourceSettings,
+        on_packet: Callable[[Packet], None],
+        *,
+        health: StreamHealth | None,
+        clock: Clock,
+    ) -> None:
+        self._camera_id = camera_id
+        self._settings = settings
+        self._on_packet = on_packet
+        self._health = health
+        self._clock = clock
+        self._backoff = Backoff(RETRY_BASE_S, RETRY_CAP_S)
+
+    def run(self, stop: threading.Event) -> None:
+        """Keep the stream open until `stop` is set. A defect costs this camera's session and nothing else."""
+        while not stop.is_set():
+            began_mono_s = self._clock.mono_s()
+            try:
+                self.run_once(stop)
+                return
+            except SourceFault as fault:
+                kind, detail = fault.kind, fault.detail
+            except Exception as error:  # noqa: BLE001 - a defect must not end the camera for good; it is logged whole
+                _log.exception("camera session failed", camera=self._camera_id)
+                kind, detail = None, f"internal error: {type(error).__name__}"
+            if stop.is_set():
+                return
+            lasted_s = self._clock.mono_s() - began_mono_s
+            if lasted_s >= HEALTHY_AFTER_S:
+                self._backoff.reset()
+            if kind is FaultKind.ENDED and not self._settings.is_network:  # a file that was played is played again
+                wait_s = max(0.0, SHORTEST_FILM_S - lasted_s)
+            else:
+                wait_s = self._backoff.after_failure()
+            if self._health is not None:
+                self._health.session_lost(self._camera_id, detail)
+            _log.warning("stream lost", camera=self._camera_id, fault=detail, retry_s=round(wait_s, 1))
+            stop.wait(wait_s)
+
+    def run_once(self, stop: threading.Event) -> None:
+        """Open the stream and hand on its packets until `stop` is set. Raises SourceFault when it ends otherwise."""
+        with open_session(self._settings, self._clock, stop) as session:
+            stream = session.stream
+            _log.info(
+                "stream open",
+                camera=self._camera_id,
+                url=self._settings.shown,
+                codec=stream.codec.value,
+                width=stream.width,
+                height=stream.height,
+            )
+            if self._health is not None:
+                self._health.session_started(self._camera_id)
+            for packet in session.packets():
+                if self._health is not None:
+                    self._health.frame_seen(self._camera_id)
+                self._on_packet(packet)

@@ -1,0 +1,49 @@
+"""`kentongan-edge replay`: what would alert, said as it begins and as a table at the end."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from contract.event import Phase
+from contract.reasons import Language, sentence
+from edge.cli.replay import ReplayReport, Watcher
+from edge.decode.frame import Frame
+from edge.detections import Detections
+from edge.signals import Signal
+
+
+def say_as_they_begin(console: Console, language: Language) -> Watcher:
+    """A watcher that says each alert in a line of its own when it begins."""
+
+    def say(frame: Frame, people: Detections, signals: list[Signal]) -> None:  # noqa: ARG001 - as watchers are called
+        for one in signals:
+            if one.phase is Phase.BEGAN:
+                when, what = f"{one.captured.mono_s:7.1f} s", f"{one.rule.value} in {one.zone_id}"
+                console.print(f"{when}  {what}: {sentence(one.reasons, language)}", highlight=False, soft_wrap=True)
+
+    return say
+
+
+def show(console: Console, report: ReplayReport, language: Language) -> None:
+    """Print the table of what began, and a line about the whole."""
+    table = Table("at", "rule", "zone", "severity", "score", "people", "lasted", "reasons")
+    for began in report.began:
+        ended = report.ended(began)
+        lasted = "" if ended is None else f"{ended.captured.mono_s - began.began.mono_s:.0f} s"
+        table.add_row(
+            f"{began.captured.mono_s:.1f} s",
+            began.rule.value,
+            began.zone_id,
+            began.severity.value,
+            f"{began.score:.2f}",
+            str(began.people_count),
+            lasted,
+            sentence(began.reasons, language),
+        )
+    console.print(table)
+    console.print(
+        f"{len(report.began)} alerts in {report.duration_s:.0f} s, {report.frames} frames analysed, "
+        f"at most {report.people_most} people at once",
+        highlight=False,
+    )

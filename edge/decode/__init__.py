@@ -1,0 +1,1 @@
+"""From packets to frames: no more of them than somebody will look at, masked before anybody does."""

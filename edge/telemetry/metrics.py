@@ -1,0 +1,182 @@
+"""The device's Prometheus metrics, read at the moment of the scrape; `docs/metrics.md` lists them.
+
+Labels are ids that the operator chose. There is nothing about people in them, not even how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from contract.clock import Clock
+from contract.heartbeat import CameraState
+from edge.config import MetricsConfig
+from edge.outbox import OutboxStats
+from edge.sender import SenderStatus
+from edge.telemetry.cameras import CameraSnapshot, DeviceHealth
+
+
+class DetectorWork(Protocol):
+    """What the detector did since it was made."""
+
+    @property
+    def pictures(self) -> int: ...
+
+    @property
+    def cpu_s(self) -> float: ...
+
+
+class MetricsServer:
+    """Serves a registry at http://host:port/metrics from its own thread until `close`. Raises OSError if it cannot."""
+
+    def __init__(self, registry: CollectorRegistry, config: MetricsConfig) -> None:
+        self._server, self._thread = start_http_server(config.port, config.host, registry)
+
+    @property
+    def port(self) -> int:
+        """The port that is served, also where the configuration asked for any."""
+        return int(self._server.server_port)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def device_registry(
+    health: DeviceHealth,
+    outbox_stats: Callable[[], OutboxStats],
+    sender_status: Callable[[], SenderStatus],
+    detector_stats: Callable[[], DetectorWork],
+    clock: Clock,
+) -> CollectorRegistry:
+    """A registry of its own with the device's metrics; other parts may register theirs in it."""
+    registry = CollectorRegistry()
+    registry.register(_DeviceCollector(health, outbox_stats, sender_status, detector_stats, clock))
+    return registry
+
+
+class _DeviceCollector(Collector):
+    def __init__(
+        self,
+        health: DeviceHealth,
+        outbox_stats: Callable[[], OutboxStats],
+        sender_status: Callable[[], SenderStatus],
+        detector_stats: Callable[[], DetectorWork],
+        clock: Clock,
+    ) -> None:
+        self._health = health
+        self._outbox_stats = outbox_stats
+        self._sender_status = sender_status
+        self._detector_stats = detector_stats
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily(
+            "kentongan_edge", "The running software.", value={"version": self._health.software_version}
+        )
+        yield GaugeMetricFamily(
+            "kentongan_edge_uptime_seconds", "Time since the worker started.", value=self._health.uptime_s
+        )
+        cameras = self._health.cameras()
+        yield from _camera_metrics(cameras)
+        yield from _time_metrics(cameras)
+        work = self._detector_stats()
+        yield _counter("detector_inferences", "Pictures and parts of them that were detected on.", value=work.pictures)
+        yield _counter("detector_cpu_seconds", "CPU time of the detector on the inference thread.", value=work.cpu_s)
+        yield from self._outbox_metrics(self._outbox_stats())
+        yield from self._sender_metrics(self._sender_status())
+
+    def _outbox_metrics(self, stats: OutboxStats) -> Iterator[Metric]:
+        pending = _gauge("outbox_pending", "What the server does not have yet.", "kind")
+        pending.add_metric(["event"], stats.pending_events)
+        pending.add_metric(["thumbnail"], stats.pending_thumbnails)
+        pending.add_metric(["clip"], stats.pending_clips)
+        oldest = stats.oldest_pending_at
+        age_s = 0.0 if oldest is None else max(0.0, (self._clock.utc() - oldest).total_seconds())
+        yield pending
+        yield _gauge("outbox_oldest_pending_age_seconds", "Age of the oldest unsent event; 0 without one.", value=age_s)
+        yield _gauge("outbox_parked", "Events and files that the server refused for good.", value=stats.parked)
+        yield _gauge("outbox_used_bytes", "Disk that database and files take.", value=stats.used_bytes)
+        yield _gauge("outbox_quota_bytes", "Disk that they may take.", value=stats.quota_bytes)
+        yield _gauge("outbox_last_sequence", "Number of the newest event.", value=stats.last_sequence)
+        yield _counter(
+            "outbox_deleted_unsent", "Events and files deleted before they were sent.", value=stats.deleted_unsent
+        )
+
+    def _sender_metrics(self, status: SenderStatus) -> Iterator[Metric]:
+        sent = _counter("sender_delivered", "What the server took since the start.", "kind")
+        sent.add_metric(["event"], status.events_sent)
+        sent.add_metric(["thumbnail"], status.thumbnails_sent)
+        sent.add_metric(["clip"], status.clips_sent)
+        yield sent
+        yield _counter(
+            "sender_clip_bytes", "Bytes of clips sent, repeated ones included.", value=status.clip_bytes_sent
+        )
+        yield _counter("sender_failures", "Requests that were refused or got no reply.", value=status.failures)
+        yield _gauge(
+            "sender_held_back", "1 while a fault keeps everything back.", value=float(status.fault is not None)
+        )
+
+
+def _camera_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
+    state = _gauge("camera_state", "1 for the state the camera is in, 0 for the others.", "camera", "state")
+    coverage = _gauge("camera_coverage_ratio", "Share of the last hour that was seen, 0 to 1.", "camera")
+    age = _gauge("camera_last_frame_age_seconds", "Time since the last picture; absent before it.", "camera")
+    rate = _gauge("camera_analysed_frames_per_second", "Mean analysis rate of the last 10 s.", "camera")
+    target = _gauge("camera_target_frames_per_second", "Analysis rate that is aimed at while it moves.", "camera")
+    slowed = _gauge("camera_degraded", "1 while that is below the configured rate, for overload.", "camera")
+    dropped = _counter("camera_dropped_frames", "Pictures due for analysis that were dropped.", "camera")
+    looks = _counter("camera_second_looks", "Closer looks at far people that were due.", "camera", "outcome")
+    lost = _counter("camera_sessions_lost", "Times the camera's session ended or did not begin.", "camera")
+    recorded = _gauge("camera_recorded", "1 while the stream that clips are cut from is read.", "camera")
+    for snapshot in cameras:
+        camera = snapshot.health.camera_id
+        for each in CameraState:
+            state.add_metric([camera, each.value], float(snapshot.health.state is each))
+        coverage.add_metric([camera], snapshot.health.coverage)
+        if snapshot.last_frame_age_s is not None:
+            age.add_metric([camera], snapshot.last_frame_age_s)
+        rate.add_metric([camera], snapshot.health.analysed_fps)
+        if snapshot.health.target_fps is not None:
+            target.add_metric([camera], snapshot.health.target_fps)
+        slowed.add_metric([camera], float(snapshot.health.degraded))
+        dropped.add_metric([camera], snapshot.health.dropped_frames)
+        looks.add_metric([camera, "taken"], snapshot.looks_taken)
+        looks.add_metric([camera, "withheld"], snapshot.looks_withheld)
+        lost.add_metric([camera], snapshot.sessions_lost)
+        recorded.add_metric([camera], float(snapshot.recorded))
+    yield from (state, coverage, age, rate, target, slowed, dropped, looks, lost, recorded)
+
+
+def _time_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
+    offset = _gauge("camera_clock_offset_seconds", "Camera's clock ahead of ours; absent without its word.", "camera")
+    doubt = _gauge("camera_capture_uncertainty_seconds", "Of the newest picture's time, to each side.", "camera")
+    for snapshot in cameras:
+        camera = snapshot.health.camera_id
+        if snapshot.clock_offset_s is not None:
+            offset.add_metric([camera], snapshot.clock_offset_s)
+        if snapshot.capture_uncertainty_s is not None:
+            doubt.add_metric([camera], snapshot.capture_uncertainty_s)
+    yield from (offset, doubt)
+
+
+def _gauge(name: str, text: str, *labels: str, value: float | None = None) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"kentongan_edge_{name}", text, value=value, labels=labels or None)
+
+
+def _counter(name: str, text: str, *labels: str, value: float | None = None) -> CounterMetricFamily:
+    return CounterMetricFamily(f"kentongan_edge_{name}", text, value=value, labels=labels or None)

@@ -1,0 +1,86 @@
+"""A close look at a crowd: windows that cover it, and boxes that come back to their places."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.crowds.close_look import CLOSE_PX, MOST_WINDOWS, CrowdLook, windows_on
+from edge.decode.frame import Frame
+from edge.detections import Detections
+from edge.signals import CrowdPlace
+from models.manifest import load_manifest
+from tests.support.scenes import instant
+
+INPUT_WH = (416, 256)
+FULL_HD = (1920, 1080)
+
+
+class Spots:
+    """Takes every bright spot for a person: the detector of these tests."""
+
+    spec = load_manifest().get(load_manifest().default)
+
+    def detect(self, frame: Frame) -> Detections:
+        size = np.array([frame.width, frame.height] * 2)
+        _, _, spots, _ = cv2.connectedComponentsWithStats((np.asarray(frame.y) > 200).astype(np.uint8))
+        edges = [(left, top, left + width, top + height) for left, top, width, height, _ in spots[1:].tolist()]
+        return Detections.of(np.array(edges).reshape(-1, 4) / size, [0.5] * len(edges))
+
+
+def picture(spots: list[tuple[int, int]]) -> Frame:
+    y = np.full((1080, 1920), 40, np.uint8)
+    for left, top in spots:
+        y[top : top + 20, left : left + 8] = 250
+    chroma = np.full((540, 960), 128, np.uint8)
+    return Frame(y, chroma, chroma.copy(), instant(0.0))
+
+
+@pytest.mark.parametrize(
+    ("region", "tall"),
+    [
+        ((0.4, 0.4, 0.5, 0.5), 0.1),
+        ((0.1, 0.3, 0.9, 0.9), 0.1),
+        ((0.0, 0.0, 1.0, 1.0), 0.02),
+        ((0.9, 0.9, 1.0, 1.0), 0.3),
+    ],
+)
+def test_a_few_windows_cover_the_place_and_show_nobody_larger_than_agreed(
+    region: tuple[float, float, float, float], tall: float
+) -> None:
+    windows = windows_on(CrowdPlace(region, tall), FULL_HD, INPUT_WH)
+
+    assert 1 <= len(windows) <= MOST_WINDOWS
+    covered = np.zeros((1080, 1920), np.bool_)
+    for one in windows:
+        assert one.left >= 0
+        assert one.left + one.width <= 1920
+        assert one.top + one.height <= 1080
+        assert one.left % 2 == one.top % 2 == one.width % 2 == one.height % 2 == 0
+        covered[one.top : one.top + one.height, one.left : one.left + one.width] = True
+        assert tall * 1080 * min(416 / one.width, 256 / one.height) <= CLOSE_PX * 1.05
+    left, top, right, bottom = (round(part * size) for part, size in zip(region, (1920, 1080) * 2, strict=True))
+    assert covered[top + 2 : bottom - 2, left + 2 : right - 2].all()
+
+
+def test_a_small_crowd_is_seen_as_large_as_agreed() -> None:
+    (window,) = windows_on(CrowdPlace((0.45, 0.45, 0.5, 0.5), 0.1), FULL_HD, INPUT_WH)
+
+    assert 0.1 * 1080 * 256 / window.height == pytest.approx(CLOSE_PX, rel=0.02)
+
+
+def test_what_is_found_in_the_windows_lies_where_it_is_in_the_picture_and_once() -> None:
+    spots = [(700, 500), (900, 520), (1200, 700)]
+
+    found = CrowdLook(Spots()).look(picture(spots), CrowdPlace((0.3, 0.4, 0.7, 0.75), 0.1))
+
+    assert found is not None
+    corners = sorted((found.boxes_xyxyn[:, :2] * FULL_HD).round().astype(int).tolist())
+    assert corners == [list(one) for one in spots]
+
+
+def test_without_slack_nothing_is_looked_at() -> None:
+    look = CrowdLook(Spots(), lambda: False)
+
+    assert look.look(picture([(700, 500)]), CrowdPlace((0.3, 0.4, 0.7, 0.75), 0.1)) is None
