@@ -1,6 +1,6 @@
 """What the page of precision costs the server: `python -m bench.bench_precision`.
 
-Fills a new SQLite database with alerts of the last 90 days, some of them judged, and with stays shown for audit, then
+Fills a new SQLite database with alerts of the last 90 days, some of them judged, and with spot checks, then
 makes the report and says how many seconds of CPU and of the clock it took. No HTTP: that is the same for every page.
 """
 
@@ -37,32 +37,33 @@ _new_id = UuidV7Factory(SystemClock())
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How many alerts there are in all, how many of them are judged, and how many audits, all judged."""
+    """How many alerts there are in all, how many of them are judged, and how many spot_checks, all judged."""
 
     alerts: int
     judged: int
-    audits: int
+    spot_checks: int
 
 
 def rows(stored: Stored, now: datetime, rng: random.Random) -> Iterator[dict[str, Any]]:
-    """Stays of which half are useful; useful ones last longer. Audits ended at three quarters of the limit."""
-    for number in range(stored.alerts + stored.audits):
-        audit, useful = number >= stored.alerts, rng.random() < 0.5
-        dwell_s = 0.75 * LIMIT_S if audit else LIMIT_S + rng.expovariate(1.0 / (300.0 if useful else 40.0))
+    """Stays of which half are useful; useful ones last longer. Spot checks ended at three quarters of the limit."""
+    for number in range(stored.alerts + stored.spot_checks):
+        spot_check, useful = number >= stored.alerts, rng.random() < 0.5
+        dwell_s = 0.75 * LIMIT_S if spot_check else LIMIT_S + rng.expovariate(1.0 / (300.0 if useful else 40.0))
         at = now - timedelta(days=rng.uniform(0.0, 90.0))
-        limit = "shorter_than_threshold" if audit else "stayed_over_threshold"
-        alert_id, judged = _new_id(), audit or number < stored.judged
+        limit = "shorter_than_threshold" if spot_check else "stayed_over_threshold"
+        alert_id, judged = _new_id(), spot_check or number < stored.judged
         yield {
             "id": alert_id, "signal_id": _new_id(), "device_id": "box", "kampung_id": "bahari",
             "camera_id": f"camera-{rng.randrange(CAMERAS)}", "zone_id": f"zone-{rng.randrange(ZONES_PER_CAMERA)}",
             "rule": "loitering", "severity": "notice", "score": rng.uniform(0.3, 1.0), "people_count": 1,
             "reasons": [
-                {"code": "stayed", "params": {"dwell_s": dwell_s if audit else LIMIT_S}},
+                {"code": "stayed", "params": {"dwell_s": dwell_s if spot_check else LIMIT_S}},
                 {"code": limit, "params": {"threshold_s": LIMIT_S}},
             ],
             "trigger_boxes": [], "began_at": at, "captured_at": at, "ended_at": at + timedelta(seconds=dwell_s),
             "stayed_s": dwell_s, "time_uncertainty_s": 0.5, "received_at": at, "updated_at": at,
-            "opening_event_id": alert_id, "trigger_event_id": alert_id, "audit_chance": 0.03 if audit else None,
+            "opening_event_id": alert_id, "trigger_event_id": alert_id,
+            "spot_check_chance": 0.03 if spot_check else None,
             "config_sha256": "0" * 64, "first_sequence": number + 1, "clip_id": None, "clip_fault": None,
             "clip_stored": False, "thumbnail_event_id": None, "state": "resolved" if judged else "new",
             "verdict": ("useful" if useful else "normal_activity") if judged else None, "acknowledged_by": None,
@@ -104,9 +105,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--alerts", type=int, default=100_000)
     parser.add_argument("--judged", type=int, default=10_000)
-    parser.add_argument("--audits", type=int, default=3_000)
+    parser.add_argument("--spot-checks", type=int, default=3_000)
     chosen = parser.parse_args()
-    stored = Stored(chosen.alerts, chosen.judged, chosen.audits)
+    stored = Stored(chosen.alerts, chosen.judged, chosen.spot_checks)
     with tempfile.TemporaryDirectory() as folder:
         print(json.dumps(asyncio.run(measure(Path(folder), stored, (30, 90)))))
 

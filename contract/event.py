@@ -127,7 +127,7 @@ class ThumbnailReference(_Frozen):
     media_type: Literal["image/jpeg"] = "image/jpeg"
 
 
-class Audit(_Frozen):
+class SpotCheck(_Frozen):
     """This is no alert: a stay that did not alert, picked by chance for people to say whether it should have."""
 
     chance: float = Field(gt=0.0, le=1.0, description="with which it was picked: it stands for 1 / chance such stays")
@@ -157,10 +157,10 @@ class EventData(_Frozen):
     clip: ClipReference | None = Field(default=None, description="present from the event on that seals the clip")
     clip_fault: str | None = Field(default=None, max_length=200, description="why a promised clip will never come")
     thumbnail: ThumbnailReference | None = None
-    audit: Audit | None = Field(
+    spot_check: SpotCheck | None = Field(
         default=None,
-        description="on every event of a stay that is shown for audit: it alerts nobody, and `captured_at` is when the "
-        "person was last seen in the zone",
+        description="on every event of a stay that is shown as a spot check: it alerts nobody, and `captured_at` is "
+        "when the person was last seen in the zone",
     )
     model_sha256: Sha256Hex
     config_sha256: Sha256Hex

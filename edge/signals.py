@@ -68,8 +68,8 @@ class Signal:
     captured: Instant
     people_count: int
     track_ids: tuple[int, ...]
-    audit_chance: float | None = None
-    """Not None: no alert, but a stay shown for audit that was picked with this chance; see `edge.rules.spot_checks`."""
+    spot_check_chance: float | None = None
+    """Not None: no alert but a spot check, which was picked with this chance; see `edge.rules.spot_checks`."""
 
 
 class BehaviourRule(Protocol):

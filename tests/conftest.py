@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
+
+# A loaded machine is no fault of the code: no test is timed, these included.
+hypothesis.settings.register_profile("kentongan", deadline=None)
+hypothesis.settings.load_profile("kentongan")
 
 _SHARED = Path(__file__).resolve().parents[1] / "../shared"
 

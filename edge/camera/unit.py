@@ -221,7 +221,7 @@ def behaviours_of(
     aspect: float,
     chance: random.Random | None = None,
 ) -> CameraBehaviours:
-    """The camera's behaviours for a picture of this aspect. chance: picks stays that did not alert for audit.
+    """The camera's behaviours for a picture of this aspect. chance: picks stays that did not alert as spot checks.
 
     A calibration that cannot be trusted costs the rules that need metres, which is logged; the others go on without it.
     """

@@ -64,10 +64,12 @@ class LoiteringConfig(RuleConfig):
         default=0.99, ge=0.5, le=0.9999, description="of the learned stays; below it is usual"
     )
     resident_after_s: float = Field(default=1800.0, ge=60.0, le=86_400.0, description="alert closed as resident-like")
-    audit_share: float = Field(
+    spot_check_share: float = Field(
         default=0.03, ge=0.0, le=0.05, description="of stays that ended just short of an alert; 0: none"
     )
-    audit_per_hour: int = Field(default=1, ge=1, le=20, description="audits of a zone in an hour; more are rare")
+    spot_checks_per_hour: int = Field(
+        default=1, ge=1, le=20, description="spot checks of a zone in an hour; more are rare"
+    )
 
     @property
     def day_s(self) -> float:

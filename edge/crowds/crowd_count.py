@@ -1,8 +1,8 @@
 """How many people a crowd may have that is too dense to be counted: an estimate with its ends, never a count.
 
-A close look (`edge/crowds/close_look.py`) makes every body equally tall in the input of the detector. Then the number of
-its boxes
-grows with the number of people, and the share of the faintest among them with how many more stand hidden behind.
+A close look (`edge/crowds/close_look.py`) makes every body equally tall in the input of the detector. The number of
+its boxes grows with the number of people, and the share of the faintest among them with how many more stand hidden
+behind.
 `python -m bench.crowds.fit` fits it; how far it is off: docs/design/behaviours.md, Crowds too dense to detect.
 """
 

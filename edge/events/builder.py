@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 
 from contract.clock import Instant
-from contract.event import Audit, ClipReference, EventData, Phase, Severity, ThumbnailReference, TrackSummary
+from contract.event import ClipReference, EventData, Phase, Severity, SpotCheck, ThumbnailReference, TrackSummary
 from edge.clips.recorder import ClipDesk, ClipOrder, ClipOutcome
 from edge.decode.frame import Frame
 from edge.events.drafts import Draft, DraftQueue
@@ -141,8 +141,8 @@ class SignalRecorder:
             self._finish(known)
 
     def _begin(self, signal: Signal, frame: Frame | None) -> None:
-        # A stay shown for audit is told after it is over: this frame does not show it any more.
-        thumbnail, attachments = self._thumbnail(frame if signal.audit_chance is None else None)
+        # A stay shown as a spot check is told after it is over: this frame does not show it any more.
+        thumbnail, attachments = self._thumbnail(frame if signal.spot_check_chance is None else None)
         known = _OpenSignal(self._new_id(), signal, thumbnail, dict.fromkeys(signal.track_ids))
         self._open[signal.key] = known
         self._order_clip(known)
@@ -214,7 +214,7 @@ class SignalRecorder:
             "clip": known.clip,
             "clip_fault": known.clip_fault,
             "thumbnail": known.thumbnail,
-            "audit": None if signal.audit_chance is None else Audit(chance=signal.audit_chance),
+            "spot_check": None if signal.spot_check_chance is None else SpotCheck(chance=signal.spot_check_chance),
             "model_sha256": self._provenance.model_sha256,
             "config_sha256": self._provenance.config_sha256,
             "software_version": self._provenance.software_version,

@@ -21,7 +21,7 @@ from edge.rules.loitering import LoiteringRule
 from edge.rules.movement import CounterFlowRule, RunningRule
 from edge.rules.occupancy import OccupancyRule
 from edge.rules.revisit import RevisitRule
-from edge.rules.spot_checks import AuditDraw
+from edge.rules.spot_checks import SpotCheckDraw
 from edge.rules.unusual_count import UnusualCountRule
 
 # Each takes (zone, its own settings, calendar); the settings' type differs from rule to rule, hence Any.
@@ -50,13 +50,18 @@ class BuiltRule:
 
 
 def build_rules(zone: ZoneConfig, *, calendar: CalendarConfig, chance: random.Random | None = None) -> list[BuiltRule]:
-    """The zone's rules, in the order of `Rule`. chance: picks stays for audit; None: no stay is shown for audit."""
+    """The zone's rules, in the order of `Rule`. chance: picks spot checks; None: there are none."""
     built = []
     for kind, make in _MAKERS.items():
         config = getattr(zone.rules, kind.value)
         if config is not None:
             rule = make(zone, config, calendar)
-            if isinstance(rule, LoiteringRule) and config.mode is Mode.ALERT and chance and config.audit_share > 0.0:
-                rule.audit = AuditDraw(config.audit_share, config.audit_per_hour, chance)
+            if (
+                isinstance(rule, LoiteringRule)
+                and config.mode is Mode.ALERT
+                and chance
+                and config.spot_check_share > 0.0
+            ):
+                rule.spot_check = SpotCheckDraw(config.spot_check_share, config.spot_checks_per_hour, chance)
             built.append(BuiltRule(kind, config.mode, rule))
     return built

@@ -64,7 +64,7 @@ class CameraBehaviours:
 
     plane: where people stand; the picture itself where the camera is not calibrated. learned: the camera's learned
     state, which this object changes as it observes; the caller stores it. shadow: what rules in shadow said.
-    chance: picks stays that did not alert for audit; without it none are.
+    chance: picks stays that did not alert as spot checks; without it none are.
     """
 
     def __init__(

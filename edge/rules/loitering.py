@@ -17,7 +17,7 @@ from edge.learned.dwell import UsualStays, cell_of
 from edge.presence.episodes import Episode
 from edge.rules.base import BODY_HEIGHT_M, Findings, Reporter, ZoneMoment, within
 from edge.rules.confinement import measure, radius_of, staying_score
-from edge.rules.spot_checks import AUDIT_FROM, AuditDraw, why_quiet
+from edge.rules.spot_checks import SPOT_CHECK_FROM, SpotCheckDraw, why_quiet
 from edge.signals import Signal
 
 JUDGE_EVERY_S = 1.0
@@ -109,13 +109,13 @@ class LoiteringRule:
         self._reporter = Reporter(Rule.LOITERING, zone.id, config, calendar)
         self._stays: dict[int, _Stay] = {}
         self._spots: list[_Spot] = []
-        self.audit: AuditDraw | None = None
+        self.spot_check: SpotCheckDraw | None = None
 
     def observe(self, moment: ZoneMoment) -> list[Signal]:
         signals = [
             signal
             for episode in moment.presence.left
-            for signal in (*self._audited(episode, moment), *self._leave(episode, moment.presence.open, moment.at))
+            for signal in (*self._spot_checked(episode, moment), *self._leave(episode, moment.presence.open, moment.at))
         ]
         self._spots = [spot for spot in self._spots if moment.at.mono_s - spot.held_s <= RESIDENT_MEMORY_S]
         known = {}
@@ -138,24 +138,24 @@ class LoiteringRule:
         self._reporter.update(stay.key, people_count=1, track_ids=episode.track_ids)
         return [self._reporter.end(stay.key, at, (_stayed(episode), Reason(code="left_zone")))]
 
-    def _audited(self, episode: Episode, moment: ZoneMoment) -> list[Signal]:
+    def _spot_checked(self, episode: Episode, moment: ZoneMoment) -> list[Signal]:
         """A stay that ends without an alert, if chance picks it for people to look at."""
         stay = self._stays.get(episode.person_id)
-        if self.audit is None or stay is None or stay.key is not None or stay.known or self._is_static(episode):
+        if self.spot_check is None or stay is None or stay.key is not None or stay.known or self._is_static(episode):
             return []
         limit, dwell_s = self._limit(episode, moment), episode.dwell_s
-        if limit is None or dwell_s < limit.threshold_s * AUDIT_FROM or not self._reporter.may_begin(moment):
+        if limit is None or dwell_s < limit.threshold_s * SPOT_CHECK_FROM or not self._reporter.may_begin(moment):
             return []
         score, radius = self._path(episode, moment)
         kept_by_usual = self._config.min_score <= score < limit.needed_score(dwell_s, self._config.min_score)
         usual_s = limit.unusual_after_s() if kept_by_usual and dwell_s >= limit.threshold_s else None
         why = why_quiet(dwell_s, limit.threshold_s, score, self._config.min_score, usual_s)
-        chance = self.audit.pick(moment.at) if why else None
+        chance = self.spot_check.pick(moment.at) if why else None
         if chance is None:
             return []
         reasons = (_stayed(episode), radius, *why, *self._circumstances(episode, moment))
         findings = Findings(episode.entered, score, reasons, 1, tuple(episode.track_ids))
-        return self.audit.told(episode, self._zone_id, chance, findings)
+        return self.spot_check.told(episode, self._zone_id, chance, findings)
 
     def _path(self, episode: Episode, moment: ZoneMoment) -> tuple[float, Reason]:
         """The staying score of the path so far, and within which radius it lies."""

@@ -17,7 +17,7 @@ from edge.presence.episodes import Episode
 from edge.rules.base import Findings
 from edge.signals import Signal
 
-AUDIT_FROM = 0.5
+SPOT_CHECK_FROM = 0.5
 """Of the limit, from where on a stay that ended may be shown: shorter ones are mostly people who pass."""
 HOUR_S = 3600.0
 RARER = 0.25
@@ -25,7 +25,7 @@ RARER = 0.25
 stay that cannot be picked stands for nothing and would be missing from every estimate."""
 
 
-class AuditDraw:
+class SpotCheckDraw:
     """Picks stays of one rule in one zone.
 
     share: chance of each, 0 to 1, while fewer than `per_hour` were picked in the last hour. source: of randomness.
@@ -66,7 +66,7 @@ class AuditDraw:
             captured=episode.last_inside,
             people_count=findings.people_count,
             track_ids=findings.track_ids,
-            audit_chance=chance,
+            spot_check_chance=chance,
         )
         return [began, replace(began, phase=Phase.ENDED, reasons=findings.reasons[:1])]
 
@@ -74,7 +74,7 @@ class AuditDraw:
 def why_quiet(
     dwell_s: float, limit_s: float, score: float, min_score: float, usual_s: float | None
 ) -> tuple[Reason, ...]:
-    """Why a stay of at least `AUDIT_FROM` of the limit did not alert; empty if neither its length nor its path tells.
+    """Why a stay of at least `SPOT_CHECK_FROM` of the limit did not alert; empty without a reason in length or path.
 
     usual_s: the stay that is usual here, where that is what kept it quiet.
     """

@@ -42,7 +42,7 @@ class Why(StrEnum):
     BUDGET_SPENT = "budget_spent"
     NOTICES_SPENT = "notices_spent"
     NO_BUDGET = "no_budget"
-    AUDIT = "audit"
+    SPOT_CHECK = "spot_check"
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,12 +72,12 @@ class IncidentBook:
 
     async def placed(self, session: AsyncSession, scope: Scope, found: Sequence[NamedAlert]) -> list[PlacedAlert]:
         """Each of these alerts, which lie in `scope`, with its place."""
-        alerts_only = [named.alert for named in found if named.alert.audit_chance is None]
+        alerts_only = [named.alert for named in found if named.alert.spot_check_chance is None]
         keys = [(alert.incident_id, alert.received_at) for alert in alerts_only]
         places = dict(await self.decisions(session, scope, keys))
-        for named in found:  # a stay shown for audit has asked for nothing
-            if named.alert.audit_chance is not None:
-                places[named.alert.incident_id] = unlimited(named.alert.incident_id, Why.AUDIT)
+        for named in found:  # a stay shown as a spot check has asked for nothing
+            if named.alert.spot_check_chance is not None:
+                places[named.alert.incident_id] = unlimited(named.alert.incident_id, Why.SPOT_CHECK)
         return [PlacedAlert(named, places[named.alert.incident_id]) for named in found]
 
     async def page_of(

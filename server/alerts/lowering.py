@@ -1,4 +1,4 @@
-"""Where a threshold might better lie lower: only stays shown for audit can say, for below it there are no alerts."""
+"""Where a threshold might better lie lower: only spot checks can say, for below it there are no alerts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from server.alerts.suggestions import Setting, round_values
 from server.store.quality import Course
 
 MIN_JUDGED = 20
-"""Judged audits among those that a lower threshold would add, below which nothing is suggested."""
+"""Judged spot checks among those that a lower threshold would add, below which nothing is suggested."""
 LEAST_USEFUL = 0.5
 """Of what is added, the share that must be useful, at the lower end of its interval: at most half may be false."""
 
@@ -22,7 +22,7 @@ LEAST_USEFUL = 0.5
 class Lowering:
     """A setting that might better be lower.
 
-    added_useful, added_other: judged audits that would have alerted. more: alerts that it would have added, about.
+    added_useful, added_other: judged spot checks that would have alerted. more: alerts that it would have added, about.
     precision: of what it adds. snippet: YAML for the zone's rules.
     """
 
@@ -37,20 +37,20 @@ class Lowering:
 
 
 @dataclass(frozen=True, slots=True)
-class _Audit:
+class _SpotCheck:
     value: float
     useful: bool | None
     weight: float
     newest: bool
 
 
-def lowerings(rule: Rule, audits: Sequence[Course]) -> list[Lowering]:
-    """What the audits of one rule in one zone suggest, each for itself."""
-    newest = max(audits, key=lambda one: one.captured_at).config_sha256 if audits else None
+def lowerings(rule: Rule, spot_checks: Sequence[Course]) -> list[Lowering]:
+    """What the spot checks of one rule in one zone suggest, each for itself."""
+    newest = max(spot_checks, key=lambda one: one.captured_at).config_sha256 if spot_checks else None
     found = []
-    for setting, present, group in _groups(audits):
-        known = [_audit(rule, value, one, newest) for value, one in group]
-        # Below half of the limit nothing is picked for audit: whoever would be added there was never looked at.
+    for setting, present, group in _groups(spot_checks):
+        known = [_spot_check(rule, value, one, newest) for value, one in group]
+        # Below half of the limit nothing is picked as a spot check: whoever would be added there was never looked at.
         least = 0.0 if setting is Setting.MIN_SCORE else present / 2.0
         values = (value for value in round_values(setting) if least <= value < present)
         weighed = (_weighed(setting, present, at, [one for one in known if one.value >= at]) for at in values)
@@ -60,10 +60,10 @@ def lowerings(rule: Rule, audits: Sequence[Course]) -> list[Lowering]:
     return found
 
 
-def _groups(audits: Sequence[Course]) -> Iterator[tuple[Setting, float, list[tuple[float, Course]]]]:
+def _groups(spot_checks: Sequence[Course]) -> Iterator[tuple[Setting, float, list[tuple[float, Course]]]]:
     """Short stays by the limit that they missed; stays long enough by the score that they lacked."""
     groups: dict[tuple[Setting, float], list[tuple[float, Course]]] = {}
-    for one in audits:
+    for one in spot_checks:
         limit_s, needed = one.param("shorter_than_threshold", "threshold_s"), one.param("looked_like_passing", "needed")
         dwell_s = one.param("stayed", "dwell_s")
         if limit_s is not None and dwell_s is not None and needed is None:
@@ -75,12 +75,12 @@ def _groups(audits: Sequence[Course]) -> Iterator[tuple[Setting, float, list[tup
         yield setting, present, group
 
 
-def _audit(rule: Rule, value: float, one: Course, newest: str | None) -> _Audit:
+def _spot_check(rule: Rule, value: float, one: Course, newest: str | None) -> _SpotCheck:
     useful = None if one.verdict is None else is_right(rule, VerdictKind(one.verdict))
-    return _Audit(value, useful, 1.0 / (one.audit_chance or 1.0), one.config_sha256 == newest)
+    return _SpotCheck(value, useful, 1.0 / (one.spot_check_chance or 1.0), one.config_sha256 == newest)
 
 
-def _weighed(setting: Setting, present: float, at: float, added: Sequence[_Audit]) -> Lowering | None:
+def _weighed(setting: Setting, present: float, at: float, added: Sequence[_SpotCheck]) -> Lowering | None:
     judged = [one for one in added if one.useful is not None]
     if len(judged) < MIN_JUDGED or not any(one.newest for one in added):
         return None
@@ -102,5 +102,5 @@ def _weighed(setting: Setting, present: float, at: float, added: Sequence[_Audit
     )
 
 
-def _sum(audits: Sequence[_Audit], of: Callable[[_Audit], float]) -> float:
-    return sum(of(one) for one in audits)
+def _sum(spot_checks: Sequence[_SpotCheck], of: Callable[[_SpotCheck], float]) -> float:
+    return sum(of(one) for one in spot_checks)

@@ -27,12 +27,12 @@ Key = tuple[str, str, str]
 class ZoneQuality:
     """One rule in one zone. verdicts_needed: until something can be suggested; None where nothing ever is.
 
-    open_audits: stays shown for audit that wait for a verdict.
+    open_spot_checks: stays shown as a spot check that wait for a verdict.
     """
 
     place: PlaceAndRule
     tally: Tally
-    open_audits: int
+    open_spot_checks: int
     recall: Recall | None
     suggestions: tuple[Suggestion, ...]
     lowerings: tuple[Lowering, ...]
@@ -44,7 +44,7 @@ class RuleQuality:
     """One rule in all zones together."""
 
     tally: Tally
-    open_audits: int
+    open_spot_checks: int
     recall: Recall | None
 
 
@@ -62,12 +62,12 @@ class _Known:
     """What is stored of one rule in one zone."""
 
     alerts: list[Course] = field(default_factory=list)
-    audits: list[Course] = field(default_factory=list)
+    spot_checks: list[Course] = field(default_factory=list)
     unjudged: list[datetime] = field(default_factory=list)
 
     def evidence(self, rule: Rule) -> Evidence:
         alerts = [_seen(rule, one) for one in self.alerts] + [Seen(at, None) for at in self.unjudged]
-        return evidence(alerts, [_seen(rule, one) for one in self.audits])
+        return evidence(alerts, [_seen(rule, one) for one in self.spot_checks])
 
 
 class QualityDesk:
@@ -83,25 +83,27 @@ class QualityDesk:
         async with self._database.read() as reading:
             outcomes = await quality.outcomes(reading, span)
             courses = await quality.courses(reading, span, RULES)
-            audited = [course for course in courses if course.audit_chance is not None]
-            unjudged = await quality.unjudged(reading, _since_audits(span, audited), RULES) if audited else ()
+            spot_checked = [course for course in courses if course.spot_check_chance is not None]
+            unjudged = (
+                await quality.unjudged(reading, _since_spot_checks(span, spot_checked), RULES) if spot_checked else ()
+            )
         known: dict[Key, _Known] = {}
         for course in courses:
             place = known.setdefault((course.camera_id, course.zone_id, course.rule), _Known())
-            (place.alerts if course.audit_chance is None else place.audits).append(course)
+            (place.alerts if course.spot_check_chance is None else place.spot_checks).append(course)
         for camera_id, zone_id, rule, at in unjudged:
             known.setdefault((camera_id, zone_id, rule), _Known()).unjudged.append(at)
         # Arithmetic for seconds where there are very many alerts: the server goes on meanwhile.
         return await asyncio.to_thread(_report, span.since, outcomes, known)
 
 
-def _since_audits(span: Span, audited: Sequence[Course]) -> Span:
-    """Unjudged alerts are asked for only to know what share was judged while there were audits."""
-    return replace(span, since=max(span.since, min(one.captured_at for one in audited)))
+def _since_spot_checks(span: Span, spot_checked: Sequence[Course]) -> Span:
+    """Unjudged alerts are asked for only to know what share was judged while there were spot checks."""
+    return replace(span, since=max(span.since, min(one.captured_at for one in spot_checked)))
 
 
 def _report(since: datetime, outcomes: Sequence[Outcome], known: Mapping[Key, _Known]) -> QualityReport:
-    tallies, open_audits = _tallies(outcomes), _open_audits(outcomes)
+    tallies, open_spot_checks = _tallies(outcomes), _open_spot_checks(outcomes)
     zones: list[ZoneQuality] = []
     proofs: dict[Rule, list[Evidence]] = {}
     for place in sorted(tallies):
@@ -113,17 +115,17 @@ def _report(since: datetime, outcomes: Sequence[Outcome], known: Mapping[Key, _K
             ZoneQuality(
                 place=place,
                 tally=tally,
-                open_audits=open_audits[place],
+                open_spot_checks=open_spot_checks[place],
                 recall=recall_of([proof]),
                 suggestions=tuple(suggestions(tally.rule, here.alerts)),
-                lowerings=tuple(lowerings(tally.rule, here.audits)),
+                lowerings=tuple(lowerings(tally.rule, here.spot_checks)),
                 verdicts_needed=verdicts_needed(tally.rule, here.alerts),
             )
         )
     rules = tuple(
         RuleQuality(
             tally=together(rule, [one.tally for one in zones if one.tally.rule is rule]),
-            open_audits=sum(one.open_audits for one in zones if one.tally.rule is rule),
+            open_spot_checks=sum(one.open_spot_checks for one in zones if one.tally.rule is rule),
             recall=recall_of(proofs[rule]),
         )
         for rule in Rule
@@ -133,23 +135,23 @@ def _report(since: datetime, outcomes: Sequence[Outcome], known: Mapping[Key, _K
 
 
 def _tallies(outcomes: Iterable[Outcome]) -> dict[PlaceAndRule, Tally]:
-    """Of every place with an alert or an audit: its alerts and their verdicts."""
+    """Of every place with an alert or a spot_check: its alerts and their verdicts."""
     alerts: dict[PlaceAndRule, int] = {}
     verdicts: dict[PlaceAndRule, dict[VerdictKind, int]] = {}
     for one in outcomes:
-        alerts[one.place] = alerts.get(one.place, 0) + (0 if one.audit else one.count)
-        if one.verdict is not None and not one.audit:
+        alerts[one.place] = alerts.get(one.place, 0) + (0 if one.spot_check else one.count)
+        if one.verdict is not None and not one.spot_check:
             verdicts.setdefault(one.place, {})[VerdictKind(one.verdict)] = one.count
     return {place: Tally(Rule(place.rule), count, verdicts.get(place, {})) for place, count in alerts.items()}
 
 
-def _open_audits(outcomes: Iterable[Outcome]) -> dict[PlaceAndRule, int]:
+def _open_spot_checks(outcomes: Iterable[Outcome]) -> dict[PlaceAndRule, int]:
     waiting: dict[PlaceAndRule, int] = {}
     for one in outcomes:
-        waiting[one.place] = waiting.get(one.place, 0) + (one.count if one.audit and one.verdict is None else 0)
+        waiting[one.place] = waiting.get(one.place, 0) + (one.count if one.spot_check and one.verdict is None else 0)
     return waiting
 
 
 def _seen(rule: Rule, course: Course) -> Seen:
     useful = None if course.verdict is None else is_right(rule, VerdictKind(course.verdict))
-    return Seen(course.captured_at, useful, 1.0 if course.audit_chance is None else course.audit_chance)
+    return Seen(course.captured_at, useful, 1.0 if course.spot_check_chance is None else course.spot_check_chance)

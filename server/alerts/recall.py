@@ -1,11 +1,11 @@
 """How much of what is worth an alert a rule finds, from a random sample of the stays that did not alert.
 
 A stay picked with chance c stands for 1 / c of its kind (Horvitz and Thompson, 1952), a judged alert for those that
-were not. Useful alerts and useful audits are both counts of rare things that were thinned by known shares; given
+were not. Useful alerts and useful spot checks are both counts of rare things that were thinned by known shares; given
 their sum, the part that came from alerts is binomial. So its Beta posterior, stretched by the two weights, is the
 posterior of the share found: exact, and without drawing numbers.
 
-It speaks only of stays of which audits are picked: at least half of the limit long. What lies below nobody looks at.
+It covers only stays that can become spot checks, at least half as long as the limit. Nobody looks at shorter ones.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from datetime import datetime
 
 from server.alerts.estimates import CREDIBLE, JEFFREYS, Estimate, beta_quantile
 
-MIN_AUDITED = 10
-"""Judged audits below which no share is told."""
+MIN_SPOT_CHECKS = 10
+"""Judged spot checks below which no share is told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An alert or an audited stay. useful: None without a verdict, or with one that does not count.
+    """An alert or a spot check. useful: None without a verdict, or with one that does not count.
 
-    chance: with which an audit was picked, 1 for an alert.
+    chance: with which a spot check was picked, 1 for an alert.
     """
 
     at: datetime
@@ -34,35 +34,35 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Of one zone: the weights of the useful alerts and useful audits of one period, and of all its judged audits.
+    """Of one zone: weights of the useful alerts and useful spot checks of one period, and of all judged spot checks.
 
-    audited: judged audits that count, of the whole time.
+    spot_checked: judged spot checks that count, of the whole time.
     """
 
     found: tuple[float, ...] = ()
     missed: tuple[float, ...] = ()
     judged: tuple[float, ...] = ()
-    audited: int = 0
+    spot_checked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """share: None until `MIN_AUDITED` audits are judged. missed: stays worth an alert that did not, about so many."""
+    """share: None until `MIN_SPOT_CHECKS` are judged. missed: estimate of the stays that should have alerted."""
 
     share: Estimate | None
-    audited: int
+    spot_checked: int
     missed: float
 
 
-def evidence(alerts: Iterable[Seen], audits: Sequence[Seen]) -> Evidence:
-    """What one zone tells: of the time from its first audit to its last, in which audits were certainly on.
+def evidence(alerts: Iterable[Seen], spot_checks: Sequence[Seen]) -> Evidence:
+    """What one zone tells: of the time from its first spot check to its last, in which spot checks were certainly on.
 
     The first one opens that time and does not count in it, for without it there would be no such time.
     """
-    ordered = sorted(audits, key=lambda one: one.at)
-    audited = sum(one.useful is not None for one in ordered)
+    ordered = sorted(spot_checks, key=lambda one: one.at)
+    spot_checked = sum(one.useful is not None for one in ordered)
     if len(ordered) < 2:
-        return Evidence(audited=audited)
+        return Evidence(spot_checked=spot_checked)
     first, last = ordered[0].at, ordered[-1].at
     judged = _weights(ordered[1:])
     found = _weights([one for one in alerts if first < one.at <= last])
@@ -70,21 +70,21 @@ def evidence(alerts: Iterable[Seen], audits: Sequence[Seen]) -> Evidence:
         tuple(weight for weight, useful in found if useful),
         tuple(weight for weight, useful in judged if useful),
         tuple(weight for weight, _ in judged),
-        audited,
+        spot_checked,
     )
 
 
 def recall_of(places: Iterable[Evidence]) -> Recall | None:
-    """The share found in all these zones together; None where nothing was audited."""
+    """The share found in all these zones together; None where nothing was spot checked."""
     those = list(places)
-    audited = sum(one.audited for one in those)
-    if audited == 0:
+    spot_checked = sum(one.spot_checked for one in those)
+    if spot_checked == 0:
         return None
     found = [weight for one in those for weight in one.found]
     missed = [weight for one in those for weight in one.missed]
     judged = [weight for one in those for weight in one.judged]
-    share = _share(found, missed, judged) if audited >= MIN_AUDITED and judged else None
-    return Recall(share, audited, sum(missed))
+    share = _share(found, missed, judged) if spot_checked >= MIN_SPOT_CHECKS and judged else None
+    return Recall(share, spot_checked, sum(missed))
 
 
 def _weights(seen: Sequence[Seen]) -> list[tuple[float, bool]]:

@@ -10,7 +10,7 @@ from contract.verdict import VerdictKind
 from server.alerts.estimates import Estimate
 from server.alerts.lowering import Lowering
 from server.alerts.quality import RuleQuality, ZoneQuality
-from server.alerts.recall import MIN_AUDITED, Recall
+from server.alerts.recall import MIN_SPOT_CHECKS, Recall
 from server.alerts.suggestions import Suggestion
 from server.api.precision_schemas import (
     LowerSetting,
@@ -66,7 +66,7 @@ def _counts(one: ZoneQuality | RuleQuality) -> dict[str, Any]:
         "unjudged_share": tally.unjudged_share,
         **{kind.value: tally.count(kind) for kind in VerdictKind},
         "precision": None if tally.precision is None else _estimate(tally.precision),
-        "open_audits": one.open_audits,
+        "open_spot_checks": one.open_spot_checks,
         "recall": None if one.recall is None else _recall(one.recall),
     }
 
@@ -74,8 +74,8 @@ def _counts(one: ZoneQuality | RuleQuality) -> dict[str, Any]:
 def _recall(recall: Recall) -> RecallEstimate:
     return RecallEstimate(
         share=None if recall.share is None else _estimate(recall.share),
-        audited=recall.audited,
-        needed=max(0, MIN_AUDITED - recall.audited),
+        spot_checked=recall.spot_checked,
+        needed=max(0, MIN_SPOT_CHECKS - recall.spot_checked),
         missed=recall.missed,
     )
 

@@ -36,9 +36,9 @@ class RecallEstimate(_Given):
     """How much of what is worth an alert the rule finds, among stays of at least half of the limit."""
 
     share: ShareEstimate | None = Field(description="null while `needed` is above 0")
-    audited: int = Field(description="audits with a verdict that counts")
+    spot_checked: int = Field(description="spot checks with a verdict that counts")
     needed: int = Field(description="further such verdicts until a share is told")
-    missed: float = Field(description="stays worth an alert that did not alert while audits were on, about")
+    missed: float = Field(description="stays worth an alert that did not alert while spot checks were on, about")
 
 
 class VerdictTally(_Given):
@@ -56,8 +56,8 @@ class VerdictTally(_Given):
         description="useful among useful, normal_activity and detector_error; camera_fault counts for neither, save "
         "for the rule camera_fault, which it confirms; null before the first verdict that counts"
     )
-    open_audits: int = Field(description="stays shown for audit that wait for a verdict")
-    recall: RecallEstimate | None = Field(description="null where no audit was judged")
+    open_spot_checks: int = Field(description="stays shown as a spot check that wait for a verdict")
+    recall: RecallEstimate | None = Field(description="null where no spot check was judged")
 
 
 class SuggestedSetting(_Given):
@@ -78,14 +78,14 @@ class SuggestedSetting(_Given):
 
 
 class LowerSetting(_Given):
-    """A lower value for one setting of one zone, for which stays shown for audit speak. Never applied by itself."""
+    """A lower value for one setting of one zone, suggested by spot checks. Never applied by itself."""
 
     setting: Setting
     present: float
     suggested: float
-    added_useful: int = Field(description="judged audits that would have alerted and were useful")
-    added_other: int = Field(description="judged audits that would have alerted and were not")
-    more: float = Field(description="alerts that it would have added, about: each audit stands for 1 / chance")
+    added_useful: int = Field(description="judged spot checks that would have alerted and were useful")
+    added_other: int = Field(description="judged spot checks that would have alerted and were not")
+    more: float = Field(description="alerts that it would have added, about: each spot check stands for 1 / chance")
     precision: ShareEstimate = Field(description="of what it would add")
     snippet: str
 

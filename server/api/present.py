@@ -102,7 +102,7 @@ def _summary_fields(placed: PlacedAlert, pictures: Scope) -> dict[str, object]:
         "acknowledged_by": alert.acknowledged_by,
         "updated_at": alert.updated_at,
         "trigger_boxes": alert.trigger_boxes,
-        "audit_chance": alert.audit_chance,
+        "spot_check_chance": alert.spot_check_chance,
         "incident": {"id": decision.incident_id, "place": decision.place, "why": decision.why},
     }
 

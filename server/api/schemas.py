@@ -161,8 +161,8 @@ class AlertSummary(_Given):
     updated_at: AwareDatetime
     trigger_boxes: list[BoxXyxyn]
     incident: IncidentPlace
-    audit_chance: float | None = Field(
-        description="null for an alert; else this is a stay that did not alert, picked for audit with this chance"
+    spot_check_chance: float | None = Field(
+        description="null for an alert; else this is a stay that did not alert, picked as a spot check with this chance"
     )
 
 
@@ -176,7 +176,9 @@ class AlertQuery(_Taken):
     severity: tuple[Severity, ...] = Field(default=(), max_length=16, description="any of these; repeat the parameter")
     place: Place | None = Field(default=None, description="only what stands there on this person's desk")
     incident: UUID | None = Field(default=None, description="only the alerts of this incident")
-    audit: bool = Field(default=False, description="stays shown for audit in place of alerts; no list holds both")
+    spot_check: bool = Field(
+        default=False, description="stays shown as a spot check in place of alerts; no list holds both"
+    )
     since: Moment | None = Field(default=None, description="captured at or after")
     until: Moment | None = Field(default=None, description="captured before")
     cursor: CursorText | None = Field(default=None, description="next_cursor of the page before")

@@ -45,7 +45,7 @@ def open_alert(alert_id: UUID, event: Event, received_at: datetime) -> Alert:
         verdict=None,
         acknowledged_by=None,
         version=1,
-        audit_chance=None if data.audit is None else data.audit.chance,
+        spot_check_chance=None if data.spot_check is None else data.spot_check.chance,
     )
     _take_trigger(alert, event)
     _take_course(alert, data)

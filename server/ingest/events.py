@@ -212,17 +212,17 @@ class EventIngest:
             alert = open_alert(self._new_id(), event, batch.received_at)
             batch.alerts[job.device_id, data.signal_id] = alert
             batch.new_alerts.append(alert)
-            if data.audit is None:
+            if data.spot_check is None:
                 _join(batch, alert, _source(data))
                 batch.feed.append(FeedEntry("created", alert.kampung_id, alert_id=alert.id))
                 batch.ask(alert)
-            else:  # nobody is told of it, and it asks for no place: it waits where audits are looked for
+            else:  # nobody is told of it, and it asks for no place: it waits where spot checks are looked for
                 alert.incident_id = alert.id
             action = "alert.opened"
         else:
             severity = alert.severity
             continue_alert(alert, event, batch.received_at)
-            if data.audit is None:
+            if data.spot_check is None:
                 batch.feed.append(FeedEntry("updated", alert.kampung_id, alert_id=alert.id))
                 if alert.severity != severity:
                     batch.ask(alert)
@@ -260,7 +260,7 @@ async def _alerts_beside(
     opening = [
         (_source(job.event.data), job.event.data.captured_at)
         for job in jobs
-        if job.event.data.audit is None and (job.device_id, job.event.data.signal_id) not in known
+        if job.event.data.spot_check is None and (job.device_id, job.event.data.signal_id) not in known
     ]
     return await incidents.alerts_beside(session, opening, day_began_at(day_of(received_at)))
 
@@ -311,8 +311,10 @@ def _check_agreement(batch: _Batch, alert: Alert | None, event: Event) -> None:
     data = event.data
     if alert is not None and (alert.camera_id, alert.zone_id, alert.rule) != (data.camera_id, data.zone_id, data.rule):
         raise KentonganError(ErrorKind.CONFLICT, f"signal {data.signal_id} is known from another camera, zone or rule")
-    if alert is not None and alert.audit_chance != (None if data.audit is None else data.audit.chance):
-        raise KentonganError(ErrorKind.CONFLICT, f"signal {data.signal_id} cannot become an audit, or stop being one")
+    if alert is not None and alert.spot_check_chance != (None if data.spot_check is None else data.spot_check.chance):
+        raise KentonganError(
+            ErrorKind.CONFLICT, f"signal {data.signal_id} cannot become a spot check, or stop being one"
+        )
     known = batch.clips.get(data.clip_id) if data.clip_id is not None else None
     if known is None:
         return

@@ -28,7 +28,7 @@ _PLACE = ("device_id", "kampung_id", "camera_id")
 class AlertFilter:
     """What a list of alerts is narrowed to; None and () narrow nothing. Times are capture times.
 
-    audit: stays shown for audit in place of alerts; the two are never in one list.
+    spot_check: stays shown as a spot check in place of alerts; the two are never in one list.
     """
 
     kampung: str | None = None
@@ -39,7 +39,7 @@ class AlertFilter:
     since: datetime | None = None
     until: datetime | None = None
     incident: UUID | None = None
-    audit: bool = False
+    spot_check: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,9 @@ async def keys(
 
 def _narrowed(query: Select[*Columns], scope: Scope, wanted: AlertFilter, after: Position | None) -> Select[*Columns]:
     query = query.order_by(Alert.captured_at.desc(), Alert.id.desc())
-    query = query.where(Alert.audit_chance.is_not(None) if wanted.audit else Alert.audit_chance.is_(None))
+    query = query.where(
+        Alert.spot_check_chance.is_not(None) if wanted.spot_check else Alert.spot_check_chance.is_(None)
+    )
     if not scope.everywhere:
         query = query.where(Alert.kampung_id.in_(scope.kampung_ids))
     for column, value in (
@@ -138,8 +140,8 @@ async def one(session: AsyncSession, scope: Scope, alert_id: UUID) -> NamedAlert
 
 
 async def several(session: AsyncSession, alert_ids: Sequence[UUID]) -> dict[UUID, NamedAlert]:
-    """Those that are alerts: a stay shown for audit is no news."""
-    found = await _fetch(session, _named().where(Alert.id.in_(alert_ids), Alert.audit_chance.is_(None)))
+    """Those that are alerts: a stay shown as a spot check is no news."""
+    found = await _fetch(session, _named().where(Alert.id.in_(alert_ids), Alert.spot_check_chance.is_(None)))
     return {named.alert.id: named for named in found}
 
 
@@ -151,7 +153,7 @@ async def neighbours(session: AsyncSession, alert: Alert) -> list[NamedAlert]:
             Alert.camera_id == alert.camera_id,
             Alert.kampung_id == alert.kampung_id,
             Alert.incident_id != alert.incident_id,
-            Alert.audit_chance.is_(None),
+            Alert.spot_check_chance.is_(None),
             Alert.captured_at >= alert.captured_at - NEIGHBOURS_WITHIN,
             Alert.captured_at <= alert.captured_at + NEIGHBOURS_WITHIN,
         )
@@ -218,7 +220,7 @@ async def open_counts(session: AsyncSession, scope: Scope) -> dict[str, dict[str
     """Open alerts per kampung and severity."""
     query = (
         select(Alert.kampung_id, Alert.severity, func.count())
-        .where(Alert.state.in_(OPEN_STATES), Alert.audit_chance.is_(None))
+        .where(Alert.state.in_(OPEN_STATES), Alert.spot_check_chance.is_(None))
         .group_by(Alert.kampung_id, Alert.severity)
     )
     if not scope.everywhere:

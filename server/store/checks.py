@@ -49,7 +49,7 @@ async def alerts_without_incident(session: AsyncSession) -> Sequence[UUID]:
         select(Alert.id)
         .outerjoin(IncidentAsk, IncidentAsk.alert_id == Alert.id)
         .outerjoin(first, and_(first.id == Alert.incident_id, *same))
-        .where(Alert.audit_chance.is_(None), IncidentAsk.sequence.is_(None) | not_(fits) | first.id.is_(None))
+        .where(Alert.spot_check_chance.is_(None), IncidentAsk.sequence.is_(None) | not_(fits) | first.id.is_(None))
         .distinct()
     )
     return (await session.execute(query)).scalars().all()

@@ -51,7 +51,7 @@ def _beside() -> CompoundSelect[str, str, str, datetime, UUID]:
         one.zone_id == looked.c.zone_id,
         one.rule == looked.c.rule,
         one.received_at >= bindparam("since", type_=UtcDateTime),
-        one.audit_chance.is_(None),
+        one.spot_check_chance.is_(None),
     )
     until = of_source.where(one.captured_at <= looked.c.moment).order_by(one.captured_at.desc(), one.id.desc())
     after = of_source.where(one.captured_at > looked.c.moment).order_by(one.captured_at, one.id)
@@ -119,7 +119,7 @@ async def open_incidents(session: AsyncSession, scope: Scope, limit: int) -> Seq
     received_at = func.max(Alert.received_at).label("received_at")
     query = (
         select(Alert.kampung_id, Alert.incident_id, received_at)
-        .where(Alert.state.in_(OPEN_STATES), Alert.audit_chance.is_(None))
+        .where(Alert.state.in_(OPEN_STATES), Alert.spot_check_chance.is_(None))
         .group_by(Alert.kampung_id, Alert.incident_id)
         .order_by(received_at.desc())
         .limit(limit)

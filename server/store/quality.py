@@ -40,20 +40,20 @@ class PlaceAndRule:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many alerts of a rule in a zone were closed with `verdict` (None: not closed yet), or how many audits."""
+    """How many alerts of a rule in a zone were closed with `verdict` (None: open), or how many spot checks."""
 
     place: PlaceAndRule
     verdict: str | None
-    audit: bool
+    spot_check: bool
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What an alert, or a stay shown for audit, tells of the thresholds that it passed or missed.
+    """What an alert, or a stay shown as a spot check, tells of the thresholds that it passed or missed.
 
-    verdict: None for an audit that nobody has judged yet; an alert has one. stayed_s: how long the person stayed in
-    all, as the device's last word said. config_sha256: of the settings that held. audit_chance: None for an alert.
+    verdict: None for a spot check that nobody has judged yet; an alert has one. stayed_s: how long the person stayed in
+    all, as the device's last word said. config_sha256: of the settings that held. spot_check_chance: None for an alert.
     """
 
     camera_id: str
@@ -68,7 +68,7 @@ class Course:
     people_count: int
     reasons: Sequence[Mapping[str, Any]]
     config_sha256: str | None
-    audit_chance: float | None
+    spot_check_chance: float | None
 
     def has(self, code: str) -> bool:
         return any(reason["code"] == code for reason in self.reasons)
@@ -79,12 +79,12 @@ class Course:
 
 
 async def courses(session: AsyncSession, span: Span, rules: Sequence[str]) -> Sequence[Course]:
-    """The closed alerts of these rules and all stays shown for audit, oldest first."""
+    """The closed alerts of these rules and all stays shown as a spot check, oldest first."""
     columns = (
         Alert.camera_id, Alert.zone_id, Alert.rule, Alert.verdict, Alert.captured_at, Alert.began_at, Alert.ended_at,
-        Alert.stayed_s, Alert.score, Alert.people_count, Alert.reasons, Alert.config_sha256, Alert.audit_chance,
+        Alert.stayed_s, Alert.score, Alert.people_count, Alert.reasons, Alert.config_sha256, Alert.spot_check_chance,
     )  # fmt: skip
-    telling = or_(Alert.verdict.is_not(None), Alert.audit_chance.is_not(None))
+    telling = or_(Alert.verdict.is_not(None), Alert.spot_check_chance.is_not(None))
     query = _within(select(*columns), span).where(telling, Alert.rule.in_(rules))
     rows = await session.execute(query.order_by(Alert.captured_at, Alert.id))
     return [Course(*row) for row in rows]
@@ -94,14 +94,14 @@ async def unjudged(session: AsyncSession, span: Span, rules: Sequence[str]) -> S
     """Camera, zone, rule and capture time of the alerts of these rules without a verdict."""
     columns = (Alert.camera_id, Alert.zone_id, Alert.rule, Alert.captured_at)
     query = _within(select(*columns), span).where(Alert.verdict.is_(None), Alert.rule.in_(rules))
-    return (await session.execute(query.where(Alert.audit_chance.is_(None)))).all()
+    return (await session.execute(query.where(Alert.spot_check_chance.is_(None)))).all()
 
 
 async def outcomes(session: AsyncSession, span: Span) -> Sequence[Outcome]:
-    """Alerts and audits by place, rule and verdict; what is not granted is not read."""
+    """Alerts and spot checks by place, rule and verdict; what is not granted is not read."""
     keys = (Alert.kampung_id, Alert.camera_id, Alert.zone_id, Alert.rule, Alert.verdict)
-    audit = Alert.audit_chance.is_not(None).label("audit")
-    some = _within(select(*keys, audit, func.count().label("alerts")), span).group_by(*keys, audit).subquery()
+    spot_check = Alert.spot_check_chance.is_not(None).label("spot_check")
+    some = _within(select(*keys, spot_check, func.count().label("alerts")), span).group_by(*keys, spot_check).subquery()
     named = (
         select(some, Kampung.name, Camera.name, Zone.name)
         .join(Kampung, Kampung.id == some.c.kampung_id)

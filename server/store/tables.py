@@ -142,7 +142,7 @@ class UserSession(Base):
 class Alert(Base):
     """What operators see of a signal. Its content follows the device's events, its state follows people's decisions.
 
-    audit_chance: not None for what is no alert at all but a stay shown for audit, which was picked with that chance.
+    spot_check_chance: not None for a spot check, which is no alert: the chance with which it was picked.
     Such a one is in no incident but its own, and no list, count or feed of alerts holds it.
     """
 
@@ -179,7 +179,7 @@ class Alert(Base):
     updated_at: Mapped[datetime]
     opening_event_id: Mapped[UUID]
     trigger_event_id: Mapped[UUID]
-    audit_chance: Mapped[float | None]
+    spot_check_chance: Mapped[float | None]
     config_sha256: Mapped[str | None] = mapped_column(String(64))
     first_sequence: Mapped[int] = mapped_column(BigInteger)
     clip_id: Mapped[UUID | None]

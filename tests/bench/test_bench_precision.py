@@ -11,13 +11,13 @@ from bench.bench_precision import CAMERAS, ZONES_PER_CAMERA, Stored, measure, ro
 
 
 def test_the_report_that_is_timed_holds_every_zone(tmp_path: Path) -> None:
-    measured = asyncio.run(measure(tmp_path, Stored(alerts=2000, judged=500, audits=100), (90,)))
+    measured = asyncio.run(measure(tmp_path, Stored(alerts=2000, judged=500, spot_checks=100), (90,)))
     assert measured["90 days"]["zones"] == CAMERAS * ZONES_PER_CAMERA
     assert measured["90 days"]["cpu_s"] < 30.0
 
 
 def test_as_many_alerts_are_judged_and_as_many_stays_are_audits_as_asked_for() -> None:
-    made = list(rows(Stored(alerts=50, judged=20, audits=5), datetime(2026, 11, 24, tzinfo=UTC), random.Random(1)))
+    made = list(rows(Stored(alerts=50, judged=20, spot_checks=5), datetime(2026, 11, 24, tzinfo=UTC), random.Random(1)))
     assert len(made) == 55
-    assert sum(row["audit_chance"] is not None for row in made) == 5
-    assert sum(row["verdict"] is not None and row["audit_chance"] is None for row in made) == 20
+    assert sum(row["spot_check_chance"] is not None for row in made) == 5
+    assert sum(row["verdict"] is not None and row["spot_check_chance"] is None for row in made) == 20

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from contract.event import Audit, Rule
+from contract.event import Rule, SpotCheck
 from contract.reasons import Reason
 from tests.browser.conftest import DESK, PHONE
 from tests.browser.story import Story
@@ -97,7 +97,7 @@ def test_a_stay_for_audit_waits_on_its_page_only_and_is_answered_like_an_alert(
         Reason(code="stayed", params={"dwell_s": 90.0}),
         Reason(code="shorter_than_threshold", params={"threshold_s": 120.0}),
     )
-    story.with_clip(audit=Audit(chance=0.03), reasons=reasons, severity="notice")
+    story.with_clip(spot_check=SpotCheck(chance=0.03), reasons=reasons, severity="notice")
     page = log_in()
     expect(page.get_by_text("Tenang.")).to_be_visible()
     expect(page.locator("[data-alert]")).to_have_count(0)

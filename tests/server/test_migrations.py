@@ -31,7 +31,7 @@ def _as_before_incidents(server: LiveServer) -> None:
         "ALTER TABLE alert DROP COLUMN incident_id",
         "ALTER TABLE alert DROP COLUMN stayed_s",
         "ALTER TABLE alert DROP COLUMN config_sha256",
-        "ALTER TABLE alert DROP COLUMN audit_chance",
+        "ALTER TABLE alert DROP COLUMN spot_check_chance",
         "UPDATE alembic_version SET version_num = '0002'",
     ):
         database.execute(statement)

@@ -100,7 +100,7 @@ def judged(verdict: str, **changes: object) -> Course:
     fields: dict[str, Any] = {
         "camera_id": "gate", "zone_id": "ronda", "rule": "loitering", "verdict": verdict, "captured_at": NOON,
         "began_at": NOON, "ended_at": NOON, "stayed_s": 200.0, "score": 0.5, "people_count": 1, "reasons": reasons,
-        "config_sha256": "0" * 64, "audit_chance": None,
+        "config_sha256": "0" * 64, "spot_check_chance": None,
     }  # fmt: skip
     return Course(**(fields | changes))
 

@@ -533,10 +533,10 @@ export interface components {
             ][];
             incident: components["schemas"]["IncidentPlace"];
             /**
-             * Audit Chance
-             * @description null for an alert; else this is a stay that did not alert, picked for audit with this chance
+             * Spot Check Chance
+             * @description null for an alert; else this is a stay that did not alert, picked as a spot check with this chance
              */
-            audit_chance: number | null;
+            spot_check_chance: number | null;
             /** Events */
             events: components["schemas"]["EventBrief"][];
             /** Tracks */
@@ -672,10 +672,10 @@ export interface components {
             ][];
             incident: components["schemas"]["IncidentPlace"];
             /**
-             * Audit Chance
-             * @description null for an alert; else this is a stay that did not alert, picked for audit with this chance
+             * Spot Check Chance
+             * @description null for an alert; else this is a stay that did not alert, picked as a spot check with this chance
              */
-            audit_chance: number | null;
+            spot_check_chance: number | null;
         };
         /**
          * AlertVerdict
@@ -713,17 +713,6 @@ export interface components {
              * Format: date-time
              */
             decided_at: string;
-        };
-        /**
-         * Audit
-         * @description This is no alert: a stay that did not alert, picked by chance for people to say whether it should have.
-         */
-        Audit: {
-            /**
-             * Chance
-             * @description with which it was picked: it stands for 1 / chance such stays
-             */
-            chance: number;
         };
         /** AuditItem */
         AuditItem: {
@@ -1121,10 +1110,10 @@ export interface components {
             /** @default null */
             thumbnail: components["schemas"]["ThumbnailReference"] | null;
             /**
-             * @description on every event of a stay that is shown for audit: it alerts nobody, and `captured_at` is when the person was last seen in the zone
+             * @description on every event of a stay that is shown as a spot check: it alerts nobody, and `captured_at` is when the person was last seen in the zone
              * @default null
              */
-            audit: components["schemas"]["Audit"] | null;
+            spot_check: components["schemas"]["SpotCheck"] | null;
             /** Model Sha256 */
             model_sha256: string;
             /** Config Sha256 */
@@ -1311,7 +1300,7 @@ export interface components {
         };
         /**
          * LowerSetting
-         * @description A lower value for one setting of one zone, for which stays shown for audit speak. Never applied by itself.
+         * @description A lower value for one setting of one zone, suggested by spot checks. Never applied by itself.
          */
         LowerSetting: {
             setting: components["schemas"]["Setting"];
@@ -1321,17 +1310,17 @@ export interface components {
             suggested: number;
             /**
              * Added Useful
-             * @description judged audits that would have alerted and were useful
+             * @description judged spot checks that would have alerted and were useful
              */
             added_useful: number;
             /**
              * Added Other
-             * @description judged audits that would have alerted and were not
+             * @description judged spot checks that would have alerted and were not
              */
             added_other: number;
             /**
              * More
-             * @description alerts that it would have added, about: each audit stands for 1 / chance
+             * @description alerts that it would have added, about: each spot check stands for 1 / chance
              */
             more: number;
             /** @description of what it would add */
@@ -1523,10 +1512,10 @@ export interface components {
             /** @description null while `needed` is above 0 */
             share: components["schemas"]["ShareEstimate"] | null;
             /**
-             * Audited
-             * @description audits with a verdict that counts
+             * Spot Checked
+             * @description spot checks with a verdict that counts
              */
-            audited: number;
+            spot_checked: number;
             /**
              * Needed
              * @description further such verdicts until a share is told
@@ -1534,7 +1523,7 @@ export interface components {
             needed: number;
             /**
              * Missed
-             * @description stays worth an alert that did not alert while audits were on, about
+             * @description stays worth an alert that did not alert while spot checks were on, about
              */
             missed: number;
         };
@@ -1580,6 +1569,17 @@ export interface components {
             low: number;
             /** High */
             high: number;
+        };
+        /**
+         * SpotCheck
+         * @description This is no alert: a stay that did not alert, picked by chance for people to say whether it should have.
+         */
+        SpotCheck: {
+            /**
+             * Chance
+             * @description with which it was picked: it stands for 1 / chance such stays
+             */
+            chance: number;
         };
         /**
          * SuggestedSetting
@@ -1758,11 +1758,11 @@ export interface components {
             /** @description useful among useful, normal_activity and detector_error; camera_fault counts for neither, save for the rule camera_fault, which it confirms; null before the first verdict that counts */
             precision: components["schemas"]["ShareEstimate"] | null;
             /**
-             * Open Audits
-             * @description stays shown for audit that wait for a verdict
+             * Open Spot Checks
+             * @description stays shown as a spot check that wait for a verdict
              */
-            open_audits: number;
-            /** @description null where no audit was judged */
+            open_spot_checks: number;
+            /** @description null where no spot check was judged */
             recall: components["schemas"]["RecallEstimate"] | null;
         };
         /**
@@ -1770,7 +1770,7 @@ export interface components {
          * @description What decided about an incident's place.
          * @enum {string}
          */
-        Why: "critical" | "within_budget" | "budget_spent" | "notices_spent" | "no_budget" | "audit";
+        Why: "critical" | "within_budget" | "budget_spent" | "notices_spent" | "no_budget" | "spot_check";
         /** ZonePrecision */
         ZonePrecision: {
             rule: components["schemas"]["Rule"];
@@ -1797,11 +1797,11 @@ export interface components {
             /** @description useful among useful, normal_activity and detector_error; camera_fault counts for neither, save for the rule camera_fault, which it confirms; null before the first verdict that counts */
             precision: components["schemas"]["ShareEstimate"] | null;
             /**
-             * Open Audits
-             * @description stays shown for audit that wait for a verdict
+             * Open Spot Checks
+             * @description stays shown as a spot check that wait for a verdict
              */
-            open_audits: number;
-            /** @description null where no audit was judged */
+            open_spot_checks: number;
+            /** @description null where no spot check was judged */
             recall: components["schemas"]["RecallEstimate"] | null;
             /** Kampung Id */
             kampung_id: string;
@@ -1836,7 +1836,6 @@ export type AlertDetail = components['schemas']['AlertDetail'];
 export type AlertPage = components['schemas']['AlertPage'];
 export type AlertSummary = components['schemas']['AlertSummary'];
 export type AlertVerdict = components['schemas']['AlertVerdict'];
-export type Audit = components['schemas']['Audit'];
 export type AuditItem = components['schemas']['AuditItem'];
 export type AuditPage = components['schemas']['AuditPage'];
 export type CameraHealth = components['schemas']['CameraHealth'];
@@ -1883,6 +1882,7 @@ export type SessionChange = components['schemas']['SessionChange'];
 export type Setting = components['schemas']['Setting'];
 export type Severity = components['schemas']['Severity'];
 export type ShareEstimate = components['schemas']['ShareEstimate'];
+export type SpotCheck = components['schemas']['SpotCheck'];
 export type SuggestedSetting = components['schemas']['SuggestedSetting'];
 export type ThumbnailReference = components['schemas']['ThumbnailReference'];
 export type TimedBox = components['schemas']['TimedBox'];
@@ -2064,8 +2064,8 @@ export interface operations {
                 place?: components["schemas"]["Place"] | null;
                 /** @description only the alerts of this incident */
                 incident?: string | null;
-                /** @description stays shown for audit in place of alerts; no list holds both */
-                audit?: boolean;
+                /** @description stays shown as a spot check in place of alerts; no list holds both */
+                spot_check?: boolean;
                 /** @description captured at or after */
                 since?: string | null;
                 /** @description captured before */

@@ -18,7 +18,7 @@ type Entry = AlertDetail['history'][number];
 export function historyOf(alert: AlertDetail, words: Words, language: Language): Line[] {
   const lines = alert.history.map((entry) => ({
     at: entry.at,
-    text: entry.kind === 'opened' && alert.audit_chance !== null ? words.audits.opened : decided(entry, words),
+    text: entry.kind === 'opened' && alert.spot_check_chance !== null ? words.audits.opened : decided(entry, words),
     who: actorName(entry.actor, words),
     note: entry.note,
   }));

@@ -36,7 +36,7 @@ export function alertNumber(n: number, more: Partial<AlertSummary> = {}): AlertS
     updated_at: at,
     trigger_boxes: [],
     incident: { id: `01980000-0000-7000-8000-${String(n).padStart(12, '0')}`, place: 'shown', why: 'within_budget' },
-    audit_chance: null,
+    spot_check_chance: null,
     ...more,
   };
 }

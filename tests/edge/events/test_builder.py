@@ -217,7 +217,7 @@ def test_a_signal_that_the_shared_clip_does_not_show_gets_one_of_its_own(tmp_pat
 
 def test_a_stay_for_audit_says_so_in_every_event_and_has_a_clip_but_no_picture_of_a_later_moment(site: Site) -> None:
     site.at_second(8.0)
-    shown = replace(signal("a", BEGAN, 6.0), audit_chance=0.03)
+    shown = replace(signal("a", BEGAN, 6.0), spot_check_chance=0.03)
     site.recorder.record(shown, frame(8.0))
     site.recorder.record(replace(shown, phase=ENDED), frame(8.0))
     site.at_second(14.0)
@@ -225,8 +225,8 @@ def test_a_stay_for_audit_says_so_in_every_event_and_has_a_clip_but_no_picture_o
     events = site.events()
 
     assert [event.data.phase for event in events] == [BEGAN, CONTINUES, ENDED]
-    assert {event.data.audit.chance for event in events if event.data.audit is not None} == {0.03}
-    assert all(event.data.audit is not None and event.data.thumbnail is None for event in events)
+    assert {event.data.spot_check.chance for event in events if event.data.spot_check is not None} == {0.03}
+    assert all(event.data.spot_check is not None and event.data.thumbnail is None for event in events)
     clip = events[-1].data.clip
     assert clip is not None
     assert clip.covers_trigger

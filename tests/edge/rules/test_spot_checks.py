@@ -1,4 +1,4 @@
-"""Stays that did not alert and are shown for audit: which ones, how many, and by chance alone."""
+"""Stays that did not alert and are shown as a spot check: which ones, how many, and by chance alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contract.reasons import sentence
 from edge.learned.dwell import cell_of
 from edge.learned.state import CameraLearned
 from edge.rules.engine import CameraBehaviours
-from edge.rules.spot_checks import HOUR_S, AuditDraw
+from edge.rules.spot_checks import HOUR_S, SpotCheckDraw
 from tests.support.scenes import MIDNIGHT_WIB, Someone, instant, observations, run, standing, zone_of
 
 
@@ -38,7 +38,7 @@ def test_a_stay_just_short_of_the_limit_is_shown_as_over_and_dated_when_the_pers
 
     assert (began.phase, ended.phase) == (Phase.BEGAN, Phase.ENDED)
     assert began.key == ended.key
-    assert began.audit_chance == ended.audit_chance == 0.03
+    assert began.spot_check_chance == ended.spot_check_chance == 0.03
     assert began.severity is Severity.NOTICE
     assert began.captured.mono_s == ended.captured.mono_s == pytest.approx(100, abs=0.3)
     assert began.began.mono_s == pytest.approx(10, abs=0.3)
@@ -49,7 +49,7 @@ def test_a_stay_just_short_of_the_limit_is_shown_as_over_and_dated_when_the_pers
 
 def test_without_chance_or_with_a_share_of_zero_or_in_shadow_nothing_is_shown() -> None:
     assert run(behaviours(None), observations(SHORT, 130)) == []
-    assert run(behaviours(Always(), audit_share=0.0), observations(SHORT, 130)) == []
+    assert run(behaviours(Always(), spot_check_share=0.0), observations(SHORT, 130)) == []
     shadow = behaviours(Always(), mode="shadow")
     assert run(shadow, observations(SHORT, 130)) == []
     assert shadow.shadow.signals == ()
@@ -68,7 +68,7 @@ def test_what_is_too_short_or_no_person_is_not_shown(people: list[Someone], why:
 
 def test_who_alerted_is_not_shown_again_for_audit() -> None:
     signals = run(behaviours(Always()), observations([Someone(standing(0.5, 0.5, 10, 200))], 230))
-    assert [(one.phase, one.audit_chance) for one in signals] == [(Phase.BEGAN, None), (Phase.ENDED, None)]
+    assert [(one.phase, one.spot_check_chance) for one in signals] == [(Phase.BEGAN, None), (Phase.ENDED, None)]
 
 
 def test_a_long_stay_whose_path_looked_like_passing_is_shown_with_its_score() -> None:
@@ -86,7 +86,7 @@ def test_a_long_stay_that_is_usual_for_its_place_is_shown_as_such() -> None:
         dwell.learn(cell_of(0.5, 0.5), number, 290.0)
     people = [Someone(standing(0.5, 0.5, 10, 200))]
     began, _ = run(CameraBehaviours([zone], learned=learned, chance=Always()), observations(people, 230))
-    assert began.audit_chance == 0.03
+    assert began.spot_check_chance == 0.03
     assert began.reasons[-1].code == "usual_stay_here"
     assert began.reasons[-1].params["usual_s"] > 250.0
 
@@ -102,7 +102,7 @@ def test_where_staying_is_normal_and_outside_the_hours_of_the_rule_nothing_is_sh
 def test_a_stay_shown_for_audit_starts_no_cool_down_so_it_cannot_silence_an_alert() -> None:
     people = [*SHORT, Someone(standing(0.3, 0.3, 20, 300), track_id=2)]
     signals = run(behaviours(Always(), cooldown_s=600.0), observations(people, 150))
-    assert [one.audit_chance for one in signals if one.phase is Phase.BEGAN] == [0.03, None]
+    assert [one.spot_check_chance for one in signals if one.phase is Phase.BEGAN] == [0.03, None]
 
 
 def test_the_same_chance_picks_the_same_turns_whoever_stays_and_wherever() -> None:
@@ -111,7 +111,7 @@ def test_the_same_chance_picks_the_same_turns_whoever_stays_and_wherever() -> No
             Someone(standing(x, 0.6, 120.0 * turn, 120.0 * turn + 90.0), track_id=turn + 1, height=height)
             for turn in range(20)
         ]
-        camera = behaviours(random.Random(5), audit_share=0.05, audit_per_hour=20)
+        camera = behaviours(random.Random(5), spot_check_share=0.05, spot_checks_per_hour=20)
         signals = run(camera, observations(people, 2420, fps=2.0))
         return [round(one.captured.mono_s / 120.0) for one in signals if one.phase is Phase.BEGAN]
 
@@ -120,25 +120,25 @@ def test_the_same_chance_picks_the_same_turns_whoever_stays_and_wherever() -> No
 
 
 def test_about_the_asked_share_is_picked() -> None:
-    draw = AuditDraw(0.03, 20, random.Random(1))
+    draw = SpotCheckDraw(0.03, 20, random.Random(1))
     picks = [draw.pick(instant(HOUR_S * turn)) for turn in range(20_000)]
     assert sum(one is not None for one in picks) / 20_000 == pytest.approx(0.03, abs=0.004)
 
 
-def hour_of_picks(draw: AuditDraw, hour: int, stays: int) -> list[float]:
+def hour_of_picks(draw: SpotCheckDraw, hour: int, stays: int) -> list[float]:
     picks = [draw.pick(instant(HOUR_S * (hour + turn / stays))) for turn in range(stays)]
     return [one for one in picks if one is not None]
 
 
 def test_a_busy_hour_sends_few_more_than_its_bound() -> None:
-    draw = AuditDraw(0.03, 1, random.Random(2))
+    draw = SpotCheckDraw(0.03, 1, random.Random(2))
     counts = [len(hour_of_picks(draw, 2 * hour, 1000)) for hour in range(50)]
     assert mean(counts) < 3.5
     assert max(counts) <= 5
 
 
 def test_weights_of_the_picked_add_up_to_all_stays_beyond_the_bound_too() -> None:
-    draw = AuditDraw(0.05, 1, random.Random(3))
+    draw = SpotCheckDraw(0.05, 1, random.Random(3))
     hours, stays = 4000, 60
     weights = [1.0 / chance for hour in range(hours) for chance in hour_of_picks(draw, hour, stays)]
     assert sum(weights) / (hours * stays) == pytest.approx(1.0, abs=0.05)
@@ -147,4 +147,4 @@ def test_weights_of_the_picked_add_up_to_all_stays_beyond_the_bound_too() -> Non
 @pytest.mark.parametrize(("share", "per_hour"), [(0.0, 1), (1.1, 1), (0.03, 0)])
 def test_a_draw_that_could_pick_nothing_or_more_than_all_is_refused(share: float, per_hour: int) -> None:
     with pytest.raises(ValueError, match="share must lie"):
-        AuditDraw(share, per_hour, random.Random(1))
+        SpotCheckDraw(share, per_hour, random.Random(1))

@@ -1,4 +1,4 @@
-"""Stays shown for audit: who is told of them, what verdicts on them tell, and how often that is true."""
+"""Stays shown as a spot check: who is told of them, what verdicts on them tell, and how often that is true."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import httpx
 import pytest
 import yaml
 
-from contract.event import Audit, Event, Phase, Rule, Severity
+from contract.event import Event, Phase, Rule, Severity, SpotCheck
 from contract.reasons import Reason
 from edge.config.rules import ZoneRules
 from server.alerts.lowering import MIN_JUDGED, lowerings
-from server.alerts.recall import MIN_AUDITED, Evidence, Seen, evidence, recall_of
+from server.alerts.recall import MIN_SPOT_CHECKS, Evidence, Seen, evidence, recall_of
 from server.alerts.suggestions import Setting
 from server.store.quality import Course
 from tests.server.test_thresholds import judged
@@ -31,14 +31,14 @@ SHORT = (
 )
 
 
-def audit_of(sequence: int, kampung_id: str = "bahari", **changes: object) -> Event:
+def spot_check_of(sequence: int, kampung_id: str = "bahari", **changes: object) -> Event:
     at = datetime.now(UTC) - timedelta(seconds=30)
     fields: dict[str, object] = {
         "captured_at": at,
         "began_at": at - timedelta(seconds=90),
         "severity": Severity.NOTICE,
         "reasons": SHORT,
-        "audit": Audit(chance=0.03),
+        "spot_check": SpotCheck(chance=0.03),
     }
     return event_of(sequence, kampung_id, **(fields | changes))
 
@@ -55,85 +55,89 @@ def ids(client: httpx.Client, **query: str | bool) -> list[str]:
     return [item["id"] for item in answer.json()["items"]]
 
 
-def test_an_audit_is_in_no_list_count_or_digest_of_alerts_and_in_the_list_of_its_own(live_server: LiveServer) -> None:
-    audit_id = shown(live_server, audit_of(1))
+def test_a_spot_check_is_in_no_list_count_or_digest_of_alerts_and_in_the_list_of_its_own(
+    live_server: LiveServer,
+) -> None:
+    spot_check_id = shown(live_server, spot_check_of(1))
     alert_id = live_server.new_alert(2)
     operator = live_server.log_in("operator-bahari")
 
     assert ids(operator) == ids(operator, place="shown") == [alert_id]
     assert ids(operator, place="digest") == []
-    assert ids(operator, audit=True) == [audit_id]
+    assert ids(operator, spot_check=True) == [spot_check_id]
     (kampung,) = operator.get(f"{API}/kampung").json()
     assert kampung["open_alerts"] == {"critical": 0, "warning": 1, "notice": 0}
     assert [one["id"] for one in operator.get(f"{API}/alerts/{alert_id}").json()["neighbours"]] == []
-    detail = operator.get(f"{API}/alerts/{audit_id}").json()
-    assert detail["audit_chance"] == 0.03
-    assert detail["incident"]["why"] == "audit"
-    assert operator.get(f"{API}/alerts/{alert_id}").json()["audit_chance"] is None
+    detail = operator.get(f"{API}/alerts/{spot_check_id}").json()
+    assert detail["spot_check_chance"] == 0.03
+    assert detail["incident"]["why"] == "spot_check"
+    assert operator.get(f"{API}/alerts/{alert_id}").json()["spot_check_chance"] is None
 
 
-def test_no_console_is_told_of_an_audit_neither_when_it_comes_nor_when_it_is_judged(live_server: LiveServer) -> None:
+def test_no_console_is_told_of_a_spot_check_neither_when_it_comes_nor_when_it_is_judged(
+    live_server: LiveServer,
+) -> None:
     operator = live_server.log_in("operator-bahari")
     with FeedReader(live_server.log_in("operator-bahari"), after=0) as feed:
-        audit_id = shown(live_server, audit_of(1))
-        close(operator, audit_id, "useful")
+        spot_check_id = shown(live_server, spot_check_of(1))
+        close(operator, spot_check_id, "useful")
         alert_id = live_server.new_alert(2)
         assert feed.next().data["alert"]["id"] == alert_id
 
 
-def test_an_alert_beside_an_audit_begins_an_incident_of_its_own(live_server: LiveServer) -> None:
+def test_an_alert_beside_a_spot_check_begins_an_incident_of_its_own(live_server: LiveServer) -> None:
     at = datetime.now(UTC) - timedelta(minutes=2)
-    audit_id = shown(live_server, audit_of(1, captured_at=at))
+    spot_check_id = shown(live_server, spot_check_of(1, captured_at=at))
     alert_id = live_server.new_alert(2, captured_at=at, began_at=at)
     mate_id = live_server.new_alert(3, captured_at=at, began_at=at)
     operator = live_server.log_in("operator-bahari")
-    details = [operator.get(f"{API}/alerts/{one}").json() for one in (audit_id, alert_id, mate_id)]
+    details = [operator.get(f"{API}/alerts/{one}").json() for one in (spot_check_id, alert_id, mate_id)]
     incidents = {one["id"]: one["incident"]["id"] for one in details}
-    assert incidents == {audit_id: audit_id, alert_id: alert_id, mate_id: alert_id}
+    assert incidents == {spot_check_id: spot_check_id, alert_id: alert_id, mate_id: alert_id}
     live_server.stop()
     assert consistency_findings(live_server.settings) == []
 
 
-def test_what_is_shown_for_audit_stays_so_and_an_alert_never_becomes_it(live_server: LiveServer) -> None:
+def test_what_is_shown_as_a_spot_check_stays_so_and_an_alert_never_becomes_it(live_server: LiveServer) -> None:
     device = live_server.device()
-    audit = audit_of(1)
-    shown(live_server, audit)
-    problem(send(device, following(audit, 2, audit=None)), 409, "conflict")
+    spot_check = spot_check_of(1)
+    shown(live_server, spot_check)
+    problem(send(device, following(spot_check, 2, spot_check=None)), 409, "conflict")
     alert = event_of(3)
     send(device, alert)
-    problem(send(device, following(alert, 4, audit=Audit(chance=0.03))), 409, "conflict")
-    assert send(device, following(audit, 5, phase=Phase.ENDED)).status_code == 201
+    problem(send(device, following(alert, 4, spot_check=SpotCheck(chance=0.03))), 409, "conflict")
+    assert send(device, following(spot_check, 5, phase=Phase.ENDED)).status_code == 201
 
 
-def test_a_verdict_on_an_audit_reaches_the_device_but_counts_for_no_precision(live_server: LiveServer) -> None:
+def test_a_verdict_on_a_spot_check_reaches_the_device_but_counts_for_no_precision(live_server: LiveServer) -> None:
     operator = live_server.log_in("operator-bahari")
-    close(operator, shown(live_server, audit_of(1)), "useful")
-    shown(live_server, audit_of(2))
+    close(operator, shown(live_server, spot_check_of(1)), "useful")
+    shown(live_server, spot_check_of(2))
     assert [told.verdict for told in verdicts_of(live_server.device()).verdicts] == ["useful"]
     (zone,) = operator.get(f"{API}/precision").json()["zones"]
-    assert (zone["alerts"], zone["judged"], zone["precision"], zone["open_audits"]) == (0, 0, None, 1)
-    assert zone["recall"] == {"share": None, "audited": 1, "needed": MIN_AUDITED - 1, "missed": 0.0}
+    assert (zone["alerts"], zone["judged"], zone["precision"], zone["open_spot_checks"]) == (0, 0, None, 1)
+    assert zone["recall"] == {"share": None, "spot_checked": 1, "needed": MIN_SPOT_CHECKS - 1, "missed": 0.0}
 
 
-def test_another_kampung_learns_nothing_of_an_audit(live_server: LiveServer) -> None:
-    audit_id = shown(live_server, audit_of(1))
+def test_another_kampung_learns_nothing_of_a_spot_check(live_server: LiveServer) -> None:
+    spot_check_id = shown(live_server, spot_check_of(1))
     there = live_server.log_in("operator-kenanga")
-    assert ids(there, audit=True) == []
-    problem(there.get(f"{API}/alerts/{audit_id}"), 404, "not-found")
+    assert ids(there, spot_check=True) == []
+    problem(there.get(f"{API}/alerts/{spot_check_id}"), 404, "not-found")
     assert there.get(f"{API}/precision").json()["zones"] == []
     body = {"to": "resolved", "verdict": "useful", "expected_version": 1}
-    problem(there.post(f"{API}/alerts/{audit_id}/transitions", json=body), 404, "not-found")
+    problem(there.post(f"{API}/alerts/{spot_check_id}/transitions", json=body), 404, "not-found")
 
 
-def test_recall_is_told_once_enough_audits_are_judged(live_server: LiveServer) -> None:
+def test_recall_is_told_once_enough_spot_checks_are_judged(live_server: LiveServer) -> None:
     operator = live_server.log_in("operator-bahari")
     since = datetime.now(UTC) - timedelta(days=5)
     sequence = 0
-    for number in range(MIN_AUDITED + 1):
+    for number in range(MIN_SPOT_CHECKS + 1):
         sequence += 1
         close(
             operator,
-            shown(live_server, audit_of(sequence, captured_at=since + timedelta(hours=number))),
+            shown(live_server, spot_check_of(sequence, captured_at=since + timedelta(hours=number))),
             "useful" if number in {3, 7} else "normal_activity",
         )
     for number in range(9):
@@ -153,8 +157,8 @@ def zone_seen(rng: random.Random, found: float, missed: float, others: float, ch
     """A zone in which so many useful stays alert and so many do not, on average; four fifths of all are judged."""
     alerts = [_seen(rng, useful=True) for _ in range(_poisson(rng, found))]
     short = [True] * _poisson(rng, missed) + [False] * _poisson(rng, others)
-    audits = [_seen(rng, useful=useful, chance=chance) for useful in short if rng.random() < chance]
-    return evidence(alerts, audits)
+    spot_checks = [_seen(rng, useful=useful, chance=chance) for useful in short if rng.random() < chance]
+    return evidence(alerts, spot_checks)
 
 
 def _seen(rng: random.Random, *, useful: bool, chance: float = 1.0) -> Seen:
@@ -182,7 +186,7 @@ def test_the_interval_of_recall_holds_the_truth_about_as_often_as_it_says(found:
     assert 0.84 <= sum(one.low <= truth <= one.high for one in shares) / 300 <= 0.99
 
 
-def test_zones_that_are_audited_at_different_rates_are_summed_by_what_each_stay_stands_for() -> None:
+def test_zones_that_are_spot_checked_at_different_rates_are_summed_by_what_each_stay_stands_for() -> None:
     rng = random.Random(8)
     means = []
     for _ in range(200):
@@ -193,18 +197,18 @@ def test_zones_that_are_audited_at_different_rates_are_summed_by_what_each_stay_
     assert sum(means) / 200 == pytest.approx(600 / 3000, abs=0.02)
 
 
-def test_alerts_from_before_and_after_the_time_of_audits_do_not_count() -> None:
-    audits = [Seen(NOON + timedelta(hours=hour), useful=hour == 5, chance=0.03) for hour in range(12)]
+def test_alerts_from_before_and_after_the_time_of_spot_checks_do_not_count() -> None:
+    spot_checks = [Seen(NOON + timedelta(hours=hour), useful=hour == 5, chance=0.03) for hour in range(12)]
     inside = [Seen(NOON + timedelta(hours=2), useful=True)]
     outside = [Seen(NOON + timedelta(hours=hour), useful=True) for hour in (-2, 20) for _ in range(50)]
-    assert evidence(inside + outside, audits) == evidence(inside, audits)
+    assert evidence(inside + outside, spot_checks) == evidence(inside, spot_checks)
     assert recall_of([]) is None
     assert recall_of([evidence(inside, [])]) is None
 
 
-def test_without_any_useful_audit_a_recall_of_one_is_not_excluded_and_nothing_is_certain() -> None:
-    audits = [Seen(NOON + timedelta(hours=hour), useful=False, chance=0.03) for hour in range(40)]
-    recall = recall_of([evidence([Seen(NOON + timedelta(hours=2), useful=True)] * 5, audits)])
+def test_without_any_useful_spot_check_a_recall_of_one_is_not_excluded_and_nothing_is_certain() -> None:
+    spot_checks = [Seen(NOON + timedelta(hours=hour), useful=False, chance=0.03) for hour in range(40)]
+    recall = recall_of([evidence([Seen(NOON + timedelta(hours=2), useful=True)] * 5, spot_checks)])
     assert recall is not None
     assert recall.share is not None
     assert recall.share.high == 1.0
@@ -216,7 +220,7 @@ def stays(dwells_s: list[float], verdict: str, **changes: object) -> list[Course
     return [
         judged(
             verdict,
-            audit_chance=0.03,
+            spot_check_chance=0.03,
             reasons=[
                 {"code": "stayed", "params": {"dwell_s": dwell_s}},
                 {"code": "shorter_than_threshold", "params": {"threshold_s": 120.0}},
@@ -240,7 +244,7 @@ def test_a_limit_is_lowered_to_where_most_is_gained_and_the_snippet_is_valid() -
     assert rules.loitering.threshold_s == 90.0
 
 
-def test_few_audits_or_doubtful_ones_suggest_no_lower_limit() -> None:
+def test_few_spot_checks_or_doubtful_ones_suggest_no_lower_limit() -> None:
     assert lowerings(Rule.LOITERING, stays([100.0] * (MIN_JUDGED - 1), "useful")) == []
     assert lowerings(Rule.LOITERING, stays([100.0] * 20, "useful") + stays([100.0] * 16, "normal_activity")) == []
     assert lowerings(Rule.LOITERING, [replace(one, verdict=None) for one in stays([100.0] * 40, "useful")]) == []
@@ -251,6 +255,6 @@ def test_a_lower_score_is_suggested_from_stays_that_were_long_enough() -> None:
         {"code": "stayed", "params": {"dwell_s": 300.0}},
         {"code": "looked_like_passing", "params": {"score": 0.22, "needed": 0.3}},
     ]
-    audits = [judged("useful", audit_chance=0.03, score=0.22, reasons=reasons) for _ in range(25)]
-    (made,) = lowerings(Rule.LOITERING, audits)
+    spot_checks = [judged("useful", spot_check_chance=0.03, score=0.22, reasons=reasons) for _ in range(25)]
+    (made,) = lowerings(Rule.LOITERING, spot_checks)
     assert (made.setting, made.present, made.suggested) == (Setting.MIN_SCORE, 0.3, 0.2)
