@@ -8,9 +8,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from edge.bitstream import Codec
-from edge.demux import SourceSettings
-from edge.file_reader import _SUFFIXES
+from edge.capture.bitstream import Codec
+from edge.capture.demux import SourceSettings
+from edge.capture.file_reader import _SUFFIXES
 
 PAGE = (Path(__file__).parents[1] / "docs/codecs.md").read_text(encoding="utf-8")
 WRITTEN = {Codec.H264: "H.264", Codec.HEVC: "H.265"}
