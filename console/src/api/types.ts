@@ -1,4 +1,4 @@
-/** The names of the API's shapes that the console uses, generated from the server's OpenAPI description. */
+/** The API types that the console uses, generated from the server's OpenAPI description. */
 
 export type {
   AlertDetail,

@@ -17,7 +17,7 @@ describe('a box between two sightings', () => {
     expect(boxAt(track, 0)).toEqual([0.2, 0.1, 0.3, 0.3]);
   });
 
-  it('is not invented over a long silence', () => {
+  it('is not interpolated over a long gap', () => {
     expect(boxAt(track, 2.5)).toBeNull();
     expect(boxAt(track, 0.2)).toEqual([0.2, 0.1, 0.3, 0.3]);
     expect(boxAt(track, 4.8)).toEqual([0.6, 0.6, 0.7, 0.8]);

@@ -1,15 +1,15 @@
-/** Where a tracked person was at any moment of the clip, between the moments that the event tells. */
+/** Interpolates a tracked person's box between the sightings that the event carries. */
 
 export type BoxXyxyn = readonly [number, number, number, number];
 export type TimedBox = { readonly offset_s: number; readonly box: readonly number[] };
 
-/** Longest silence of a track that a straight line may bridge; beyond it nobody knows where the person was. */
-export const MAX_BRIDGE_S = 1.5;
+/** Longest gap between two sightings to interpolate over; beyond it the position is unknown. */
+export const MAX_GAP_S = 1.5;
 
-/** How long a box stays drawn before the track's first and after its last sighting: one analysed frame or so. */
-export const EDGE_S = 0.25;
+/** How long a box is drawn before the track's first and after its last sighting: about one analysed frame. */
+export const HOLD_S = 0.25;
 
-/** The box as a tuple, or null where the wire carried something that is no box. */
+/** The box as a tuple, or null if it does not have four coordinates. */
 export function asBox(box: readonly number[]): BoxXyxyn | null {
   const [x1, y1, x2, y2] = box;
   if (x1 === undefined || y1 === undefined || x2 === undefined || y2 === undefined) return null;
@@ -17,24 +17,24 @@ export function asBox(box: readonly number[]): BoxXyxyn | null {
 }
 
 /**
- * The box of one track `offset_s` seconds from the trigger, linearly interpolated.
+ * The box of one track at `offset_s` seconds from the trigger, linearly interpolated.
  *
- * `boxes` are sorted by `offset_s`. Returns null where the track says nothing about that moment.
+ * `boxes` must be sorted by `offset_s`. Returns null where the track has no position near that time.
  */
 export function boxAt(boxes: readonly TimedBox[], offset_s: number): BoxXyxyn | null {
   const next = firstAtOrAfter(boxes, offset_s);
   const after = boxes[next];
   const before = boxes[next - 1];
   if (after === undefined) {
-    return before !== undefined && offset_s - before.offset_s <= EDGE_S ? asBox(before.box) : null;
+    return before !== undefined && offset_s - before.offset_s <= HOLD_S ? asBox(before.box) : null;
   }
   if (after.offset_s === offset_s) return asBox(after.box);
-  if (before === undefined) return after.offset_s - offset_s <= EDGE_S ? asBox(after.box) : null;
+  if (before === undefined) return after.offset_s - offset_s <= HOLD_S ? asBox(after.box) : null;
 
   const span_s = after.offset_s - before.offset_s;
-  if (span_s > MAX_BRIDGE_S) {
-    if (offset_s - before.offset_s <= EDGE_S) return asBox(before.box);
-    if (after.offset_s - offset_s <= EDGE_S) return asBox(after.box);
+  if (span_s > MAX_GAP_S) {
+    if (offset_s - before.offset_s <= HOLD_S) return asBox(before.box);
+    if (after.offset_s - offset_s <= HOLD_S) return asBox(after.box);
     return null;
   }
   const from = asBox(before.box);

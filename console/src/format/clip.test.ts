@@ -27,7 +27,7 @@ function detail(more: Partial<AlertDetail>): AlertDetail {
 const plays = () => true;
 
 describe('a clip', () => {
-  it('is recorded, sent, and then ready', () => {
+  it('is recorded, uploaded, and then ready', () => {
     expect(clipState(detail({}), plays)).toBe('recording');
     expect(clipState(detail({ clip: { ...clip, uploaded: false } }), plays)).toBe('uploading');
     expect(clipState(detail({ clip, has_clip: true, clip_expected: false }), plays)).toBe('ready');
@@ -41,7 +41,7 @@ describe('a clip', () => {
     expect(asked).toEqual(['video/mp4; codecs="hvc1.1.6.L93.B0"']);
   });
 
-  it('that will never come says so', () => {
+  it('that will never arrive is failed or none', () => {
     expect(clipState(detail({ clip_fault: 'disk full', clip_expected: false }), plays)).toBe('failed');
     expect(clipState(detail({ clip_expected: false }), plays)).toBe('none');
   });
@@ -50,12 +50,12 @@ describe('a clip', () => {
     expect(clipState(detail({ clip, has_clip: false, clip_expected: false }), plays)).toBe('forbidden');
   });
 
-  it('counts its pictures over the time that has any', () => {
+  it('has a frame rate that leaves out its gaps', () => {
     expect(framesPerSecond(clip)).toBe(25);
   });
 });
 
-describe('stepping by pictures', () => {
+describe('stepping by frames', () => {
   it('lands in the middle of the next one, so that rounding cannot show the same again', () => {
     expect(frameStep(1, 1, 25, 20)).toBeCloseTo(1.06);
     expect(frameStep(1.06, 1, 25, 20)).toBeCloseTo(1.1);
@@ -68,8 +68,8 @@ describe('stepping by pictures', () => {
   });
 });
 
-it('why a clip will not come is said in the language of the reader', () => {
-  const said: [string, string][] = [
+it('the reason why a clip will not arrive is in the language of the user', () => {
+  const cases: [string, string][] = [
     ['deleted on the device before it was sent: quota', 'terhapus di perangkat sebelum sempat dikirim'],
     ['the worker stopped before the clip was sealed', 'perangkat berhenti sebelum klip selesai'],
     ['the camera had no picture at the trigger, the ring begins later', 'kamera tidak mengirim gambar yang utuh di sekitar pemicu'],
@@ -77,6 +77,6 @@ it('why a clip will not come is said in the language of the reader', () => {
     ['the clip could not be written: MemoryError', 'perangkat tidak dapat menyimpannya'],
     ['lightning', 'gangguan pada perangkat (lightning)'],
   ];
-  for (const [told, words] of said) expect(clipFault(told, WORDS.id), told).toBe(words);
+  for (const [reported, words] of cases) expect(clipFault(reported, WORDS.id), reported).toBe(words);
   expect(clipFault('lightning', WORDS.en)).toBe('a fault of the device (lightning)');
 });

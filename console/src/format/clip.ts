@@ -1,11 +1,11 @@
-/** What can be shown of an alert's clip, and why not more. */
+/** The state of an alert's clip and its frame arithmetic. */
 
 import type { AlertDetail } from '../api/types';
 import type { Words } from '../i18n';
 
 export type ClipState = 'ready' | 'recording' | 'uploading' | 'failed' | 'unplayable' | 'forbidden' | 'none';
 
-/** Judges by the alert and by whether the browser says that it can play a media type. */
+/** The state of an alert's clip; `canPlay` reports whether the browser plays a media type. */
 export function clipState(alert: AlertDetail, canPlay: (mediaType: string) => boolean): ClipState {
   const { clip } = alert;
   if (alert.has_clip && clip !== null) {
@@ -17,7 +17,7 @@ export function clipState(alert: AlertDetail, canPlay: (mediaType: string) => bo
   return alert.clip_expected ? 'recording' : 'none';
 }
 
-/** What devices say of a clip that will not come, by the words that tell the cases apart. */
+/** Patterns in the devices' fault messages, by the string that explains them to the user. */
 const FAULTS = [
   ['deleted', /deleted on the device/],
   ['stopped', /stopped before/],
@@ -25,20 +25,20 @@ const FAULTS = [
   ['unwritten', /written|disk/],
 ] as const;
 
-/** Why a clip will not come, in the reader's words; what no device has said before is shown as it came. */
-export function clipFault(told: string, words: Words): string {
-  const known = FAULTS.find(([, said]) => said.test(told));
-  return known === undefined ? words.clip.faults.other(told) : words.clip.faults[known[0]];
+/** Why a clip will not arrive, in the user's language; an unknown message is quoted as it is. */
+export function clipFault(reported: string, words: Words): string {
+  const known = FAULTS.find(([, pattern]) => pattern.test(reported));
+  return known === undefined ? words.clip.faults.other(reported) : words.clip.faults[known[0]];
 }
 
-/** Pictures a second, counted over the time that has pictures; 25 where the clip does not say. */
+/** Frames per second over the recorded time, without gaps; 25 if the clip has none. */
 export function framesPerSecond(clip: NonNullable<AlertDetail['clip']>): number {
-  const dark_s = (clip.gaps ?? []).reduce((sum, gap) => sum + (gap.ends_s - gap.starts_s), 0);
-  const seen_s = clip.duration_s - dark_s;
-  return seen_s > 0 ? clip.frame_count / seen_s : 25;
+  const gaps_s = (clip.gaps ?? []).reduce((sum, gap) => sum + (gap.ends_s - gap.starts_s), 0);
+  const recorded_s = clip.duration_s - gaps_s;
+  return recorded_s > 0 ? clip.frame_count / recorded_s : 25;
 }
 
-/** The moment in the middle of the picture `step` pictures from the one shown at `at_s`. */
+/** Middle of the frame that is `step` frames away from the one shown at `at_s`, seconds, within the clip. */
 export function frameStep(at_s: number, step: 1 | -1, fps: number, duration_s: number): number {
   const frame = Math.floor(at_s * fps + 1e-3) + step;
   return Math.min(Math.max(0, (frame + 0.5) / fps), duration_s);

@@ -1,28 +1,28 @@
-/** Which part of a picture a small thumbnail shows. */
+/** Which part of a frame a thumbnail shows. */
 
 export type Crop = { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
 
-/** The smallest part of the picture's width that is shown: closer in, nobody knows where it was. */
-const SMALLEST = 0.42;
-/** How much larger than the people the part is. */
+/** Smallest share of the frame's width to show: closer in, the place is no longer recognisable. */
+const MIN_WIDTH = 0.42;
+/** Size of the crop relative to the bounding box of the people. */
 const MARGIN = 1.5;
 
 /**
- * The part of a picture, in shares of its width and height, that holds the given boxes (xyxyn) with a margin.
+ * The part of a frame, in normalised coordinates, that holds the given boxes (xyxyn) with a margin.
  *
- * `aspect` is the picture's width over its height, `frame` that of the thumbnail; the part has the frame's shape and
- * stays inside the picture. Without boxes it is as large as the picture allows.
+ * `aspect` is width over height of the frame, `thumbnail` that of the thumbnail. The crop has the thumbnail's aspect
+ * ratio and stays inside the frame. Without boxes it is as large as the frame allows.
  */
-export function around(boxes: readonly (readonly number[])[], aspect: number, frame: number): Crop {
-  // The largest part of the frame's shape: as wide as the picture, or as high.
-  const widest = Math.min(1, frame / aspect);
-  const perWidth = aspect / frame;
+export function cropAround(boxes: readonly (readonly number[])[], aspect: number, thumbnail: number): Crop {
+  // The largest crop of that aspect ratio: as wide as the frame, or as high.
+  const widest = Math.min(1, thumbnail / aspect);
+  const perWidth = aspect / thumbnail;
   const xs = boxes.flatMap(([x1, , x2]) => [x1 ?? 0, x2 ?? 1]);
   const ys = boxes.flatMap(([, y1, , y2]) => [y1 ?? 0, y2 ?? 1]);
   if (xs.length === 0) return part(0.5, 0.5, widest, widest * perWidth);
   const [left, right] = [Math.min(...xs), Math.max(...xs)];
   const [top, bottom] = [Math.min(...ys), Math.max(...ys)];
-  const wanted = Math.max((right - left) * MARGIN, ((bottom - top) * MARGIN) / perWidth, SMALLEST);
+  const wanted = Math.max((right - left) * MARGIN, ((bottom - top) * MARGIN) / perWidth, MIN_WIDTH);
   const width = Math.min(widest, wanted);
   return part((left + right) / 2, (top + bottom) / 2, width, width * perWidth);
 }

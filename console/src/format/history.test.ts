@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { AlertDetail } from '../api/types';
 import { WORDS } from '../i18n';
 import { alertNumber } from '../testing/alerts';
-import { historyOf } from './history';
+import { historyLines } from './history';
 
 const opened = { actor: 'device:kotak-1', kind: 'opened', from_state: null, to_state: 'new', verdict: null, note: null } as const;
 const closed = { actor: 'user:sari', kind: 'transition', from_state: 'new', to_state: 'dismissed', verdict: 'normal_activity', note: 'tukang sayur' } as const;
@@ -33,19 +33,19 @@ function detail(ending: 'left_zone' | 'silent' | 'none'): AlertDetail {
   };
 }
 
-it('the history tells how the behaviour ended and why, between what people decided', () => {
-  expect(historyOf(detail('left_zone'), WORDS.id, 'id').map((line) => [line.text, line.who, line.note])).toEqual([
+it('the history lists how and why the behaviour ended, between the decisions', () => {
+  expect(historyLines(detail('left_zone'), WORDS.id, 'id').map((line) => [line.text, line.who, line.note])).toEqual([
     ['Peringatan dibuat', 'perangkat kotak-1', null],
     ['Perilaku berakhir pukul 12.01.00: sudah meninggalkan zona', 'perangkat kotak-1', null],
     ['Menjadi: Dikesampingkan (Kegiatan biasa)', 'sari', 'tukang sayur'],
   ]);
-  expect(historyOf(detail('left_zone'), WORDS.en, 'en')[1]?.text).toBe('The behaviour ended at 12.01.00: left the zone');
+  expect(historyLines(detail('left_zone'), WORDS.en, 'en')[1]?.text).toBe('The behaviour ended at 12.01.00: left the zone');
 });
 
-it('an end without a reason is told without one', () => {
-  expect(historyOf(detail('silent'), WORDS.id, 'id')[1]?.text).toBe('Perilaku berakhir pukul 12.01.00');
+it('an end without a reason is listed without one', () => {
+  expect(historyLines(detail('silent'), WORDS.id, 'id')[1]?.text).toBe('Perilaku berakhir pukul 12.01.00');
 });
 
-it('what is still going on has no end', () => {
-  expect(historyOf(detail('none'), WORDS.id, 'id')).toHaveLength(2);
+it('an ongoing behaviour has no end', () => {
+  expect(historyLines(detail('none'), WORDS.id, 'id')).toHaveLength(2);
 });

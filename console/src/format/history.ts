@@ -1,4 +1,4 @@
-/** What became of an alert, line by line: what people decided, and how the behaviour itself ended. */
+/** The history of an alert as lines: what people decided, and how the behaviour ended. */
 
 import type { AlertDetail } from '../api/types';
 import type { Language, Words } from '../i18n';
@@ -14,11 +14,11 @@ export type Line = {
 
 type Entry = AlertDetail['history'][number];
 
-/** The alert's history in the order in which the server learnt of it. */
-export function historyOf(alert: AlertDetail, words: Words, language: Language): Line[] {
+/** The lines of an alert's history, in the order in which the server received them. */
+export function historyLines(alert: AlertDetail, words: Words, language: Language): Line[] {
   const lines = alert.history.map((entry) => ({
     at: entry.at,
-    text: entry.kind === 'opened' && alert.spot_check_chance !== null ? words.audits.opened : decided(entry, words),
+    text: entry.kind === 'opened' && alert.spot_check_chance !== null ? words.spotChecks.opened : describe(entry, words),
     who: actorName(entry.actor, words),
     note: entry.note,
   }));
@@ -32,7 +32,7 @@ export function historyOf(alert: AlertDetail, words: Words, language: Language):
   return lines.sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }
 
-function decided(entry: Entry, words: Words): string {
+function describe(entry: Entry, words: Words): string {
   if (entry.kind === 'opened') return words.alert.opened;
   if (entry.kind === 'note' || entry.to_state === null) return words.alert.noted;
   const became = words.alert.became(words.state[entry.to_state]);

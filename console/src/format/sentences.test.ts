@@ -7,37 +7,37 @@ import { actorName, behaviour, otherReasons } from './sentences';
 const reason = (code: string, params: Record<string, number>) => ({ code, params, text_id: '', text_en: '' });
 
 describe('a behaviour in words', () => {
-  it('says how long', () => {
+  it('includes the duration of a stay', () => {
     const alert = alertNumber(1, { reasons: [reason('stayed', { dwell_s: 160 })] });
     expect(behaviour(alert, WORDS.id, 'id')).toBe('Berkeliaran 2 mnt 40 dtk');
     expect(behaviour(alert, WORDS.en, 'en')).toBe('Loitering 2 min 40 s');
   });
 
-  it('says how long it was in all once it is over', () => {
+  it('includes the full duration once the stay has ended', () => {
     const stay = { began_at: '2026-11-24T05:00:00Z', ended_at: '2026-11-24T05:03:05Z' };
     const alert = alertNumber(1, { ...stay, reasons: [reason('stayed', { dwell_s: 20 })] });
     expect(behaviour(alert, WORDS.id, 'id')).toBe('Berkeliaran 3 mnt 5 dtk');
     expect(behaviour({ ...alert, ended_at: null }, WORDS.id, 'id')).toBe('Berkeliaran 20 dtk');
-    // A clock that was set back makes no stay shorter than what was measured.
+    // A device clock that was set back does not shorten a measured stay.
     expect(behaviour({ ...alert, ended_at: '2026-11-24T04:00:00Z' }, WORDS.id, 'id')).toBe('Berkeliaran 20 dtk');
-    // Several visits are not one stay from the first to the last.
+    // Several visits are not one long stay.
     const visits = alertNumber(1, { ...stay, rule: 'revisit', reasons: [reason('stayed_together_in_all', { dwell_s: 90 })] });
     expect(behaviour(visits, WORDS.id, 'id')).toBe('Berulang kali datang 1 mnt 30 dtk');
   });
 
-  it('says how many', () => {
+  it('includes the number of people', () => {
     const alert = alertNumber(1, { rule: 'occupancy', people_count: 9, reasons: [reason('people_over_capacity', { count: 7, capacity: 5 })] });
     expect(behaviour(alert, WORDS.id, 'id')).toBe('Terlalu ramai, 7 orang');
   });
 
-  it('says an estimate by its ends', () => {
+  it('gives an estimate as a range', () => {
     const reasons = [reason('people_estimated', { low: 31.4, high: 78.2, figures: 50 }), reason('estimate_over_capacity', { capacity: 20 })];
     const alert = alertNumber(1, { rule: 'occupancy', people_count: 4, reasons });
     expect(behaviour(alert, WORDS.id, 'id')).toBe('Terlalu ramai, ± 31–78 orang');
     expect(behaviour(alert, WORDS.en, 'en')).toContain('± 31–78 people');
   });
 
-  it('does without its measure when there is none', () => {
+  it('stands alone when there is no measure', () => {
     expect(behaviour(alertNumber(1), WORDS.id, 'id')).toBe('Berkeliaran');
     expect(behaviour(alertNumber(1, { rule: 'gathering', people_count: 1200 }), WORDS.id, 'id')).toBe('Berkumpul, 1.200 orang');
   });
@@ -57,7 +57,7 @@ it('the other reasons make a sentence that does not repeat the stay', () => {
   expect(otherReasons(alertNumber(1), 'id')).toBe('');
 });
 
-it('an actor is called by the log-in name, or by its kind', () => {
+it('an actor is shown by log-in name, or by kind and name', () => {
   expect(actorName('user:sari', WORDS.id)).toBe('sari');
   expect(actorName('device:kotak-1', WORDS.id)).toBe('perangkat kotak-1');
   expect(actorName('server', WORDS.id)).toBe('peladen');

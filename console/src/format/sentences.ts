@@ -1,21 +1,21 @@
-/** Sentences that are put together from an alert's facts. */
+/** Sentences built from the facts of an alert or an audit entry. */
 
 import type { AlertSummary, AuditItem } from '../api/types';
 import type { Language, Words } from '../i18n';
 import { duration, number } from './times';
 
-/** The behaviours that are about how many people there are. */
+/** Behaviours that are measured by the number of people. */
 const CROWD: ReadonlySet<AlertSummary['rule']> = new Set(['group', 'occupancy', 'density', 'unusual_count', 'gathering', 'dispersal']);
 
 /**
- * The behaviour with its measure: `Berkeliaran 2 mnt 40 dtk`, `Terlalu ramai, 7 orang`. A stay is as long as it was when
- * the alert was raised, and once it is over as long as it was in all.
+ * The behaviour with its measure: `Berada lama 2 mnt 40 dtk`, `Terlalu ramai, 7 orang`. The duration of a stay is that
+ * at the time of the alert, and the full duration once the stay has ended.
  */
 export function behaviour(alert: AlertSummary, words: Words, language: Language): string {
   const name = words.rule[alert.rule];
   const params = new Map(alert.reasons.flatMap((reason) => Object.entries(reason.params)));
   const [low, high] = [params.get('low'), params.get('high')];
-  // A crowd that is too dense to count has an estimate, and is never given as a number of people.
+  // A crowd that is too dense to count has an estimated range, never a single number.
   if (low !== undefined && high !== undefined) return `${name}, ${words.people(`± ${number(low, language)}–${number(high, language)}`)}`;
   if (CROWD.has(alert.rule)) return `${name}, ${words.people(number(params.get('count') ?? alert.people_count, language))}`;
   const raised_s = params.get('dwell_s');
@@ -25,16 +25,16 @@ export function behaviour(alert: AlertSummary, words: Words, language: Language)
   return `${name} ${duration(Math.max(raised_s, whole_s), language)}`;
 }
 
-/** The reasons as one sentence in the reader's language, without the stay that the behaviour's name already tells. */
+/** The reasons as one sentence in the user's language, without the stay, which `behaviour` already gives. */
 export function otherReasons(alert: AlertSummary, language: Language): string {
-  const told = alert.reasons
+  const sentence = alert.reasons
     .filter((reason) => reason.code !== 'stayed')
     .map((reason) => (language === 'id' ? reason.text_id : reason.text_en))
     .join(', ');
-  return told.charAt(0).toUpperCase() + told.slice(1);
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
-/** `user:sari` as `sari`, `device:kotak-1` as `perangkat kotak-1`; what has no words yet is shown as it is. */
+/** `user:sari` as `sari`, `device:kotak-1` as `perangkat kotak-1`; unknown kinds are shown unchanged. */
 export function actorName(actor: string, words: Words): string {
   const [kind, name, ...more] = actor.split(':');
   if (name === undefined || more.length > 0) return actor === 'server' ? words.actor.server : actor;
@@ -42,7 +42,7 @@ export function actorName(actor: string, words: Words): string {
   return kind === 'device' ? `${words.actor.device} ${name}` : actor;
 }
 
-/** What an audit entry says was done; an action that has no words yet is shown as it is. */
+/** The action of an audit entry; unknown actions are shown unchanged. */
 export function actionName(entry: AuditItem, words: Words): string {
   return words.audit.actions[entry.action] ?? entry.action;
 }

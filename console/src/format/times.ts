@@ -1,4 +1,4 @@
-/** Times, durations and numbers as the console writes them: always WIB, in the reader's language. */
+/** Formats times (always WIB), durations and numbers in the user's language. */
 
 import type { Language } from '../i18n';
 
@@ -55,7 +55,7 @@ export function fullTime(at: Date | string, language: Language): string {
   return `${calendarDate(at, language)} ${clockTime(at)} WIB`;
 }
 
-/** Whether both moments fall on the same day in Jakarta. */
+/** Whether both times fall on the same day in Jakarta. */
 export function sameDay(a: Date | string, b: Date | string): boolean {
   return calendarDate(a, 'id') === calendarDate(b, 'id');
 }
@@ -73,7 +73,7 @@ export function duration(seconds: number, language: Language): string {
   return `${Math.floor(whole / 3600)} ${unit.hour}` + (minutes ? ` ${minutes} ${unit.minute}` : '');
 }
 
-/** An age in one unit, as coarse as its size allows: `40 dtk`, `12 mnt`, `3 jam`, `2 hari`. */
+/** An age in its largest whole unit: `40 dtk`, `12 mnt`, `3 jam`, `2 hari`. */
 export function age(seconds: number, language: Language): string {
   const unit = UNITS[language];
   const whole = Math.floor(Math.max(0, seconds));
@@ -91,14 +91,14 @@ export function number(value: number, language: Language, decimals = 0): string 
   }).format(value);
 }
 
-/** `± 0,2 dtk`, or `± 3 mnt` when it is that bad; at least one tenth, since no clock is exact. */
+/** `± 0,2 dtk`, or `± 3 mnt` from one minute on; at least 0.1 s, because no clock is exact. */
 export function uncertainty(seconds: number, language: Language): string {
   if (seconds >= 60) return `± ${age(seconds, language)}`;
   const shown = Math.max(0.1, seconds);
   return `± ${number(shown, language, shown < 10 ? 1 : 0)} ${UNITS[language].second}`;
 }
 
-/** A place on a clip's own time line: `0.12,4` as minutes, seconds, tenths. */
+/** A position in a clip, as minutes, seconds and tenths: `0.12,4`. */
 export function clipTime(seconds: number, language: Language): string {
   const tenths = Math.round(Math.max(0, seconds) * 10);
   const minutes = Math.floor(tenths / 600);
@@ -106,7 +106,7 @@ export function clipTime(seconds: number, language: Language): string {
   return language === 'id' ? `${minutes}.${rest},${tenths % 10}` : `${minutes}:${rest}.${tenths % 10}`;
 }
 
-/** A distance from the trigger: `+7,0 dtk`, `−0.5 s`. */
+/** An offset from the time of the alert: `+7,0 dtk`, `−0.5 s`. */
 export function signedSeconds(seconds: number, language: Language): string {
   const sign = seconds < 0 ? '−' : '+';
   return `${sign}${number(Math.abs(seconds), language, 1)} ${UNITS[language].second}`;
@@ -119,7 +119,7 @@ export function wibInputToIso(value: string): string | undefined {
   return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
 }
 
-/** The other way round: an ISO time as the value of `<input type="datetime-local">` in WIB. */
+/** The inverse: an ISO time as the value of `<input type="datetime-local">` in WIB. */
 export function isoToWibInput(iso: string): string {
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return '';

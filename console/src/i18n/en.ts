@@ -1,4 +1,4 @@
-/** Everything the console says, in English. */
+/** Every string of the console, in English. */
 
 import type { Words } from './id';
 
@@ -18,7 +18,7 @@ export const en: Words = {
     promise: 'Every clip that is opened and every decision is recorded.',
   },
 
-  bar: {
+  topBar: {
     label: 'Watch bar',
     place: 'List',
     allKampung: (n) => `${n} kampung`,
@@ -40,7 +40,7 @@ export const en: Words = {
     help: 'Keyboard shortcuts',
   },
 
-  dropped: {
+  connection: {
     text: (since) => `The live feed has dropped. Last contact ${since} ago; what you see below may be out of date.`,
     never: 'The live feed has not connected yet; what you see below may be out of date.',
     retry: 'Connect now',
@@ -81,12 +81,12 @@ export const en: Words = {
   actor: { device: 'device', server: 'server' },
 
   camera: { live: 'seen', late: 'late', lost: 'lost', unknown: 'no report yet' },
-  rail: {
+  sidebar: {
     title: 'Kampung',
     all: 'All kampung',
     openCount: (n) => `${n} open`,
-    camerasSeen: (seen, all) => `${seen} of ${all} cameras seen`,
-    lastSeen: (since) => `last ${since} ago`,
+    camerasActive: (active, all) => `${active} of ${all} cameras seen`,
+    lastFrame: (since) => `last ${since} ago`,
   },
 
   feed: {
@@ -94,9 +94,9 @@ export const en: Words = {
     count: (n) => `${n} incidents`,
     countMore: (n) => `${n} incidents loaded, there are more`,
     many: (n) => `${n} alerts`,
-    manyNew: (n, untaken) => `${n} alerts, ${untaken} new`,
-    fresh: (n) => `${n} new`,
-    freshShow: 'Show',
+    manyNew: (n, newCount) => `${n} alerts, ${newCount} new`,
+    waiting: (n) => `${n} new`,
+    showWaiting: 'Show',
     announce: (severity, what, where) => `New alert, ${severity}: ${what}, ${where}`,
     held: (who) => `by ${who}`,
     ongoing: 'still going on',
@@ -112,11 +112,11 @@ export const en: Words = {
     noPicture: 'No picture yet',
   },
 
-  places: { shown: 'Shown', digest: 'Digest' },
-  why: {
+  placements: { shown: 'Shown', digest: 'Digest' },
+  placementReasons: {
     within_budget: 'within the budget of its hour',
     critical: 'critical ones are always shown',
-    audit: 'no alert but a random audit',
+    spot_check: 'no alert but a random audit',
     no_budget: 'there is no budget, everything is shown',
     budget_spent: 'the budget of its hour was spent',
     notices_spent: 'the part of its hour that notices may take was spent',
@@ -125,7 +125,7 @@ export const en: Words = {
     label: 'Digest',
     thisHour: (n) => `Other incidents in this hour: ${n}`,
     nothingThisHour: 'No other incidents in this hour',
-    inAll: (n) => `open in the digest: ${n}`,
+    total: (n) => `open in the digest: ${n}`,
     atLeast: (n) => `at least ${n}`,
     open: 'Open the digest',
     back: 'Back to the feed',
@@ -177,7 +177,7 @@ export const en: Words = {
     actions: 'Decision',
     acknowledge: 'Acknowledge',
     acknowledgeAll: (n) => `Acknowledge ${n} alerts of this incident`,
-    judge: 'Judge',
+    decide: 'Judge',
     note: 'Note',
     readOnly: 'You are reading only: the operators of this kampung decide.',
     closed: (verdict) => `Decided: ${verdict}.`,
@@ -192,7 +192,7 @@ export const en: Words = {
     savedSome: (saved, refused) => `${saved} saved; ${refused} had been changed by somebody else and stay as they are.`,
   },
 
-  judge: {
+  verdictDialog: {
     title: 'What do you see?',
     note: 'Note (may be empty)',
     noteOnly: 'Note',
@@ -296,7 +296,7 @@ export const en: Words = {
     found: 'Found',
     foundFrom: (n, missed) => `from ${n} audits; about ${missed} missed`,
     foundNeeds: (n) => `needs ${n} more audits`,
-    notAudited: 'not audited',
+    notSpotChecked: 'not audited',
     howFound:
       'Found: of what was useful, the share that did raise an alert. Estimated from the random audits below, among people who stayed for at least half of the limit; shorter stays are never looked at.',
     empty: (since) => `No alert since ${since}, so there is nothing to judge yet.`,
@@ -304,7 +304,7 @@ export const en: Words = {
       'Useful, divided by useful, normal activity and detector error. A camera fault is not counted, since nobody can judge a broken picture; only for the rule camera fault it means right. The true value lies between the two numbers with 90 % probability: the more decisions, the narrower. Alerts without a decision tell nothing, so decide on all of them.',
   },
 
-  audits: {
+  spotChecks: {
     title: 'Random audit',
     intro:
       'People who stayed for long and raised no alert, a few picked at random. Answer as for an alert: only so it is known what is missed. It is not urgent and counts as no alert.',
@@ -352,7 +352,7 @@ export const en: Words = {
       previous: 'Previous incident',
       first: 'To the newest incident',
       digest: 'To the digest and back',
-      'take-in': 'Show the new ones',
+      'show-new': 'Show the new ones',
       filters: 'Open the filters',
       sound: 'Sound on or off',
       help: 'This help',
@@ -374,7 +374,7 @@ export const en: Words = {
     space: 'Space',
   },
 
-  faults: {
+  errors: {
     offline: 'The server cannot be reached. Check the connection, then try again.',
     server: 'The server failed to answer. Try again; tell the administrator if it goes on.',
     forbidden: 'This part is not yours to see.',

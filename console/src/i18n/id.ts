@@ -1,4 +1,4 @@
-/** Everything the console says, in Indonesian. `en.ts` must have the same keys: the compiler compares them. */
+/** Every string of the console, in Indonesian. `en.ts` has the same keys: the compiler compares them. */
 
 export const id = {
   product: 'Kentongan',
@@ -16,7 +16,7 @@ export const id = {
     promise: 'Setiap pembukaan klip dan setiap keputusan dicatat.',
   },
 
-  bar: {
+  topBar: {
     label: 'Bilah jaga',
     place: 'Daftar',
     allKampung: (n: number) => `${n} kampung`,
@@ -38,7 +38,7 @@ export const id = {
     help: 'Pintasan papan tombol',
   },
 
-  dropped: {
+  connection: {
     text: (since: string) => `Umpan langsung terputus. Kontak terakhir ${since} lalu; yang tampak di bawah mungkin sudah usang.`,
     never: 'Umpan langsung belum tersambung; yang tampak di bawah mungkin sudah usang.',
     retry: 'Sambungkan sekarang',
@@ -79,12 +79,12 @@ export const id = {
   actor: { device: 'perangkat', server: 'peladen' },
 
   camera: { live: 'terlihat', late: 'terlambat', lost: 'hilang', unknown: 'belum ada kabar' },
-  rail: {
+  sidebar: {
     title: 'Kampung',
     all: 'Semua kampung',
     openCount: (n: string) => `${n} terbuka`,
-    camerasSeen: (seen: string, all: string) => `${seen} dari ${all} kamera terlihat`,
-    lastSeen: (since: string) => `terakhir ${since} lalu`,
+    camerasActive: (active: string, all: string) => `${active} dari ${all} kamera terlihat`,
+    lastFrame: (since: string) => `terakhir ${since} lalu`,
   },
 
   feed: {
@@ -92,9 +92,9 @@ export const id = {
     count: (n: string) => `${n} kejadian`,
     countMore: (n: string) => `${n} kejadian dimuat, masih ada lagi`,
     many: (n: string) => `${n} peringatan`,
-    manyNew: (n: string, untaken: string) => `${n} peringatan, ${untaken} baru`,
-    fresh: (n: string) => `${n} baru`,
-    freshShow: 'Tampilkan',
+    manyNew: (n: string, newCount: string) => `${n} peringatan, ${newCount} baru`,
+    waiting: (n: string) => `${n} baru`,
+    showWaiting: 'Tampilkan',
     announce: (severity: string, what: string, where: string) => `Peringatan baru, ${severity}: ${what}, ${where}`,
     held: (who: string) => `oleh ${who}`,
     ongoing: 'masih berlangsung',
@@ -110,20 +110,20 @@ export const id = {
     noPicture: 'Belum ada gambar',
   },
 
-  places: { shown: 'Ditampilkan', digest: 'Ringkasan' },
-  why: {
+  placements: { shown: 'Ditampilkan', digest: 'Ringkasan' },
+  placementReasons: {
     within_budget: 'masih dalam jatah satu jam',
     critical: 'yang kritis selalu ditampilkan',
     no_budget: 'tanpa jatah, semua ditampilkan',
     budget_spent: 'jatah jam itu sudah terpakai',
     notices_spent: 'jatah jam itu untuk tingkat perhatian sudah terpakai',
-    audit: 'bukan peringatan, melainkan tinjauan acak',
+    spot_check: 'bukan peringatan, melainkan tinjauan acak',
   },
   digest: {
     label: 'Ringkasan',
     thisHour: (n: string) => `${n} kejadian lain dalam satu jam ini`,
     nothingThisHour: 'Tidak ada kejadian lain dalam satu jam ini',
-    inAll: (n: string) => `${n} masih terbuka di ringkasan`,
+    total: (n: string) => `${n} masih terbuka di ringkasan`,
     atLeast: (n: string) => `sedikitnya ${n}`,
     open: 'Buka ringkasan',
     back: 'Kembali ke umpan',
@@ -175,7 +175,7 @@ export const id = {
     actions: 'Keputusan',
     acknowledge: 'Tangani',
     acknowledgeAll: (n: string) => `Tangani ${n} peringatan kejadian ini`,
-    judge: 'Putuskan',
+    decide: 'Putuskan',
     note: 'Catat',
     readOnly: 'Anda membaca saja: keputusan ada pada operator kampung ini.',
     closed: (verdict: string) => `Sudah diputuskan: ${verdict}.`,
@@ -190,7 +190,7 @@ export const id = {
     savedSome: (saved: string, refused: string) => `${saved} tersimpan; ${refused} lebih dulu diubah orang lain dan tetap seperti adanya.`,
   },
 
-  judge: {
+  verdictDialog: {
     title: 'Apa yang Anda lihat?',
     note: 'Catatan (boleh kosong)',
     noteOnly: 'Catatan',
@@ -294,7 +294,7 @@ export const id = {
     found: 'Ditemukan',
     foundFrom: (n: string, missed: string) => `dari ${n} tinjauan; terlewat sekitar ${missed}`,
     foundNeeds: (n: string) => `perlu ${n} tinjauan lagi`,
-    notAudited: 'tidak ditinjau',
+    notSpotChecked: 'tidak ditinjau',
     howFound:
       'Ditemukan: dari kejadian yang berguna, berapa bagian yang memang memicu peringatan. Ditaksir dari tinjauan acak di bawah, di antara orang yang berada sedikitnya separuh batas; yang lebih singkat tidak pernah ditinjau.',
     empty: (since: string) => `Tidak ada peringatan sejak ${since}, jadi belum ada yang dapat dinilai.`,
@@ -302,7 +302,7 @@ export const id = {
       'Yang berguna dibagi yang berguna, kegiatan biasa, dan salah deteksi. Gangguan kamera tidak dihitung, sebab tak seorang pun dapat menilai gambar yang rusak; hanya untuk aturan gangguan kamera ia berarti benar. Nilai yang sebenarnya berada di antara kedua angka dengan peluang 90 %: makin banyak keputusan, makin sempit. Peringatan tanpa keputusan tidak memberi tahu apa-apa, jadi putuskanlah semuanya.',
   },
 
-  audits: {
+  spotChecks: {
     title: 'Tinjauan acak',
     intro:
       'Orang yang berada lama tetapi tidak memicu peringatan, beberapa dipilih secara acak. Jawablah seperti peringatan: hanya dengan begitu diketahui apa yang terlewat. Ini tidak mendesak dan tidak dihitung sebagai peringatan.',
@@ -350,7 +350,7 @@ export const id = {
       previous: 'Kejadian sebelumnya',
       first: 'Ke kejadian terbaru',
       digest: 'Ke ringkasan dan kembali',
-      'take-in': 'Tampilkan yang baru',
+      'show-new': 'Tampilkan yang baru',
       filters: 'Buka saringan',
       sound: 'Suara hidup atau mati',
       help: 'Bantuan ini',
@@ -372,7 +372,7 @@ export const id = {
     space: 'Spasi',
   },
 
-  faults: {
+  errors: {
     offline: 'Peladen tidak dapat dihubungi. Periksa sambungan, lalu coba lagi.',
     server: 'Peladen gagal menjawab. Coba lagi; bila berulang, beri tahu administrator.',
     forbidden: 'Bagian ini bukan wewenang Anda.',
@@ -389,5 +389,5 @@ export const id = {
   },
 };
 
-/** The shape that every language fills. */
+/** The keys that every language provides. */
 export type Words = typeof id;

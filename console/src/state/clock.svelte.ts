@@ -1,14 +1,20 @@
-/** The time of day, ticking once a second and corrected by what the server says the time is. */
+/** The current time, updated every second and corrected to the server's clock. */
 
-/** The server's Date header has whole seconds and travels: smaller differences mean nothing. */
+import { onServerDate } from '../api/client';
+
+/** Smaller offsets are not significant: the Date header has whole seconds and travel time. */
 const TOLERANCE_MS = 2_000;
 
 class Clock {
-  /** Milliseconds since the epoch, as the server would say. */
+  /** Milliseconds since the epoch, by the server's clock. */
   now = $state(Date.now());
   #offset_ms = 0;
 
-  /** Ticks on the second until the returned function is called. */
+  constructor() {
+    onServerDate((date) => this.#synchronise(date));
+  }
+
+  /** Ticks at the start of each second until the returned function is called. */
   start(): () => void {
     let timer: ReturnType<typeof setTimeout>;
     const tick = () => {
@@ -19,18 +25,17 @@ class Clock {
     return () => clearTimeout(timer);
   }
 
-  /** Corrects the clock by a response's Date header. */
-  hear(date: string | null): void {
-    if (date === null) return;
-    const said = Date.parse(date);
-    if (Number.isNaN(said)) return;
-    const offset_ms = said + 500 - Date.now();
+  /** Corrects the clock to a response's Date header, which is truncated to seconds: half a second is added. */
+  #synchronise(date: string): void {
+    const server_ms = Date.parse(date);
+    if (Number.isNaN(server_ms)) return;
+    const offset_ms = server_ms + 500 - Date.now();
     if (Math.abs(offset_ms - this.#offset_ms) > TOLERANCE_MS) {
       this.#offset_ms = Math.abs(offset_ms) > TOLERANCE_MS ? offset_ms : 0;
     }
   }
 
-  /** Seconds from a moment until now; never negative. */
+  /** Seconds from `at` (ISO time, or milliseconds since the epoch) until now; never negative. */
   since_s(at: string | number): number {
     const then = typeof at === 'number' ? at : Date.parse(at);
     return Math.max(0, (this.now - then) / 1000);

@@ -1,9 +1,9 @@
-/** How much the alert budget keeps back from this person. The alerts themselves are listed with `place=digest`. */
+/** Counts of the incidents that exceed the alert budget. The alerts themselves are listed with `place=digest`. */
 
 import { call } from '../api/client';
-import { asFault } from '../api/fault';
+import { asApiError } from '../api/error';
 import type { Digest } from '../api/types';
-import { soon } from './throttle';
+import { throttle } from './throttle';
 
 class DigestCounts {
   counts = $state.raw<Digest | null>(null);
@@ -12,23 +12,23 @@ class DigestCounts {
     try {
       this.counts = await call('get', '/api/v1/digest', {});
     } catch (thrown) {
-      // The bar already says that the server is gone; the old counts stay, and the next message asks again.
-      asFault(thrown);
+      // The connection banner already reports the failure; the old counts stay until the next live message.
+      asApiError(thrown);
     }
   }
 
-  refreshSoon = soon(() => void this.refresh());
+  scheduleRefresh = throttle(() => void this.refresh());
 
-  /** Open incidents in the digest, of one kampung or of all: of this hour, and in all. */
-  of(kampung: string | null): { thisHour: number; inAll: number } {
-    const rows = (this.counts?.kampung ?? []).filter((one) => kampung === null || one.kampung_id === kampung);
-    return rows.reduce((sum, one) => ({ thisHour: sum.thisHour + one.this_hour, inAll: sum.inAll + one.in_all }), {
+  /** Open incidents in the digest of one kampung, or of all for null: those of this hour, and in total. */
+  countsFor(kampung: string | null): { thisHour: number; total: number } {
+    const rows = (this.counts?.kampung ?? []).filter((row) => kampung === null || row.kampung_id === kampung);
+    return rows.reduce((sum, row) => ({ thisHour: sum.thisHour + row.this_hour, total: sum.total + row.in_all }), {
       thisHour: 0,
-      inAll: 0,
+      total: 0,
     });
   }
 
-  forget(): void {
+  clear(): void {
     this.counts = null;
   }
 }

@@ -1,8 +1,8 @@
 /**
- * A reader of `text/event-stream`, after the HTML standard, section 9.2.6.
+ * Parser for `text/event-stream` (HTML standard, section 9.2.6).
  *
- * The browser's own EventSource hides comments, and with them the keep-alives by which a line that died silently can
- * be told from a quiet night. So the console reads the stream itself.
+ * The browser's EventSource hides comments, and therefore the keep-alives that distinguish a dead connection from a
+ * quiet one. So the console parses the stream itself.
  */
 
 export type StreamMessage = { readonly event: string; readonly data: string; readonly id: string };
@@ -13,7 +13,7 @@ export class EventStreamParser {
   #data: string[] = [];
   #id = '';
 
-  /** Takes the next piece of text, cut anywhere, and returns the messages that it completes. */
+  /** Takes the next chunk of text, split anywhere, and returns the messages that it completes. */
   push(text: string): StreamMessage[] {
     this.#rest += text;
     const messages: StreamMessage[] = [];
@@ -49,7 +49,7 @@ export class EventStreamParser {
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
 
-/** How long to wait before the given attempt (0 = the first retry): doubling, capped, jittered by up to a quarter. */
+/** Milliseconds to wait before a retry (attempt 0 is the first): doubling up to 15 s, reduced by up to 25 % of jitter. */
 export function retryDelayMs(attempt: number, random: () => number = Math.random): number {
   const base = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 10));
   return Math.round(base * (1 - 0.25 * random()));

@@ -1,14 +1,14 @@
-/** The feed that is on the screen: `feed.ts` with the server behind it. It outlives its page, so "back" is instant. */
+/** The feed on the screen: `feed.ts` with the server behind it. It outlives its page, so going back is instant. */
 
 import { call } from '../api/client';
-import { asFault, type Fault } from '../api/fault';
+import { asApiError, type ApiError } from '../api/error';
 import type { AlertPage, AlertSummary, FeedAlert } from '../api/types';
-import { catchUp, EMPTY, type Feed, firstPage, nextPage, receive, replace, seen, takeIn } from './feed';
-import { type Filters, OPEN } from './filters';
+import { catchUp, EMPTY, type Feed, firstPage, markSeen, nextPage, receive, replace, showWaiting } from './feed';
+import { type Filters, DEFAULT_FILTERS } from './filters';
 import { countIncidents, incidentsOf } from './incidents';
 
 const PAGE = 50;
-/** After a dropped line, more missed pages than this are not put in between: the list is loaded anew. */
+/** After a reconnect with more missed pages than this, the list is reloaded instead of merged. */
 const CATCH_UP_PAGES = 4;
 
 /** One page of alerts, newest first. */
@@ -30,109 +30,109 @@ export function fetchAlerts(filters: Filters, cursor: string | null, limit = PAG
 
 export class FeedList {
   feed = $state.raw<Feed>(EMPTY);
-  filters = $state.raw<Filters>(OPEN);
+  filters = $state.raw<Filters>(DEFAULT_FILTERS);
   phase = $state<'idle' | 'loading' | 'ready' | 'failed'>('idle');
-  fault = $state.raw<Fault | null>(null);
+  error = $state.raw<ApiError | null>(null);
   loadingMore = $state(false);
-  /** The list as it is shown. */
+  /** The rows to show, one for each incident. */
   rows = $derived(incidentsOf(this.feed.items, this.filters.place === 'digest'));
-  /** Incidents with alerts that wait to be taken in, and with alerts that nobody has looked at. */
-  waiting = $derived(countIncidents(this.feed.waiting));
-  fresh = $derived(countIncidents([...this.feed.items, ...this.feed.waiting].filter((one) => this.feed.fresh.has(one.id))));
-  /** Whether somebody reads the list, so that nothing in it may move. */
-  held = $state(true);
-  /** Where the list was scrolled to when its page was left. */
+  /** Number of incidents with waiting alerts, and with alerts not opened yet. */
+  waitingCount = $derived(countIncidents(this.feed.waiting));
+  unseenCount = $derived(countIncidents([...this.feed.items, ...this.feed.waiting].filter((one) => this.feed.unseen.has(one.id))));
+  /** Whether someone is reading the list, so that no row may move. */
+  paused = $state(true);
+  /** Scroll position in pixels when the page was left. */
   scrolledTo = 0;
-  /** The alert whose row takes the focus when its page was left by keyboard. */
+  /** Id of the alert whose row takes the focus on return from its page by keyboard. */
   returnTo: string | null = null;
-  #turn = 0;
-  /** Something happened while the first page was under way, which may not contain it. */
-  #behind = false;
+  #latestRequest = 0;
+  /** A live message arrived while the first page was loading, which may not contain it. */
+  #missedWhileLoading = false;
 
-  /** Loads the list from its top. Unless the filters changed, what is shown stays until the answer is here. */
+  /** Loads the first page. The current rows stay until the response arrives. */
   async load(filters: Filters): Promise<void> {
-    const turn = ++this.#turn;
+    const request = ++this.#latestRequest;
     this.filters = filters;
     this.phase = 'loading';
-    this.fault = null;
+    this.error = null;
     this.loadingMore = false;
     try {
       const page = await fetchAlerts(filters, null);
-      if (turn !== this.#turn) return;
+      if (request !== this.#latestRequest) return;
       this.feed = firstPage(page);
       this.phase = 'ready';
       this.scrolledTo = 0;
-      if (this.#behind) void this.catchUp();
+      if (this.#missedWhileLoading) void this.catchUp();
     } catch (thrown) {
-      const fault = asFault(thrown);
-      if (turn !== this.#turn) return;
-      this.fault = fault;
+      const error = asApiError(thrown);
+      if (request !== this.#latestRequest) return;
+      this.error = error;
       this.phase = 'failed';
     }
   }
 
-  /** Loads the next page, if there is one and nobody is loading it already. */
+  /** Loads the next page, unless there is none or it is loading already. */
   async more(): Promise<void> {
     const { cursor } = this.feed;
     if (cursor === null || this.loadingMore || this.phase !== 'ready') return;
-    const turn = this.#turn;
+    const request = this.#latestRequest;
     this.loadingMore = true;
     try {
       const page = await fetchAlerts(this.filters, cursor);
-      if (turn === this.#turn) this.feed = nextPage(this.feed, page);
+      if (request === this.#latestRequest) this.feed = nextPage(this.feed, page);
     } catch (thrown) {
-      const fault = asFault(thrown);
-      if (turn === this.#turn) this.fault = fault;
+      const error = asApiError(thrown);
+      if (request === this.#latestRequest) this.error = error;
     } finally {
-      if (turn === this.#turn) this.loadingMore = false;
+      if (request === this.#latestRequest) this.loadingMore = false;
     }
   }
 
-  /** Fetches what the live feed may have missed. */
+  /** Fetches what the live feed may have missed while disconnected. */
   async catchUp(): Promise<void> {
     if (this.phase === 'failed') return this.load(this.filters);
-    this.#behind = this.phase === 'loading';
+    this.#missedWhileLoading = this.phase === 'loading';
     if (this.phase !== 'ready') return;
-    const turn = this.#turn;
+    const request = this.#latestRequest;
     const known = new Set([...this.feed.items, ...this.feed.waiting].map((one) => one.id));
     let cursor: string | null = null;
     try {
       for (let page = 0; page < CATCH_UP_PAGES; page++) {
         const missed: AlertPage = await fetchAlerts(this.filters, cursor);
-        if (turn !== this.#turn) return;
-        this.feed = catchUp(this.feed, missed, this.filters, this.held);
+        if (request !== this.#latestRequest) return;
+        this.feed = catchUp(this.feed, missed, this.filters, this.paused);
         cursor = missed.next_cursor;
         if (cursor === null || known.size === 0 || missed.items.some((one) => known.has(one.id))) return;
       }
       await this.load(this.filters);
     } catch (thrown) {
-      // The line dropped again: it will come back, and this with it.
-      asFault(thrown);
+      // Disconnected again: the next reconnect calls this once more.
+      asApiError(thrown);
     }
   }
 
   receive(message: FeedAlert): void {
-    if (this.phase === 'ready') this.feed = receive(this.feed, message, this.filters, this.held);
-    else this.#behind = this.phase === 'loading';
+    if (this.phase === 'ready') this.feed = receive(this.feed, message, this.filters, this.paused);
+    else this.#missedWhileLoading = this.phase === 'loading';
   }
 
-  takeIn(): void {
-    this.feed = takeIn(this.feed);
+  showWaiting(): void {
+    this.feed = showWaiting(this.feed);
   }
 
-  seen(id: string): void {
-    this.feed = seen(this.feed, id);
+  markSeen(id: string): void {
+    this.feed = markSeen(this.feed, id);
   }
 
   replace(alert: AlertSummary): void {
     this.feed = replace(this.feed, alert);
   }
 
-  forget(): void {
-    this.#turn++;
+  clear(): void {
+    this.#latestRequest++;
     this.feed = EMPTY;
     this.phase = 'idle';
-    this.fault = null;
+    this.error = null;
     this.scrolledTo = 0;
   }
 }

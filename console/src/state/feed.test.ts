@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as feed from './feed';
-import { OPEN } from './filters';
+import { DEFAULT_FILTERS } from './filters';
 import { alertNumber } from '../testing/alerts';
 
 const page = (...numbers: number[]) => ({ items: numbers.map((n) => alertNumber(n)), next_cursor: 'c' });
@@ -8,36 +8,36 @@ const numbers = (items: readonly { id: string }[]) => items.map((one) => Number(
 const created = (n: number, more = {}) => ({ kind: 'created' as const, alert: alertNumber(n, more), raised: false });
 
 describe('a new alert', () => {
-  it('goes to the top while nobody is reading', () => {
-    const now = feed.receive(feed.firstPage(page(2, 1)), created(3), OPEN, false);
+  it('goes to the top while the list is not paused', () => {
+    const now = feed.receive(feed.firstPage(page(2, 1)), created(3), DEFAULT_FILTERS, false);
     expect(numbers(now.items)).toEqual([3, 2, 1]);
-    expect(now.fresh.has(alertNumber(3).id)).toBe(true);
+    expect(now.unseen.has(alertNumber(3).id)).toBe(true);
   });
 
-  it('waits while the list is held, and comes in when it is asked for', () => {
+  it('waits while the list is paused, and comes in when it is requested', () => {
     let now = feed.firstPage(page(2, 1));
-    now = feed.receive(now, created(3), OPEN, true);
-    now = feed.receive(now, created(4), OPEN, true);
+    now = feed.receive(now, created(3), DEFAULT_FILTERS, true);
+    now = feed.receive(now, created(4), DEFAULT_FILTERS, true);
     expect(numbers(now.items)).toEqual([2, 1]);
     expect(numbers(now.waiting)).toEqual([4, 3]);
-    now = feed.takeIn(now);
+    now = feed.showWaiting(now);
     expect(numbers(now.items)).toEqual([4, 3, 2, 1]);
     expect(now.waiting).toEqual([]);
   });
 
-  it('that was captured earlier, on a slow line, takes its own place', () => {
-    const now = feed.receive(feed.firstPage(page(5, 1)), created(3), OPEN, false);
+  it('that was captured earlier, over a slow link, is sorted by its capture time', () => {
+    const now = feed.receive(feed.firstPage(page(5, 1)), created(3), DEFAULT_FILTERS, false);
     expect(numbers(now.items)).toEqual([5, 3, 1]);
   });
 
   it('outside the filters never appears', () => {
-    const now = feed.receive(feed.EMPTY, created(3), { ...OPEN, kampung: 'kampung-dua' }, false);
+    const now = feed.receive(feed.EMPTY, created(3), { ...DEFAULT_FILTERS, kampung: 'kampung-dua' }, false);
     expect(now).toBe(feed.EMPTY);
   });
 
-  it('told twice is shown once', () => {
-    const once = feed.receive(feed.EMPTY, created(3), OPEN, false);
-    expect(numbers(feed.receive(once, created(3), OPEN, false).items)).toEqual([3]);
+  it('received twice is shown once', () => {
+    const once = feed.receive(feed.EMPTY, created(3), DEFAULT_FILTERS, false);
+    expect(numbers(feed.receive(once, created(3), DEFAULT_FILTERS, false).items)).toEqual([3]);
   });
 });
 
@@ -45,25 +45,25 @@ describe('an update', () => {
   it('changes the row in its place, even when the row no longer matches the filters', () => {
     const before = feed.firstPage(page(2, 1));
     const alert = alertNumber(1, { state: 'resolved', version: 2 });
-    const now = feed.receive(before, { kind: 'updated', alert, raised: false }, OPEN, false);
+    const now = feed.receive(before, { kind: 'updated', alert, raised: false }, DEFAULT_FILTERS, false);
     expect(now.items.map((one) => one.state)).toEqual(['new', 'resolved']);
   });
 
   it('older than what is shown changes nothing', () => {
     const before = feed.firstPage({ items: [alertNumber(1, { version: 3, state: 'acknowledged' })] });
-    expect(feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: false }, OPEN, false)).toBe(before);
+    expect(feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: false }, DEFAULT_FILTERS, false)).toBe(before);
   });
 
   it('of an alert that is not in the list adds no row', () => {
     const before = feed.firstPage(page(2));
-    expect(feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: false }, OPEN, false)).toBe(before);
+    expect(feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: false }, DEFAULT_FILTERS, false)).toBe(before);
   });
 
   it('reaches an alert that is still waiting', () => {
-    let now = feed.receive(feed.EMPTY, created(3), OPEN, true);
-    now = feed.receive(now, { kind: 'updated', alert: alertNumber(3, { version: 2, state: 'acknowledged' }), raised: false }, OPEN, true);
+    let now = feed.receive(feed.EMPTY, created(3), DEFAULT_FILTERS, true);
+    now = feed.receive(now, { kind: 'updated', alert: alertNumber(3, { version: 2, state: 'acknowledged' }), raised: false }, DEFAULT_FILTERS, true);
     expect(now.waiting[0]?.state).toBe('acknowledged');
-    expect(now.fresh.size).toBe(0);
+    expect(now.unseen.size).toBe(0);
   });
 });
 
@@ -74,8 +74,8 @@ describe('pages', () => {
     expect(now.cursor).toBeNull();
   });
 
-  it('fetched again after a dropped line bring what was missed, and hold it back from a reader', () => {
-    const now = feed.catchUp(feed.firstPage(page(2, 1)), page(4, 3, 2), OPEN, true);
+  it('fetched again after a reconnect bring what was missed, and hold it back from a reader', () => {
+    const now = feed.catchUp(feed.firstPage(page(2, 1)), page(4, 3, 2), DEFAULT_FILTERS, true);
     expect(numbers(now.waiting)).toEqual([4, 3]);
     expect(numbers(now.items)).toEqual([2, 1]);
   });
@@ -84,23 +84,23 @@ describe('pages', () => {
 describe('an incident that leaves the digest', () => {
   const digested = { ...alertNumber(1).incident, place: 'digest' as const };
 
-  it('brings its alerts into the feed, old as they are', () => {
+  it('brings its existing alerts into the feed', () => {
     const before = feed.firstPage(page(3, 2));
-    expect(feed.receive(before, created(1, { incident: digested }), OPEN, false)).toBe(before);
-    const now = feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: true }, OPEN, false);
+    expect(feed.receive(before, created(1, { incident: digested }), DEFAULT_FILTERS, false)).toBe(before);
+    const now = feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: true }, DEFAULT_FILTERS, false);
     expect(numbers(now.items)).toEqual([3, 2, 1]);
-    expect(now.fresh.has(alertNumber(1).id)).toBe(true);
+    expect(now.unseen.has(alertNumber(1).id)).toBe(true);
   });
 
-  it('stays in the digest that somebody reads, changed', () => {
+  it('stays in the digest while that is open, updated', () => {
     const before = feed.firstPage({ items: [alertNumber(1, { incident: digested })] });
-    const now = feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: true }, { ...OPEN, place: 'digest' }, true);
+    const now = feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: true }, { ...DEFAULT_FILTERS, place: 'digest' }, true);
     expect(now.items.map((one) => one.incident.place)).toEqual(['shown']);
   });
 });
 
 it('an alert that was opened is marked as seen', () => {
-  const now = feed.receive(feed.EMPTY, created(3), OPEN, false);
-  expect(feed.seen(now, alertNumber(3).id).fresh.size).toBe(0);
-  expect(feed.seen(feed.EMPTY, 'x')).toBe(feed.EMPTY);
+  const now = feed.receive(feed.EMPTY, created(3), DEFAULT_FILTERS, false);
+  expect(feed.markSeen(now, alertNumber(3).id).unseen.size).toBe(0);
+  expect(feed.markSeen(feed.EMPTY, 'x')).toBe(feed.EMPTY);
 });

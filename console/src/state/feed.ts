@@ -1,9 +1,9 @@
 /**
- * The feed as a value: pages from the server and messages from the live stream go in, the list to show comes out.
+ * The feed as an immutable value: pure functions combine pages from the server with live messages.
  *
- * Two rules make it calm. Nothing that is being read moves: while `hold` is set, new alerts wait until they are asked
- * for. And an alert that no longer matches the filters (because somebody has just acknowledged it) stays in its place,
- * changed, until the list is loaded anew.
+ * Two rules keep the list stable. While `paused` is set because someone is reading, new alerts wait until they are
+ * requested. An alert that no longer matches the filters (for example because it was just acknowledged) is updated in
+ * place and stays until the list is reloaded.
  */
 
 import type { AlertSummary, FeedAlert } from '../api/types';
@@ -12,15 +12,15 @@ import { type Filters, matches } from './filters';
 export type Feed = {
   /** Newest first. */
   readonly items: readonly AlertSummary[];
-  /** New alerts that are not shown yet, newest first. */
+  /** New alerts that wait until they are requested, newest first. */
   readonly waiting: readonly AlertSummary[];
-  /** Where the next page begins; null at the end of the list. */
+  /** Cursor of the next page; null at the end of the list. */
   readonly cursor: string | null;
-  /** Ids of alerts that came in while this list was open and that nobody has looked at. */
-  readonly fresh: ReadonlySet<string>;
+  /** Ids of alerts that arrived while this list was open and have not been opened. */
+  readonly unseen: ReadonlySet<string>;
 };
 
-export const EMPTY: Feed = { items: [], waiting: [], cursor: null, fresh: new Set() };
+export const EMPTY: Feed = { items: [], waiting: [], cursor: null, unseen: new Set() };
 
 type Page = { readonly items: readonly AlertSummary[]; readonly next_cursor?: string | null };
 
@@ -29,57 +29,57 @@ export function newestFirst(a: AlertSummary, b: AlertSummary): number {
   return Date.parse(b.captured_at) - Date.parse(a.captured_at) || (a.id < b.id ? 1 : -1);
 }
 
-/** A new list out of its first page. */
+/** A new list from its first page. */
 export function firstPage(page: Page): Feed {
-  return { items: page.items, waiting: [], cursor: page.next_cursor ?? null, fresh: new Set() };
+  return { items: page.items, waiting: [], cursor: page.next_cursor ?? null, unseen: new Set() };
 }
 
-/** The list with its next page at the end. */
+/** The list with the next page appended. */
 export function nextPage(feed: Feed, page: Page): Feed {
   return { ...merge(feed, page.items), cursor: page.next_cursor ?? null };
 }
 
-/** The list after one message of the live stream. */
-export function receive(feed: Feed, message: FeedAlert, filters: Filters, hold: boolean): Feed {
+/** The list after one live message. */
+export function receive(feed: Feed, message: FeedAlert, filters: Filters, paused: boolean): Feed {
   const { alert } = message;
   const known = find(feed, alert.id);
-  if (known !== undefined) return older(alert, known) ? feed : replace(feed, alert);
-  // An incident that left the digest is news here, though its alerts are not.
+  if (known !== undefined) return isOlder(alert, known) ? feed : replace(feed, alert);
+  // When an incident leaves the digest (`raised`), its existing alerts are new to this list.
   if ((message.kind !== 'created' && !message.raised) || !matches(alert, filters)) return feed;
-  const fresh = new Set(feed.fresh).add(alert.id);
-  if (hold) return { ...feed, fresh, waiting: [alert, ...feed.waiting].sort(newestFirst) };
-  return { ...feed, fresh, items: [alert, ...feed.items].sort(newestFirst) };
+  const unseen = new Set(feed.unseen).add(alert.id);
+  if (paused) return { ...feed, unseen, waiting: [alert, ...feed.waiting].sort(newestFirst) };
+  return { ...feed, unseen, items: [alert, ...feed.items].sort(newestFirst) };
 }
 
-/** The list after its first page was fetched again (after a dropped line): what was missed comes in as new. */
-export function catchUp(feed: Feed, page: Page, filters: Filters, hold: boolean): Feed {
+/** The list after a page was fetched again following a reconnect: missed alerts arrive as new. */
+export function catchUp(feed: Feed, page: Page, filters: Filters, paused: boolean): Feed {
   return [...page.items]
     .reverse()
-    .reduce((now, alert) => receive(now, { kind: 'created', alert, raised: false }, filters, hold), feed);
+    .reduce((list, alert) => receive(list, { kind: 'created', alert, raised: false }, filters, paused), feed);
 }
 
-/** The list with the waiting alerts in it. */
-export function takeIn(feed: Feed): Feed {
+/** The list with the waiting alerts merged in. */
+export function showWaiting(feed: Feed): Feed {
   return { ...merge(feed, feed.waiting), waiting: [] };
 }
 
-/** The list after somebody opened an alert: it is no longer fresh. */
-export function seen(feed: Feed, id: string): Feed {
-  if (!feed.fresh.has(id)) return feed;
-  const fresh = new Set(feed.fresh);
-  fresh.delete(id);
-  return { ...feed, fresh };
+/** The list after an alert was opened. */
+export function markSeen(feed: Feed, id: string): Feed {
+  if (!feed.unseen.has(id)) return feed;
+  const unseen = new Set(feed.unseen);
+  unseen.delete(id);
+  return { ...feed, unseen };
 }
 
-/** The list with a newer version of an alert in place of the old one. What somebody has taken is no longer fresh. */
+/** The list with an alert replaced by a newer version. Once handled by anyone, it counts as seen. */
 export function replace(feed: Feed, alert: AlertSummary): Feed {
   const swap = (one: AlertSummary) => (one.id === alert.id ? alert : one);
   const now = { ...feed, items: feed.items.map(swap), waiting: feed.waiting.map(swap) };
-  return alert.state === 'new' ? now : seen(now, alert.id);
+  return alert.state === 'new' ? now : markSeen(now, alert.id);
 }
 
-/** Whether `a` tells less than `b`: the version counts people's decisions, the time of update everything else. */
-function older(a: AlertSummary, b: AlertSummary): boolean {
+/** Whether `a` is older than `b`: `version` counts people's decisions, `updated_at` orders everything else. */
+function isOlder(a: AlertSummary, b: AlertSummary): boolean {
   return a.version < b.version || (a.version === b.version && Date.parse(a.updated_at) < Date.parse(b.updated_at));
 }
 
@@ -91,7 +91,7 @@ function merge(feed: Feed, alerts: readonly AlertSummary[]): Feed {
   const all = new Map(feed.items.map((one) => [one.id, one]));
   for (const alert of alerts) {
     const known = all.get(alert.id);
-    if (known === undefined || !older(alert, known)) all.set(alert.id, alert);
+    if (known === undefined || !isOlder(alert, known)) all.set(alert.id, alert);
   }
   return { ...feed, items: [...all.values()].sort(newestFirst) };
 }

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { EVERYTHING, OPEN, fromQuery, matches, narrowing, toQuery } from './filters';
+import { NO_FILTERS, DEFAULT_FILTERS, fromQuery, matches, activeFilterCount, toQuery } from './filters';
 import { alertNumber } from '../testing/alerts';
 
 describe('filters in the URL', () => {
-  it('of the starting view leave the URL bare', () => {
-    expect(toQuery(OPEN)).toBe('');
-    expect(fromQuery('')).toEqual(OPEN);
-    expect(toQuery(EVERYTHING, EVERYTHING)).toBe('');
+  it('that equal the defaults leave the query empty', () => {
+    expect(toQuery(DEFAULT_FILTERS)).toBe('');
+    expect(fromQuery('')).toEqual(DEFAULT_FILTERS);
+    expect(toQuery(NO_FILTERS, NO_FILTERS)).toBe('');
   });
 
-  it('survive the way there and back', () => {
+  it('survive a round trip', () => {
     const filters = {
       place: 'digest' as const,
       kampung: 'kampung-satu',
@@ -27,15 +27,15 @@ describe('filters in the URL', () => {
     expect(fromQuery(query)).toEqual(filters);
   });
 
-  it('can say every state', () => {
-    expect(toQuery({ ...OPEN, states: [] })).toBe('?state=all');
+  it('can name every state and both lists', () => {
+    expect(toQuery({ ...DEFAULT_FILTERS, states: [] })).toBe('?state=all');
     expect(fromQuery('?state=all').states).toEqual([]);
-    expect(toQuery({ ...OPEN, place: null })).toBe('?place=all');
+    expect(toQuery({ ...DEFAULT_FILTERS, place: null })).toBe('?place=all');
     expect(fromQuery('?place=all').place).toBeNull();
   });
 
-  it('that nobody knows are left out', () => {
-    expect(fromQuery('?state=lost&severity=loud,critical&since=soon&rule=x')).toEqual({ ...OPEN, severities: ['critical'] });
+  it('with unknown values are ignored', () => {
+    expect(fromQuery('?state=lost&severity=loud,critical&since=yesterday&rule=x')).toEqual({ ...DEFAULT_FILTERS, severities: ['critical'] });
   });
 });
 
@@ -43,20 +43,20 @@ describe('an alert', () => {
   const alert = alertNumber(10);
 
   it('matches when every filter holds', () => {
-    expect(matches(alert, OPEN)).toBe(true);
-    expect(matches(alert, { ...OPEN, severities: ['critical'] })).toBe(false);
-    expect(matches(alert, { ...OPEN, states: ['resolved'] })).toBe(false);
-    expect(matches(alert, { ...OPEN, camera: 'gang' })).toBe(false);
-    expect(matches(alert, { ...OPEN, place: 'digest' })).toBe(false);
-    expect(matches(alert, { ...OPEN, place: null })).toBe(true);
-    expect(matches(alert, { ...OPEN, rule: 'occupancy' })).toBe(false);
-    expect(matches(alert, { ...OPEN, since: '2026-11-24T05:00:11Z' })).toBe(false);
-    expect(matches(alert, { ...OPEN, until: '2026-11-24T05:00:09Z' })).toBe(false);
+    expect(matches(alert, DEFAULT_FILTERS)).toBe(true);
+    expect(matches(alert, { ...DEFAULT_FILTERS, severities: ['critical'] })).toBe(false);
+    expect(matches(alert, { ...DEFAULT_FILTERS, states: ['resolved'] })).toBe(false);
+    expect(matches(alert, { ...DEFAULT_FILTERS, camera: 'gang' })).toBe(false);
+    expect(matches(alert, { ...DEFAULT_FILTERS, place: 'digest' })).toBe(false);
+    expect(matches(alert, { ...DEFAULT_FILTERS, place: null })).toBe(true);
+    expect(matches(alert, { ...DEFAULT_FILTERS, rule: 'occupancy' })).toBe(false);
+    expect(matches(alert, { ...DEFAULT_FILTERS, since: '2026-11-24T05:00:11Z' })).toBe(false);
+    expect(matches(alert, { ...DEFAULT_FILTERS, until: '2026-11-24T05:00:09Z' })).toBe(false);
   });
 });
 
-it('the number of narrowing filters is what the filter button shows', () => {
-  expect(narrowing(OPEN)).toBe(0);
-  expect(narrowing({ ...OPEN, kampung: 'x' })).toBe(0);
-  expect(narrowing({ ...OPEN, states: [], since: '2026-11-24T05:00:09Z', camera: 'y' })).toBe(3);
+it('the number of activeFilterCount filters is what the filter button shows', () => {
+  expect(activeFilterCount(DEFAULT_FILTERS)).toBe(0);
+  expect(activeFilterCount({ ...DEFAULT_FILTERS, kampung: 'x' })).toBe(0);
+  expect(activeFilterCount({ ...DEFAULT_FILTERS, states: [], since: '2026-11-24T05:00:09Z', camera: 'y' })).toBe(3);
 });

@@ -1,4 +1,4 @@
-/** What the feed shows. The URL holds it, so that a view can be shared and the way back leads to the same list. */
+/** Filters of an alert list. They are kept in the URL, so a view can be shared and going back restores the list. */
 
 import type { AlertSummary } from '../api/types';
 
@@ -22,7 +22,7 @@ export const PLACES = ['shown', 'digest'] as const satisfies readonly AlertSumma
 export const OPEN_STATES: readonly AlertSummary['state'][] = ['new', 'acknowledged'];
 
 export type Filters = {
-  /** Where the incident stands under the alert budget; null means both. */
+  /** Whether the alert budget shows the incident or keeps it in the digest; null means both. */
   readonly place: AlertSummary['incident']['place'] | null;
   readonly kampung: string | null;
   readonly camera: string | null;
@@ -36,8 +36,8 @@ export type Filters = {
   readonly until: string | null;
 };
 
-/** Where a console starts: what is shown and still wants a person. */
-export const OPEN: Filters = {
+/** The feed's defaults: incidents that are shown and open. */
+export const DEFAULT_FILTERS: Filters = {
   place: 'shown',
   kampung: null,
   camera: null,
@@ -48,48 +48,48 @@ export const OPEN: Filters = {
   until: null,
 };
 
-/** The auditor's start: everything. */
-export const EVERYTHING: Filters = { ...OPEN, place: null, states: [] };
+/** The auditor's defaults: every alert. */
+export const NO_FILTERS: Filters = { ...DEFAULT_FILTERS, place: null, states: [] };
 
 const ALL = 'all';
 
-function listed<T extends string>(text: string | null, known: readonly T[]): T[] {
+function knownValues<T extends string>(text: string | null, known: readonly T[]): T[] {
   const wanted = new Set((text ?? '').split(','));
   return known.filter((one) => wanted.has(one));
 }
 
-function time(text: string | null): string | null {
+function isoTime(text: string | null): string | null {
   if (text === null) return null;
   const at = new Date(text);
   return Number.isNaN(at.getTime()) ? null : at.toISOString();
 }
 
-/** Reads the filters out of a query string; what is missing or unknown there falls back to `start`. */
-export function fromQuery(query: string, start: Filters = OPEN): Filters {
+/** Parses a query string; missing or unknown values fall back to `defaults`. */
+export function fromQuery(query: string, defaults: Filters = DEFAULT_FILTERS): Filters {
   const params = new URLSearchParams(query);
   const state = params.get('state');
-  const states = listed(state, STATES);
+  const states = knownValues(state, STATES);
   const place = params.get('place');
   return {
-    place: place === ALL ? null : (listed(place, PLACES)[0] ?? start.place),
+    place: place === ALL ? null : (knownValues(place, PLACES)[0] ?? defaults.place),
     kampung: params.get('kampung') || null,
     camera: params.get('camera') || null,
-    rule: listed(params.get('rule'), RULES)[0] ?? null,
-    states: state === ALL ? [] : states.length > 0 ? states : start.states,
-    severities: listed(params.get('severity'), SEVERITIES),
-    since: time(params.get('since')),
-    until: time(params.get('until')),
+    rule: knownValues(params.get('rule'), RULES)[0] ?? null,
+    states: state === ALL ? [] : states.length > 0 ? states : defaults.states,
+    severities: knownValues(params.get('severity'), SEVERITIES),
+    since: isoTime(params.get('since')),
+    until: isoTime(params.get('until')),
   };
 }
 
-/** The query string of the filters, without what equals `start`; empty or beginning with `?`. */
-export function toQuery(filters: Filters, start: Filters = OPEN): string {
+/** The query string of the filters, without values that equal `defaults`; empty, or beginning with `?`. */
+export function toQuery(filters: Filters, defaults: Filters = DEFAULT_FILTERS): string {
   const params = new URLSearchParams();
-  if (filters.place !== start.place) params.set('place', filters.place ?? ALL);
+  if (filters.place !== defaults.place) params.set('place', filters.place ?? ALL);
   if (filters.kampung) params.set('kampung', filters.kampung);
   if (filters.camera) params.set('camera', filters.camera);
   if (filters.rule) params.set('rule', filters.rule);
-  if (filters.states.join() !== start.states.join()) params.set('state', filters.states.join(',') || ALL);
+  if (filters.states.join() !== defaults.states.join()) params.set('state', filters.states.join(',') || ALL);
   if (filters.severities.length > 0) params.set('severity', filters.severities.join(','));
   if (filters.since) params.set('since', filters.since);
   if (filters.until) params.set('until', filters.until);
@@ -97,7 +97,7 @@ export function toQuery(filters: Filters, start: Filters = OPEN): string {
   return text && `?${text}`;
 }
 
-/** Whether an alert belongs into the list that the filters describe. */
+/** Whether an alert matches every filter. */
 export function matches(alert: AlertSummary, filters: Filters): boolean {
   const at = Date.parse(alert.captured_at);
   return (
@@ -112,13 +112,13 @@ export function matches(alert: AlertSummary, filters: Filters): boolean {
   );
 }
 
-/** How many filters narrow the list beyond `start`; the kampung is chosen elsewhere and not counted. */
-export function narrowing(filters: Filters, start: Filters = OPEN): number {
+/** Number of filters that differ from `defaults`, without the kampung, which is chosen in the sidebar. */
+export function activeFilterCount(filters: Filters, defaults: Filters = DEFAULT_FILTERS): number {
   return [
-    filters.place !== start.place,
+    filters.place !== defaults.place,
     filters.camera !== null,
     filters.rule !== null,
-    filters.states.join() !== start.states.join(),
+    filters.states.join() !== defaults.states.join(),
     filters.severities.length > 0,
     filters.since !== null || filters.until !== null,
   ].filter(Boolean).length;

@@ -20,11 +20,11 @@ describe('alerts of one incident', () => {
     expect(shown(incidentsOf([of(5, 1, { severity: 'critical', state: 'dismissed' }), of(4, 1, { severity: 'notice' })]))).toEqual([4]);
   });
 
-  it('are shown by one that nobody has taken before one that somebody has, of the same severity', () => {
-    const taken = { state: 'acknowledged', acknowledged_by: 'sari' } as const;
-    const rows = incidentsOf([of(5, 1, taken), of(4, 1), of(3, 2, { ...taken, severity: 'critical' }), of(2, 2)]);
+  it('are shown by a new one before an acknowledged one of the same severity', () => {
+    const acknowledged = { state: 'acknowledged', acknowledged_by: 'sari' } as const;
+    const rows = incidentsOf([of(5, 1, acknowledged), of(4, 1), of(3, 2, { ...acknowledged, severity: 'critical' }), of(2, 2)]);
     expect(shown(rows)).toEqual([4, 3]);
-    expect(rows.map((row) => row.untaken)).toEqual([1, 1]);
+    expect(rows.map((row) => row.newCount)).toEqual([1, 1]);
   });
 
   it('are counted once', () => {
@@ -34,7 +34,7 @@ describe('alerts of one incident', () => {
 });
 
 describe('the digest', () => {
-  it('ranks by severity, then score, within each hour in which the server heard of them', () => {
+  it('ranks by severity, then score, within each hour of arrival at the server', () => {
     const early = { received_at: '2026-11-24T04:59:59Z', severity: 'critical' };
     const rows = incidentsOf(
       [of(9, 9, early), of(5, 5), of(4, 4, { severity: 'notice' }), of(3, 3, { score: 0.9 }), of(2, 2, { severity: 'critical' })],

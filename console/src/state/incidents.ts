@@ -1,8 +1,8 @@
 /**
- * Incidents: what operators handle. The list from the server holds alerts; those of one incident are one row of it.
+ * Groups alerts into incidents, the unit that operators handle: one row for each incident.
  *
- * A row stands where its newest alert stands, so a further alert brings it up, and shows the alert that most wants a
- * person. In the digest rows are ranked within each hour, because there the order of arrival has lost its meaning.
+ * A row is sorted by its newest alert, so a further alert moves it up, and shows the alert that most needs attention.
+ * In the digest rows are ranked within each hour, because the order of arrival no longer matters there.
  */
 
 import type { AlertSummary } from '../api/types';
@@ -10,14 +10,14 @@ import { OPEN_STATES, SEVERITIES } from './filters';
 
 export type Incident = {
   readonly id: string;
-  /** The alert that the row shows and opens: an open one before a closed one, then the most severe, then one that
-   * nobody has taken, then the newest. */
+  /** The alert that the row shows and opens: open before closed, then the most severe, then state `new` before
+   * `acknowledged`, then the newest. */
   readonly alert: AlertSummary;
-  /** When the newest of its alerts was captured, which is where the row stands. */
+  /** Capture time of its newest alert (ISO), by which the row is sorted. */
   readonly newestAt: string;
-  /** How many of its alerts nobody has taken. */
-  readonly untaken: number;
-  /** All its alerts that are in the list, newest first. */
+  /** Number of its alerts in state `new`. */
+  readonly newCount: number;
+  /** Its alerts in the list, newest first. */
   readonly alerts: readonly AlertSummary[];
 };
 
@@ -27,13 +27,13 @@ function rank(alert: AlertSummary): number {
   return SEVERITIES.indexOf(alert.severity);
 }
 
-function wantsMore(a: AlertSummary, b: AlertSummary): boolean {
+function needsMoreAttention(a: AlertSummary, b: AlertSummary): boolean {
   const [openA, openB] = [OPEN_STATES.includes(a.state), OPEN_STATES.includes(b.state)];
   if (openA !== openB) return openA;
   return rank(a) - rank(b) < 0 || (rank(a) === rank(b) && a.state === 'new' && b.state !== 'new');
 }
 
-/** The rows of a list of alerts that is sorted newest first; `ranked` for the digest. */
+/** Groups alerts, sorted newest first, into rows; `ranked` sorts them for the digest. */
 export function incidentsOf(alerts: readonly AlertSummary[], ranked = false): readonly Incident[] {
   const groups = new Map<string, [AlertSummary, ...AlertSummary[]]>();
   for (const alert of alerts) {
@@ -44,24 +44,24 @@ export function incidentsOf(alerts: readonly AlertSummary[], ranked = false): re
   const rows = [...groups].map(([id, own]) => ({
     id,
     alerts: own,
-    alert: own.reduce((a, b) => (wantsMore(b, a) ? b : a)),
+    alert: own.reduce((a, b) => (needsMoreAttention(b, a) ? b : a)),
     newestAt: own[0].captured_at,
-    untaken: own.filter((one) => one.state === 'new').length,
+    newCount: own.filter((one) => one.state === 'new').length,
   }));
   return ranked ? rows.sort(byHourThenRank) : rows;
 }
 
-/** How many incidents these alerts belong to. */
+/** Number of incidents that these alerts belong to. */
 export function countIncidents(alerts: readonly AlertSummary[]): number {
   return new Set(alerts.map((one) => one.incident.id)).size;
 }
 
-/** Which row an alert is in; -1 where it is in none. */
+/** Index of the row that contains an alert, or -1. */
 export function rowOf(rows: readonly Incident[], alertId: string | null | undefined): number {
   return rows.findIndex((row) => row.alerts.some((one) => one.id === alertId));
 }
 
-/** The alert that the row before (-1) or after (+1) the given alert's row shows, if there is one. */
+/** The alert shown by the row before (-1) or after (+1) the given alert's row, if there is one. */
 export function neighbour(rows: readonly Incident[], alertId: string, step: 1 | -1): AlertSummary | undefined {
   const at = rowOf(rows, alertId);
   return at < 0 ? undefined : rows[at + step]?.alert;
@@ -75,7 +75,7 @@ function byHourThenRank(a: Incident, b: Incident): number {
   );
 }
 
-/** The hour in which the server heard of it last: the digest is of hours, and an alert may arrive hours late. */
+/** The hour in which the server last received one of its alerts: an alert may arrive hours after its capture. */
 function hourOf(row: Incident): number {
   return Math.floor(Math.max(...row.alerts.map((one) => Date.parse(one.received_at))) / HOUR_MS);
 }

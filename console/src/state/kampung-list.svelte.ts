@@ -1,17 +1,18 @@
-/** The kampung that this person was granted, with their open alerts and the health of their cameras. */
+/** The kampung granted to the user, with their open alerts and the state of their cameras. */
 
 import { call } from '../api/client';
-import { asFault } from '../api/fault';
+import { asApiError } from '../api/error';
 import type { CameraStatus, KampungStatus } from '../api/types';
-import { soon } from './throttle';
+import { throttle } from './throttle';
 
-class Places {
-  kampung = $state.raw<readonly KampungStatus[]>([]);
+class KampungList {
+  items = $state.raw<readonly KampungStatus[]>([]);
+  /** Whether the server has answered at least once. */
   loaded = $state(false);
 
-  cameras = $derived(this.kampung.flatMap((one) => one.cameras));
-  open = $derived(
-    this.kampung.reduce(
+  /** Open alerts by severity, over all kampung. */
+  openAlerts = $derived(
+    this.items.reduce(
       (sum, { open_alerts: open }) => ({
         critical: sum.critical + open.critical,
         warning: sum.warning + open.warning,
@@ -23,29 +24,29 @@ class Places {
 
   async refresh(): Promise<void> {
     try {
-      this.kampung = await call('get', '/api/v1/kampung', {});
+      this.items = await call('get', '/api/v1/kampung', {});
       this.loaded = true;
     } catch (thrown) {
-      // The bar already says that the server is gone; the old counts stay, and the next message asks again.
-      asFault(thrown);
+      // The connection banner already reports the failure; the old counts stay until the next live message.
+      asApiError(thrown);
     }
   }
 
-  refreshSoon = soon(() => void this.refresh());
+  scheduleRefresh = throttle(() => void this.refresh());
 
-  /** Takes over the state of cameras that the live feed told. */
-  update(cameras: readonly CameraStatus[]): void {
-    const news = new Map(cameras.map((camera) => [camera.id, camera]));
-    this.kampung = this.kampung.map((one) => ({
-      ...one,
-      cameras: one.cameras.map((camera) => news.get(camera.id) ?? camera),
+  /** Replaces the state of the given cameras. */
+  updateCameras(cameras: readonly CameraStatus[]): void {
+    const changed = new Map(cameras.map((camera) => [camera.id, camera]));
+    this.items = this.items.map((kampung) => ({
+      ...kampung,
+      cameras: kampung.cameras.map((camera) => changed.get(camera.id) ?? camera),
     }));
   }
 
-  forget(): void {
-    this.kampung = [];
+  clear(): void {
+    this.items = [];
     this.loaded = false;
   }
 }
 
-export const places = new Places();
+export const kampungList = new KampungList();

@@ -1,4 +1,4 @@
-/** Which key does what. Pure, so that a test can say that no two actions share a key. */
+/** Keyboard shortcuts: which key triggers which action. */
 
 export const FEED_KEYS = {
   j: 'next',
@@ -6,7 +6,7 @@ export const FEED_KEYS = {
   k: 'previous',
   ArrowUp: 'previous',
   Home: 'first',
-  g: 'take-in',
+  g: 'show-new',
   f: 'filters',
   d: 'digest',
   m: 'sound',
@@ -36,22 +36,23 @@ export const ALERT_KEYS = {
 
 export type AlertAction = (typeof ALERT_KEYS)[keyof typeof ALERT_KEYS];
 
-type Press = { key: string; ctrlKey: boolean; metaKey: boolean; altKey: boolean; target: unknown };
+type KeyPress = { key: string; ctrlKey: boolean; metaKey: boolean; altKey: boolean; target: unknown };
 
-/** The action of a key press, or null where it belongs to a field, a dialog, a button or the browser. */
-export function actionOf<A extends string>(press: Press, keys: Readonly<Record<string, A>>, letters: boolean): A | null {
+/** The action of a key press, or null where the key belongs to a form field, a dialog, a button or the browser. */
+export function actionOf<A extends string>(press: KeyPress, keys: Readonly<Record<string, A>>, letters: boolean): A | null {
   if (press.ctrlKey || press.metaKey || press.altKey) return null;
   const key = press.key.length === 1 ? press.key.toLowerCase() : press.key;
   const action = Object.hasOwn(keys, key) ? keys[key] : undefined;
   if (action === undefined) return null;
   const printable = key.length === 1 && key !== ' ';
   if (printable && !letters) return null;
-  return owns(press.target, key) ? null : action;
+  return handlesKey(press.target, key) ? null : action;
 }
 
 type ElementLike = { tagName: string; type?: string; isContentEditable?: boolean; closest?(selector: string): unknown };
 
-function owns(target: unknown, key: string): boolean {
+/** Whether the focused element handles the key itself. */
+function handlesKey(target: unknown, key: string): boolean {
   if (typeof target !== 'object' || target === null || !('tagName' in target)) return false;
   const element = target as ElementLike;
   if (element.closest?.('dialog')) return true;

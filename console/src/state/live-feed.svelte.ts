@@ -1,31 +1,31 @@
-/** The live feed: one stream for the whole console, that says when it has dropped and comes back by itself. */
+/** The live feed: one event stream for the whole console, with a connection state and automatic reconnection. */
 
-import { sessionEnded } from '../api/client';
+import { reportSessionEnded } from '../api/client';
 import type { CameraStatus, FeedAlert, FeedCameras } from '../api/types';
 import { clock } from './clock.svelte';
 import { EventStreamParser, retryDelayMs, type StreamMessage } from './event-stream';
 
-/** The server says something at least every 15 s; two missed words and a bit are a dead line. */
-const SILENCE_MS = 35_000;
+/** The server sends a keep-alive at least every 15 s: two missed ones and a margin mean a dead connection. */
+const SILENCE_TIMEOUT_MS = 35_000;
 
-export type Listener = {
-  alert(message: FeedAlert): void;
-  cameras(cameras: readonly CameraStatus[]): void;
-  /** The stream (re)opened: what happened in between must be fetched. */
-  opened(): void;
+export type FeedListener = {
+  onAlert(message: FeedAlert): void;
+  onCameras(cameras: readonly CameraStatus[]): void;
+  /** The stream has connected or reconnected: fetch what happened in between. */
+  onConnected(): void;
 };
 
-class Live {
+class LiveFeed {
   phase = $state<'connecting' | 'live' | 'down'>('connecting');
-  /** When the server last said anything, by `clock.now`; null before the first word. */
+  /** When the server last sent anything, by `clock.now`; null before the first byte. */
   lastContact = $state<number | null>(null);
   #lastId = '';
   #stop: AbortController | null = null;
-  #line: AbortController | null = null;
-  #wake: () => void = () => undefined;
+  #connection: AbortController | null = null;
+  #endPause: () => void = () => undefined;
 
-  /** Listens until the returned function is called. */
-  start(listener: Listener): () => void {
+  /** Connects, and reconnects after every failure, until the returned function is called. */
+  start(listener: FeedListener): () => void {
     const stop = new AbortController();
     this.#stop = stop;
     this.phase = 'connecting';
@@ -33,83 +33,83 @@ class Live {
     this.#lastId = '';
     const signal = stop.signal;
     addEventListener('online', () => this.retryNow(), { signal });
-    addEventListener('offline', () => this.#line?.abort(), { signal });
-    void this.#keepListening(listener, signal);
+    addEventListener('offline', () => this.#connection?.abort(), { signal });
+    void this.#run(listener, signal);
     return () => {
       stop.abort();
-      this.#line?.abort();
-      this.#wake();
+      this.#connection?.abort();
+      this.#endPause();
     };
   }
 
-  /** Ends the wait before the next attempt. */
+  /** Reconnects at once instead of waiting for the next attempt. */
   retryNow(): void {
-    this.#wake();
+    this.#endPause();
   }
 
-  async #keepListening(listener: Listener, stopped: AbortSignal): Promise<void> {
+  async #run(listener: FeedListener, stopped: AbortSignal): Promise<void> {
     let attempt = 0;
     while (!stopped.aborted) {
-      const heard = await this.#listenOnce(listener);
+      const connected = await this.#connectOnce(listener);
       if (stopped.aborted || this.#stop?.signal !== stopped) return;
       this.phase = 'down';
-      attempt = heard ? 0 : attempt + 1;
+      attempt = connected ? 0 : attempt + 1;
       await this.#pause(retryDelayMs(attempt));
     }
   }
 
-  /** One connection, from its opening to its end. Returns whether it was ever open. */
-  async #listenOnce(listener: Listener): Promise<boolean> {
-    const line = new AbortController();
-    this.#line = line;
+  /** One connection, from request to end of stream. Returns whether the server accepted it. */
+  async #connectOnce(listener: FeedListener): Promise<boolean> {
+    const connection = new AbortController();
+    this.#connection = connection;
     let opened = false;
-    let watchdog = setTimeout(() => line.abort(), SILENCE_MS);
+    let watchdog = setTimeout(() => connection.abort(), SILENCE_TIMEOUT_MS);
     try {
       const query = this.#lastId ? `?last_event_id=${encodeURIComponent(this.#lastId)}` : '';
       const response = await fetch(`/api/v1/feed${query}`, {
         headers: { Accept: 'text/event-stream' },
         cache: 'no-store',
-        signal: line.signal,
+        signal: connection.signal,
       });
       if (response.status === 401) {
-        sessionEnded();
+        reportSessionEnded();
         return false;
       }
       if (!response.ok || response.body === null) return false;
       opened = true;
       this.phase = 'live';
       this.lastContact = clock.now;
-      listener.opened();
+      listener.onConnected();
       const parser = new EventStreamParser();
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return opened;
         clearTimeout(watchdog);
-        watchdog = setTimeout(() => line.abort(), SILENCE_MS);
+        watchdog = setTimeout(() => connection.abort(), SILENCE_TIMEOUT_MS);
         this.lastContact = clock.now;
-        for (const message of parser.push(value)) this.#deliver(message, listener);
+        for (const message of parser.push(value)) this.#dispatch(message, listener);
       }
     } catch (thrown) {
-      if (brokenLine(thrown)) return opened;
+      if (isConnectionError(thrown)) return opened;
       throw thrown;
     } finally {
       clearTimeout(watchdog);
     }
   }
 
-  #deliver(message: StreamMessage, listener: Listener): void {
+  #dispatch(message: StreamMessage, listener: FeedListener): void {
     if (message.id) this.#lastId = message.id;
-    if (message.event === 'alert') listener.alert(JSON.parse(message.data) as FeedAlert);
+    if (message.event === 'alert') listener.onAlert(JSON.parse(message.data) as FeedAlert);
     else if (message.event === 'cameras') {
-      listener.cameras((JSON.parse(message.data) as FeedCameras).cameras);
+      listener.onCameras((JSON.parse(message.data) as FeedCameras).cameras);
     }
   }
 
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
+      this.#endPause = () => {
         clearTimeout(timer);
         resolve();
       };
@@ -117,10 +117,10 @@ class Live {
   }
 }
 
-/** A dropped line is a TypeError, one that we gave up an AbortError, half a message a SyntaxError: all mean "try again". */
-function brokenLine(thrown: unknown): boolean {
+/** Whether to reconnect: fetch fails with a TypeError, our own abort with an AbortError, a truncated message with a SyntaxError. */
+function isConnectionError(thrown: unknown): boolean {
   if (thrown instanceof DOMException) return thrown.name === 'AbortError';
   return thrown instanceof TypeError || thrown instanceof SyntaxError;
 }
 
-export const live = new Live();
+export const liveFeed = new LiveFeed();

@@ -1,55 +1,55 @@
-/** What the live feed says, handed on to everything that shows it. */
+/** Passes live messages on to the stores that show them. */
 
 import type { CameraStatus, FeedAlert } from '../api/types';
+import { behaviour } from '../format/sentences';
+import { clockTime } from '../format/times';
 import { digest } from './digest.svelte';
 import { feedList } from './feed-list.svelte';
-import { clockTime } from '../format/times';
-import type { Listener } from './live-feed.svelte';
-import { places } from './kampung-list.svelte';
+import { kampungList } from './kampung-list.svelte';
+import type { FeedListener } from './live-feed.svelte';
+import { locale } from './locale.svelte';
 import { sound } from './sound.svelte';
-import { tongue } from './locale.svelte';
-import { behaviour } from '../format/sentences';
 
-class News implements Listener {
-  /** The last new alert as a sentence, for screen readers. */
-  spoken = $state('');
+class LiveUpdates implements FeedListener {
+  /** The most recent new alert as a sentence, for screen readers. */
+  announcement = $state('');
   /** The last message about an alert; the alert's own page watches it. */
-  latest = $state.raw<FeedAlert | null>(null);
-  /** Counts openings of the stream: pages fetch again what they may have missed. */
-  openings = $state(0);
+  latestMessage = $state.raw<FeedAlert | null>(null);
+  /** How often the live feed has connected: after a reconnect, pages fetch what they may have missed. */
+  connectionCount = $state(0);
 
-  alert(message: FeedAlert): void {
+  onAlert(message: FeedAlert): void {
     feedList.receive(message);
-    this.latest = message;
-    places.refreshSoon();
-    digest.refreshSoon();
+    this.latestMessage = message;
+    kampungList.scheduleRefresh();
+    digest.scheduleRefresh();
     const { alert } = message;
-    // What waits in the digest is counted there and calls nobody.
+    // Alerts in the digest are only counted: no sound, no announcement.
     if ((message.kind !== 'created' && !message.raised) || alert.incident.place !== 'shown') return;
     sound.alarm(alert);
-    const { words, language } = tongue;
-    this.spoken = words.feed.announce(
+    const { words, language } = locale;
+    this.announcement = words.feed.announce(
       words.severity[alert.severity],
       behaviour(alert, words, language),
       `${alert.zone_name}, ${alert.kampung_name}, ${clockTime(alert.captured_at)}`,
     );
   }
 
-  cameras(cameras: readonly CameraStatus[]): void {
-    places.update(cameras);
+  onCameras(cameras: readonly CameraStatus[]): void {
+    kampungList.updateCameras(cameras);
   }
 
-  opened(): void {
-    this.openings++;
-    places.refreshSoon();
-    digest.refreshSoon();
+  onConnected(): void {
+    this.connectionCount++;
+    kampungList.scheduleRefresh();
+    digest.scheduleRefresh();
     void feedList.catchUp();
   }
 
-  forget(): void {
-    this.spoken = '';
-    this.latest = null;
+  clear(): void {
+    this.announcement = '';
+    this.latestMessage = null;
   }
 }
 
-export const news = new News();
+export const liveUpdates = new LiveUpdates();

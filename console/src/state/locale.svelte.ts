@@ -1,18 +1,19 @@
-/** The language that the console speaks at the moment. Every component reads its words from here. */
+/** The language in use. Every component reads its strings from here. */
 
 import { type Language, WORDS, type Words } from '../i18n';
 
-class Tongue {
+class Locale {
   language = $state<Language>('id');
 
   get words(): Words {
     return WORDS[this.language];
   }
 
-  speak(language: Language): void {
+  /** Switches every string on the page and the document's `lang` attribute. */
+  setLanguage(language: Language): void {
     this.language = language;
     document.documentElement.lang = language;
   }
 }
 
-export const tongue = new Tongue();
+export const locale = new Locale();

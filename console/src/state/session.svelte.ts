@@ -1,29 +1,29 @@
-/** Who is logged in. Without a session the log-in stands over whatever page the URL names, so the way back is free. */
+/** The user's session. Without one, the log-in page is shown at the current URL, so logging in returns to that page. */
 
-import { call, useCsrfToken, whenSessionEnds } from '../api/client';
-import { asFault, Fault } from '../api/fault';
+import { call, useCsrfToken, onSessionEnded } from '../api/client';
+import { asApiError, ApiError } from '../api/error';
 import type { Me } from '../api/types';
 import type { Language } from '../i18n';
-import { tongue } from './locale.svelte';
+import { locale } from './locale.svelte';
 
 export type Permission = Me['permissions'][number];
 
 class Session {
   me = $state.raw<Me | null>(null);
-  /** `unknown` until the server was asked. */
+  /** `unknown` until the server has answered. */
   phase = $state<'unknown' | 'out' | 'in' | 'unreachable'>('unknown');
   expired = $state(false);
 
   constructor() {
-    whenSessionEnds(() => this.#end());
+    onSessionEnded(() => this.#end());
   }
 
-  /** Asks the server whether this browser has a session. */
+  /** Restores the session that this browser may still have. */
   async resume(): Promise<void> {
     try {
       this.#begin(await call('get', '/api/v1/session', {}));
     } catch (thrown) {
-      if (asFault(thrown).kind !== 'session') this.phase = 'unreachable';
+      if (asApiError(thrown).kind !== 'session') this.phase = 'unreachable';
     }
   }
 
@@ -31,12 +31,12 @@ class Session {
     try {
       const me = await call('post', '/api/v1/session', { body: { username, password } });
       this.expired = false;
-      const wanted = tongue.language;
+      const chosen = locale.language;
       this.#begin(me);
-      if (wanted !== 'id' && wanted !== me.language) await this.speak(wanted);
+      if (chosen !== 'id' && chosen !== me.language) await this.setLanguage(chosen);
     } catch (thrown) {
-      const fault = asFault(thrown);
-      throw fault.kind === 'session' ? new Fault('wrong-login', fault.message) : fault;
+      const error = asApiError(thrown);
+      throw error.kind === 'session' ? new ApiError('wrong-login', error.message) : error;
     }
   }
 
@@ -46,9 +46,9 @@ class Session {
     this.expired = false;
   }
 
-  /** Changes the language here at once, and for the next log-in where there is a session. */
-  async speak(language: Language): Promise<void> {
-    tongue.speak(language);
+  /** Switches the language at once; with a session, the server also stores it for the next log-in. */
+  async setLanguage(language: Language): Promise<void> {
+    locale.setLanguage(language);
     if (this.me !== null) this.me = await call('patch', '/api/v1/session', { body: { language } });
   }
 
@@ -56,8 +56,8 @@ class Session {
     return this.me?.permissions.includes(permission) ?? false;
   }
 
-  /** Whether this person decides about the alerts of a kampung; the server has the last word. */
-  decidesIn(kampung: string): boolean {
+  /** Whether the user may decide on alerts of a kampung. The server enforces the permission. */
+  canDecideIn(kampung: string): boolean {
     const roles = this.me?.roles ?? [];
     return this.may('alert.handle') && roles.some((one) => one.role === 'operator' && (one.kampung_id === null || one.kampung_id === kampung));
   }
@@ -66,11 +66,11 @@ class Session {
     useCsrfToken(me.csrf_token);
     this.me = me;
     this.phase = 'in';
-    tongue.speak(me.language);
+    locale.setLanguage(me.language);
   }
 
   #end(): void {
-    // Several requests may be told so at once: only the first finds the session still there.
+    // Several requests may fail at once: only the first still finds an open session.
     if (this.phase !== 'out') this.expired = this.phase === 'in';
     useCsrfToken(null);
     this.me = null;

@@ -1,19 +1,19 @@
-/** Whether single letters are shortcuts (WCAG 2.1.4 asks for a switch), and whether the help is open. */
+/** Whether single-letter shortcuts are active (WCAG 2.1.4 requires a switch) and whether the help is open. */
 
-const KEY = 'kentongan.letters';
+const STORAGE_KEY = 'kentongan.letters';
 
 class Shortcuts {
-  letters = $state(localStorage.getItem(KEY) !== 'off');
+  letters = $state(localStorage.getItem(STORAGE_KEY) !== 'off');
   helpOpen = $state(false);
 
-  /** Whether a dialog is open: then every key belongs to it, wherever the focus is. */
-  get blocked(): boolean {
+  /** Whether a dialog is open: every key then belongs to the dialog, wherever the focus is. */
+  get dialogOpen(): boolean {
     return document.querySelector('dialog[open]') !== null;
   }
 
   setLetters(on: boolean): void {
     this.letters = on;
-    localStorage.setItem(KEY, on ? 'on' : 'off');
+    localStorage.setItem(STORAGE_KEY, on ? 'on' : 'off');
   }
 }
 

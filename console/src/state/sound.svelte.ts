@@ -1,11 +1,11 @@
-/** The drum: three wooden beats for a critical alert, one alarm at a time, silent until somebody turns it on. */
+/** The alarm sound of critical alerts: drum beats, one alarm at a time, off until the user turns it on. */
 
 import type { AlertSummary } from '../api/types';
-import { tongue } from './locale.svelte';
+import { locale } from './locale.svelte';
 
-/** Beats of the alarm in seconds from its start: the quick, even roll (titir) that means danger. */
+/** Beats of the alarm, in seconds from its start: *titir*, the quick, even roll that signals danger. */
 const TITIR_S = [0, 0.16, 0.32, 0.62, 0.78, 0.94];
-const LENGTH_S = 1.6;
+const ALARM_S = 1.6;
 
 class Sound {
   on = $state(false);
@@ -24,22 +24,22 @@ class Sound {
     if ('Notification' in window && Notification.permission === 'default') await Notification.requestPermission();
   }
 
-  /** Sounds for a critical alert, unless one is sounding. */
+  /** Plays the alarm for a critical alert, unless it is playing already. */
   alarm(alert: AlertSummary): void {
     const context = this.#context;
     if (!this.on || context === null || alert.severity !== 'critical') return;
     const now_s = context.currentTime;
     if (now_s < this.#busyUntil_s) return;
-    this.#busyUntil_s = now_s + LENGTH_S;
+    this.#busyUntil_s = now_s + ALARM_S;
     for (const at_s of TITIR_S) this.#beat(now_s + 0.02 + at_s);
     if (document.hidden && 'Notification' in window && Notification.permission === 'granted') {
-      const { title, body } = tongue.words.notification;
-      // One tag: a second notification takes the place of the first.
+      const { title, body } = locale.words.notification;
+      // The tag makes a second notification replace the first.
       new Notification(title, { body: body(alert.kampung_name), tag: 'kentongan-critical' });
     }
   }
 
-  /** One beat of a hollow bamboo: two short damped tones. */
+  /** One beat on hollow bamboo: two short, damped tones. */
   #beat(at_s: number): void {
     const context = this.#context;
     if (context === null) return;

@@ -1,14 +1,14 @@
-/** Several messages at once make one request. */
+/** Rate limiting for requests that live messages trigger. */
 
-const QUIET_MS = 400;
+const INTERVAL_MS = 400;
 
-/** Calls `work` a moment after the first call of the returned function; calls in between change nothing. */
-export function soon(work: () => void): () => void {
+/** Returns a function that runs `work` once, 400 ms after the first of any number of calls. */
+export function throttle(work: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | null = null;
   return () => {
     timer ??= setTimeout(() => {
       timer = null;
       work();
-    }, QUIET_MS);
+    }, INTERVAL_MS);
   };
 }

@@ -1,8 +1,8 @@
-/** Alerts for tests of pure logic. */
+/** Alert fixtures for unit tests. */
 
 import type { AlertSummary } from '../api/types';
 
-/** An alert number `n`, `n` seconds after noon; higher numbers are newer. */
+/** Alert number `n`, captured `n` seconds after 12.00 WIB; higher numbers are newer. */
 export function alertNumber(n: number, more: Partial<AlertSummary> = {}): AlertSummary {
   const at = new Date(Date.UTC(2026, 10, 24, 5, 0, n)).toISOString();
   return {
