@@ -16,7 +16,7 @@ from edge.config.hours import Hours
 from edge.config.rules import RuleConfig, ZoneRules
 from edge.config.zones import ZoneConfig
 
-PAGE = (Path(__file__).parents[1] / "docs/behaviours.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/behaviours.md").read_text(encoding="utf-8")
 SECTIONS = {
     found[1]: body
     for body in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]
