@@ -30,7 +30,7 @@ LONGEST_LIMIT_S = 6 * 3600.0
 MOVED_LEVELS, MOVED_NOISE = 6.0, 2.0
 """A cell with this much change to all remembered pictures, and so many times its floor, shows something else than
 before. Starved encoders that go on refining a frozen picture stay below 5.9; people who pass are above 8
-(docs/design/camera-health.md)."""
+(docs/design/frozen-camera.md)."""
 PASSING_CELLS = 3
 """So many cells must something pass through."""
 DRIFT_LEVELS = 0.5

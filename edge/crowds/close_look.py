@@ -1,7 +1,7 @@
 """A close look at a crowd that is too dense to be counted, which shows every body equally tall.
 
 How many boxes a detector puts on a packed crowd depends on how large people are in what it sees. Enlarged to one size,
-the number of its boxes, unsure ones included, grows with the number of people: docs/design/behaviours.md has how well.
+the number of its boxes, uncertain ones included, grows with the number of people (docs/measurements/crowds.md).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A close look (`edge/crowds/close_look.py`) makes every body equally tall in the input of the detector. The number of
 its boxes grows with the number of people, and the share of the faintest among them with how many more stand hidden
 behind.
-`python -m bench.crowds.fit` fits it; how far it is off: docs/design/behaviours.md, Crowds too dense to detect.
+`python -m bench.crowds.fit` fits it; how far it is off: docs/measurements/crowds.md.
 """
 
 from __future__ import annotations

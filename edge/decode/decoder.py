@@ -23,7 +23,7 @@ loop filter would have smoothed vanish. The second look at small people is neare
 loses nothing there either (`python -m bench.eval_farsight_filter`)."""
 UNFILTERED_GROUP = 60
 """Up to so many pictures from one keyframe to the next the filter is left out: what it would have smoothed is predicted
-from until the next keyframe (`python -m bench.eval_loop_filter`, docs/design/worker.md)."""
+from until the next keyframe (`python -m bench.eval_loop_filter`, docs/design/decode.md)."""
 _HELD_MAX = 8
 """Packets are decoded at the latest when so many wait: the work of a picture that is due stays short."""
 _WAITING_MAX = 64
@@ -166,7 +166,7 @@ class AnalysisDecoder:
         assert isinstance(context, VideoCodecContext)  # noqa: S101 - H.264 and H.265 are video
         context.extradata = stream.extradata
         context.thread_count = 1
-        # "noref" leaves it out of pictures that no other refers to, where nothing can add up (docs/design/worker.md).
+        # "noref" leaves it out of pictures that no other refers to, where nothing can add up (docs/design/decode.md).
         context.options = {"skip_loop_filter": "all" if self.is_unfiltered else "noref"}
         self._stream = stream
         self._context = context

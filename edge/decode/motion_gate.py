@@ -1,6 +1,6 @@
 """Whether anything moves: a background model of a small luma picture, cheap enough to ask on every frame.
 
-The gate decides what detection costs, never what counts as a person: docs/design/motion.md. Per pixel it keeps a
+The gate decides what detection costs, never what counts as a person: docs/design/decode.md. Per pixel it keeps a
 running mean and a running mean deviation; a pixel is foreground where it differs from its mean by more than its own
 noise explains, and motion is a cell of the picture that is mostly foreground.
 """

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from edge.decode.frame import Frame
 
 FAR_PX = 24.0
-"""People who stand less tall than this in the detector's input are small: `docs/design/models.md` has their recall."""
+"""People below this height in the detector's input, in pixels, are small: recall in `docs/measurements/tiling.md`."""
 MAX_WINDOWS = 2
 MIN_GAIN = 1.3
 """A window that shows people less enlarged than this against the whole picture is not worth an inference."""

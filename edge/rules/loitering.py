@@ -30,7 +30,7 @@ There only who stays longer than nearly all others alerts, whatever the path loo
 USUAL_WEIGHT = 0.75
 """Elsewhere what is usual raises the score that is needed: as many times as so long a stay is more frequent here than
 `dwell_quantile` lets pass, to this power, so many times the odds of staying against passing through must be. The least
-that cut nine tenths of the ordinary alarms on the training part of LTD, out of fold (`docs/design/behaviours.md`).
+that cut nine tenths of the ordinary alarms on the training part of LTD, out of fold (`docs/design/loitering.md`).
 """
 HIDDEN_S = 5.0
 """Who was in the zone so short a time ago and was not seen leaving still stays: alerts do not wait for detectors."""
