@@ -9,20 +9,39 @@ from datetime import UTC, datetime
 from fractions import Fraction
 
 import av
+import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from bench.eval_health_scenes import FPS, HEIGHT, WIDTH, Footage, Spell
-from contract.clock import Instant
-from contract.event import Phase
-from edge.camera_health.clock_watch import ClockWatch
-from edge.camera_health.faults import CameraFault, CameraFaults, ViewWatch
+from contract.clock import Instant, ManualClock
+from contract.event import Phase, Rule
+from edge.camera.build import PipelineParts, build_history, build_pipeline
 from edge.capture.bitstream import Codec, leading_parameter_sets
 from edge.capture.packet_ring import PacketRing
 from edge.capture.packets import TICKS_PER_S, Packet, ParameterSets
-from edge.decode.ladder import DecodeLadder
+from edge.config import CameraConfig, ClipConfig
+from edge.config.hours import CalendarConfig
+from edge.decode.frame import Frame
+from edge.detections import Detections
+from edge.learned.state import CameraLearned
+from edge.signals import Signal
+from models.manifest import load_manifest
 
 STARTS = Instant(0.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC))
 RING_S, RING_BYTES = 20.0, 8 << 20
+CAMERA = {
+    "id": "evaluated",
+    "kampung_id": "bahari",
+    "url": "file:///dev/null",
+    "zones": [
+        {
+            "id": "everywhere",
+            "name": "Everywhere",
+            "polygon": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]],
+            "rules": {"occupancy": {"capacity": 1000}},
+        }
+    ],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,40 +119,56 @@ def _encoder(options: dict[str, str], keyframes_s: float) -> VideoCodecContext:
     return encoder
 
 
-class WatchedCamera:
-    """One camera wired up as `edge.camera.unit` does it, up to its faults.
+class _Script:
+    """Stands in for the detector: as many people as the script says, standing still side by side."""
 
-    people: how many the detector would see at that second. With none the ladder falls to keyframes alone when nothing
+    def __init__(self, people: Callable[[float], int]) -> None:
+        self._people = people
+        self.spec = load_manifest().get()
+
+    def detect(self, frame: Frame) -> Detections:
+        people = self._people(frame.captured.mono_s)
+        boxes = [(0.4 + 0.1 * number, 0.4, 0.45 + 0.1 * number, 0.6) for number in range(people)]
+        return Detections.of(np.array(boxes, np.float32).reshape(-1, 4), np.full(people, 0.9, np.float32))
+
+
+class WatchedCamera:
+    """One camera with the worker's own pipeline. Only its detector is scripted.
+
+    people: how many the detector sees at that second. Without any the ladder falls to keyframes alone when nothing
         moves; with one it decodes everything.
     """
 
     def __init__(self, people: Callable[[float], int]) -> None:
-        self._people = people
-        self._ring = PacketRing(RING_S, RING_BYTES)
-        self._watch = ViewWatch(None)
-        self._clock_watch = ClockWatch()
-        self._faults = CameraFaults()
-        self._ladder = DecodeLadder(self._ring, on_picture=self._watch.look)
+        camera = CameraConfig.model_validate(CAMERA)
+        parts = PipelineParts(
+            detector=_Script(people),
+            ring=PacketRing(RING_S, RING_BYTES),
+            history=build_history(ClipConfig()),
+            calendar=CalendarConfig(),
+            mask=None,
+            learned=CameraLearned(),
+        )
+        self._clock = ManualClock(STARTS.utc)
+        self._reported: list[tuple[str, Phase]] = []
+        self._pipeline = build_pipeline(camera, parts, self._clock, self)
 
     @property
     def is_blind(self) -> bool:
         """Whether the product would not believe what this camera shows."""
-        return self._faults.is_blind
+        return self._pipeline.is_blind
+
+    def record(self, signal: Signal, frame: Frame | None) -> None:  # noqa: ARG002 - a SignalSink
+        """Take a signal of the pipeline; only faults count here."""
+        if signal.rule is Rule.CAMERA_FAULT:
+            self._reported.append((signal.key.split("/")[1], signal.phase))
 
     def step(self, now: Instant, packet: Packet | None) -> list[tuple[str, Phase]]:
         """Take a packet, or none that came; the faults that begin and end now."""
         if packet is not None:
-            self._clock_watch.see(packet)
-            self._ring.append(packet)
-            people = self._people(now.mono_s)
-            self._ladder.people_seen(people, [(0.4, 0.4, 0.45, 0.6)] * people)
-            self._ladder.feed(packet)
-        told = [
-            (note.fault.value, note.phase)
-            for note in (*self._watch.notes(), *self._clock_watch.notes())
-            if self._faults.take(note) is not None
-        ]
-        newest_mono_s = self._ring.newest_mono_s
-        newest = STARTS if newest_mono_s is None else now.shifted(newest_mono_s - now.mono_s)
-        signal = self._faults.stream(newest, now)
-        return told if signal is None else [*told, (CameraFault.NO_STREAM.value, signal.phase)]
+            self._pipeline.take_packet(packet)
+            for frame in self._pipeline.decode(packet):
+                self._pipeline.analyse(frame)
+        self._pipeline.check_health(now)
+        reported, self._reported = self._reported, []
+        return reported

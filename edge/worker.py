@@ -23,12 +23,13 @@ from contract.clock import Clock
 from contract.event import EventData, Phase
 from contract.ids import UuidV7Factory
 from contract.reasons import Reason
+from edge.camera.build import build_detector
 from edge.camera.unit import CameraUnit, Shared
 from edge.clips.recorder import ClipDesk, longest_clip_s, ring_for
 from edge.config import DeviceConfig
+from edge.decode.frame import Frame
 from edge.decode.masks import PrivacyMask
 from edge.decode.pool import DecodePool
-from edge.detector import Detector
 from edge.detector.frame_scheduler import FrameScheduler
 from edge.events.drafts import Draft, DraftQueue
 from edge.outbox import OpenSignal, Outbox, OutboxError
@@ -36,7 +37,6 @@ from edge.sender import IngestClient, Sender, VerdictInbox
 from edge.system.memory import give_back
 from edge.telemetry import DeviceHealth, MetricsServer, device_registry
 from edge.telemetry.status import WRITE_EVERY_S, CameraStatus, StatusFile, WorkerStatus
-from models.manifest import load_manifest
 
 TAKE_TIMEOUT_S = 0.2
 HOUSEKEEPING_S = 1.0
@@ -59,13 +59,7 @@ class Worker:
         self._clock = clock
         self._device_id = config.device_id
         self._new_id: Callable[[], UUID] = UuidV7Factory(clock)
-        spec = load_manifest(config.detector.manifest).get(config.detector.model)
-        self._detector = Detector(
-            spec,
-            threads=config.detector.threads,
-            backend=config.detector.backend,
-            cache_dir=config.data_dir / "openvino",
-        )
+        self._detector = build_detector(config)
         self._clip_folder = config.data_dir / "clips"
         for folder in (config.data_dir, self._clip_folder):  # what is in them is about people
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -196,9 +190,7 @@ class Worker:
         item = self._scheduler.take(TAKE_TIMEOUT_S)
         if item is not None:
             camera_id, frame = item
-            analysis = self._cameras[camera_id].analysis
-            _guarded("analysis", camera_id, partial(analysis.analyse, frame))
-            self.health.frame_analysed(camera_id, analysis.people_count)
+            _guarded("analysis", camera_id, partial(self._analyse, camera_id, frame))
         self._settle_clips()
         now_mono_s = self._clock.mono_s()
         if now_mono_s >= self._next_housekeeping_s:
@@ -206,7 +198,7 @@ class Worker:
             self._drafts.flush()
             self._apply_verdicts()
             for camera in self._cameras.values():
-                _guarded("housekeeping", camera.config.id, camera.look_after)
+                _guarded("housekeeping", camera.config.id, camera.check_health)
         if now_mono_s >= self._next_status_s:
             self._next_status_s = now_mono_s + WRITE_EVERY_S
             self._write_status()
@@ -216,6 +208,10 @@ class Worker:
         if now_mono_s >= self._next_saving_s:
             self._next_saving_s = now_mono_s + SAVE_EVERY_S
             self._save()
+
+    def _analyse(self, camera_id: str, frame: Frame) -> None:
+        people = self._cameras[camera_id].pipeline.analyse(frame)
+        self.health.frame_analysed(camera_id, people)
 
     def _write_status(self, *, stopped: bool = False) -> None:
         """Say how everything is. A disk that will not take it costs the screen, and events say that it is full."""

@@ -1,6 +1,6 @@
 """Our worker on files, as fast as it goes: `python -m bench.edge.run_worker VIDEO [--cameras N] [--ungated]`.
 
-Everything that a device does for a camera, in one thread: source, timestamps, ring, decode ladder, gate, camera health,
+The worker's own pipeline (`edge.camera.build`) in one thread: capture, ring, decode ladder, gate, camera health,
 detector, tracker, presence, rules (loitering and occupancy), events into a real outbox on disk, thumbnails, clips cut
 from the ring. Only sending is left out: there is no server. The clock is the file's. `--ungated` decodes and detects at
 the analysis rate throughout, for the boxes that the gate may not lose.
@@ -9,49 +9,38 @@ the analysis rate throughout, for the boxes that the gate may not lose.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import logging
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import cv2
 import structlog
+import yaml
 
 from bench.edge.usage import measured
 from contract.clock import Instant, ManualClock
 from contract.ids import UuidV7Factory
 from contract.reasons import Reason
-from edge.camera.analysis import CameraAnalysis
-from edge.camera.unit import behaviours_of
-from edge.camera_health import ViewHealth
-from edge.capture.packet_ring import PacketRing
+from edge.camera.build import PipelineParts, build_detector, build_history, build_pipeline, build_recorder
 from edge.capture.packets import Packet
 from edge.capture.session import FaultKind, SourceFault, SourceSettings, open_session
 from edge.clips.recorder import ClipDesk, longest_clip_s, ring_for
-from edge.config import CameraConfig, ClipConfig
-from edge.config.hours import CalendarConfig
-from edge.crowds.close_look import CrowdLook
+from edge.config import DeviceConfig, load_device_config
 from edge.decode.decoder import AnalysisDecoder
 from edge.decode.frame import Frame
-from edge.decode.ladder import DecodeLadder
-from edge.decode.motion_gate import Luma
 from edge.detections import Detections
-from edge.detector import Detector
-from edge.events.builder import ClipPlan, Provenance, SignalRecorder
 from edge.events.drafts import DraftQueue
-from edge.events.track_history import TrackHistory
 from edge.learned.state import CameraLearned
 from edge.outbox import Outbox
 from edge.signals import Signal
-from edge.tracker import Tracker, TrackerSettings
-from models.manifest import load_manifest
 
 STARTS = Instant(0.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC))
 ZONE: dict[str, Any] = {
@@ -78,105 +67,80 @@ class Trace:
 
 
 class BenchCamera:
-    """One camera, wired up as `edge.camera.unit` does it, with its packets taken by hand instead of by a thread."""
+    """One camera with the worker's own pipeline, whose packets are taken in turn instead of by a thread."""
 
     def __init__(self, index: int, video: Path, shared: BenchDevice, *, gated: bool) -> None:
-        self.config = CameraConfig.model_validate(
-            {"id": f"camera-{index}", "kampung_id": "bahari", "url": f"file://{video.resolve()}", "zones": [ZONE]}
-        )
+        self.config = shared.config.cameras[index]
         self.trace = Trace()
-        self.ring = shared.rings[self.config.id] = ring_for(shared.clip)
-        self.health = ViewHealth()
-        self._ladder = DecodeLadder(self.ring, self.config.analysis_fps, on_picture=self._look)
-        self._ungated = None if gated else AnalysisDecoder(self.config.analysis_fps)
-        history = TrackHistory(shared.clip.before_s + 2 * shared.clip.after_s)
-        self.recorder = shared.recorder(self.config, history)
-        self._detector = shared.detector
-        strong_score = shared.detector.spec.output.strong_score
-        learned = CameraLearned()
-        self.analysis = CameraAnalysis(
-            shared.detector,
-            Tracker(TrackerSettings(strong_score=strong_score)),
-            lambda aspect: behaviours_of(self.config, CalendarConfig(), learned, aspect),
+        self.ring = shared.rings[self.config.id]
+        history = build_history(shared.config.clip)
+        self.recorder = build_recorder(
+            self.config,
+            shared.config,
+            shared.detector.model_sha256,
             history=history,
-            sink=self.recorder,
-            watcher=self._ladder,
-            crowd_look=CrowdLook(shared.detector),
-            on_frame=self._found,
+            drafts=shared.drafts,
+            clip_desk=shared.clip_desk,
+            new_id=shared.new_id,
         )
-        self._strong_score = strong_score
+        parts = PipelineParts(
+            detector=shared.detector,
+            ring=self.ring,
+            history=history,
+            calendar=shared.config.calendar,
+            mask=None,
+            learned=CameraLearned(),
+            on_frame=self._on_frame,
+        )
+        self.pipeline = build_pipeline(self.config, parts, shared.clock, self.recorder)
+        self._ungated = None if gated else AnalysisDecoder(self.config.analysis_fps)
+        self._detector = shared.detector
         self._packets = packets_of(video, shared.clock)
 
     @property
     def is_unfiltered(self) -> bool:
         """Whether the decoder leaves the loop filter out."""
-        return self._ladder.decoder.is_unfiltered
+        return self.pipeline.ladder.decoder.is_unfiltered
 
     def step(self) -> bool:
         """Take one packet; False when there is none left."""
         packet = next(self._packets, None)
         if packet is None:
             return False
-        self.ring.append(packet)
         inferences = self._detector.stats.pictures
-        for frame in self._frames_of(packet):
-            self.analysis.analyse(frame)
+        self.pipeline.process(packet, decode=self._decode_traced if self._ungated is None else self._ungated.feed)
         inferences = self._detector.stats.pictures - inferences
         if inferences and self._ungated is None:
             self.trace.detections[len(self.trace.steps) - 1] = inferences
         return True
 
-    def _frames_of(self, packet: Packet) -> list[Frame]:
-        if self._ungated is not None:
-            return self._ungated.feed(packet)
-        decoder, counters = self._ladder.decoder, self._ladder.counters
+    def _decode_traced(self, packet: Packet) -> list[Frame]:
+        decoder, counters = self.pipeline.ladder.decoder, self.pipeline.ladder.counters
         quiet, skipped, wakes = decoder.is_quiet, decoder.counters.skipped, counters.wakes
-        frames = self._ladder.feed(packet)
+        frames = self.pipeline.decode(packet)
         woken = "w" if counters.wakes > wakes else "k"
         self.trace.steps.append("s" if decoder.counters.skipped > skipped else woken if quiet else "d")
         return frames
 
-    def _look(self, small: Luma, frame: Frame) -> None:
-        self.health.observe(small, frame.captured.mono_s)
-
-    def _found(self, frame: Frame, people: Detections, signals: list[Signal]) -> None:  # noqa: ARG002 - as it is called
-        strong = people.select(people.scores >= self._strong_score)
+    def _on_frame(self, frame: Frame, people: Detections, signals: list[Signal]) -> None:  # noqa: ARG002 - FrameObserver
+        strong = people.select(people.scores >= self._detector.spec.output.strong_score)
         self.trace.frames.append((frame.captured.mono_s, strong.boxes_xyxyn.astype(float).round(4).tolist()))
 
 
 class BenchDevice:
     """What the cameras share, all of it real: detector, outbox, clip desk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, video: Path, cameras: int) -> None:
         self.clock = ManualClock(STARTS.utc)
-        self.clip = ClipConfig()
-        self.detector = Detector(load_manifest().get())
-        self.rings: dict[str, PacketRing] = {}
-        self._new_id = UuidV7Factory(self.clock)
-        self._folder = folder
+        self.config = _device_config(folder, video, cameras)
+        self.detector = build_detector(self.config)
+        self.rings = {camera.id: ring_for(self.config.clip) for camera in self.config.cameras}
+        self.new_id: Callable[[], UUID] = UuidV7Factory(self.clock)
         (folder / "clips").mkdir()
-        self.outbox = Outbox(folder / "outbox.sqlite3", quota_bytes=QUOTA_BYTES, clock=self.clock, new_id=self._new_id)
+        self.outbox = Outbox(folder / "outbox.sqlite3", quota_bytes=QUOTA_BYTES, clock=self.clock, new_id=self.new_id)
         self.drafts = DraftQueue(self.outbox)
-        self.masks: dict[str, None] = {}
-        self.clip_desk = ClipDesk(self.rings, self.masks, self.clock, longest_s=longest_clip_s(self.clip))
-
-    def recorder(self, camera: CameraConfig, history: TrackHistory) -> SignalRecorder:
-        self.masks[camera.id] = None
-        digest = hashlib.sha256(json.dumps(ZONE, sort_keys=True).encode()).hexdigest()
-        provenance = Provenance(
-            device_id="bench",
-            kampung_id=camera.kampung_id,
-            camera_id=camera.id,
-            zone_polygons={zone.id: zone.polygon for zone in camera.zones},
-            model_sha256=self.detector.model_sha256,
-            config_sha256=digest,
-            software_version="bench",
-        )
-        plan = ClipPlan(self.clip.before_s, self.clip.after_s, self._folder / "clips")
-        new_id: Any = self._new_id
-        return SignalRecorder(
-            provenance, plan, history=history, drafts=self.drafts, clip_desk=self.clip_desk, new_id=new_id
-        )
+        masks = dict.fromkeys(self.rings)
+        self.clip_desk = ClipDesk(self.rings, masks, self.clock, longest_s=longest_clip_s(self.config.clip))
 
     def settle(self, cameras: dict[str, BenchCamera], *, at_once: bool = False) -> int:
         """Cut the clips that are due and make their events; how many were cut."""
@@ -185,6 +149,23 @@ class BenchDevice:
         for outcome in outcomes:
             cameras[outcome.order.camera_id].recorder.settle(outcome)
         return sum(outcome.clip is not None for outcome in outcomes)
+
+
+def _device_config(folder: Path, video: Path, cameras: int) -> DeviceConfig:
+    """The configuration of a device on which every camera shows the video."""
+    (folder / "token").write_text("0123456789abcdef" * 2)
+    document = {
+        "device_id": "bench",
+        "server": {"url": "http://127.0.0.1:1", "token_file": "token"},
+        "data_dir": ".",
+        "cameras": [
+            {"id": f"camera-{index}", "kampung_id": "bahari", "url": f"file://{video.resolve()}", "zones": [ZONE]}
+            for index in range(cameras)
+        ],
+    }
+    path = folder / "edge.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return load_device_config(path, {})
 
 
 def packets_of(video: Path, clock: ManualClock) -> Iterator[Packet]:
@@ -212,7 +193,7 @@ def work(device: BenchDevice, cameras: dict[str, BenchCamera]) -> int:
             clips += device.settle(cameras)
             settled_s = at_s
     for camera in cameras.values():
-        camera.analysis.close(Reason(code="worker_restarted"))
+        camera.pipeline.close(Reason(code="worker_restarted"))
     return clips + device.settle(cameras, at_once=True)
 
 
@@ -226,7 +207,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory(prefix="kentongan-bench-") as folder:
-        device = BenchDevice(Path(folder))
+        device = BenchDevice(Path(folder), arguments.video, arguments.cameras)
         made = [
             BenchCamera(index, arguments.video, device, gated=not arguments.ungated)
             for index in range(arguments.cameras)
@@ -236,7 +217,7 @@ def main() -> None:
             with measured() as usage:
                 clips = work(device, cameras)
             usage.notes |= {"clips": clips, "events": device.outbox.stats().pending_events}
-        usage.notes["faults"] = sorted({str(fault) for camera in made for fault in camera.health.faults})
+        usage.notes["faults"] = sorted({fault for camera in made for fault in camera.pipeline.open_faults})
         usage.frames = sum(len(camera.trace.frames) for camera in made)
         if arguments.trace is not None:
             trace = made[0].trace

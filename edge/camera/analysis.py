@@ -28,6 +28,10 @@ UNSEEN_CLOSE_S = 15.0
 """Without a picture for so long, whatever is open is ended: presence episodes bridge 10 s, so nothing is cut short."""
 
 
+FrameObserver = Callable[[Frame, Detections, list[Signal]], None]
+"""Called with an analysed frame, its tracked people and its signals."""
+
+
 class PersonDetector(Protocol):
     """What the analysis needs of a detector."""
 
@@ -65,7 +69,7 @@ class CameraAnalysis:
         sink: SignalSink,
         watcher: ViewWatcher | None = None,
         crowd_look: CrowdLook | None = None,
-        on_frame: Callable[[Frame, Detections, list[Signal]], None] | None = None,
+        on_frame: FrameObserver | None = None,
     ) -> None:
         """`behaviours_for` makes the behaviours for a picture's aspect, which only the first frame tells.
 

@@ -105,6 +105,11 @@ class CameraFaults:
         """Whether what the camera shows cannot be believed, so that its behaviours must not alert."""
         return bool(self._open.keys() - _SEEING)
 
+    @property
+    def open_names(self) -> tuple[str, ...]:
+        """The names of the open faults, in alphabetical order."""
+        return tuple(sorted(fault.value for fault in self._open))
+
     def take(self, note: FaultNote) -> Signal | None:
         """The signal of a note; None if it says nothing new."""
         known = self._open.get(note.fault)

@@ -85,11 +85,15 @@ def replay(
     ] = None,
     language: Annotated[str, typer.Option(help="Reasons in Indonesian (id) or English (en).")] = "id",
 ) -> None:
-    """Show what would alert on a video file. Stores nothing and sends nothing."""
+    """Show what would alert on a video file. Stores nothing and sends nothing.
+
+    Runs the worker's own pipeline: the same ladder, motion gate, camera health and rules. It makes no events and no
+    clips, and drops no frames: a file waits.
+    """
+    from edge.camera.analysis import FrameObserver
     from edge.capture.demux import FASTEST, SLOWEST
     from edge.capture.session import SourceFault
     from edge.cli.annotate import Annotator
-    from edge.cli.replay import Watcher
     from edge.cli.replay import replay as run_replay
     from edge.cli.replay_screen import say_as_they_begin, show
 
@@ -105,11 +109,11 @@ def replay(
     _one_thread_for_each_picture()
     annotator = None if annotated is None else Annotator(annotated, chosen.zones, fps=chosen.analysis_fps)
     console = _console()
-    watchers: list[Watcher] = [] if annotator is None else [annotator.draw]
+    observers: list[FrameObserver] = [] if annotator is None else [annotator.draw]
     if speed is not None:
-        watchers.append(say_as_they_begin(console, spoken))
+        observers.append(say_as_they_begin(console, spoken))
     try:
-        report = run_replay(video, device, chosen, starts_at=start, speed=speed, watchers=watchers)
+        report = run_replay(video, device, chosen, starts_at=start, speed=speed, observers=observers)
     except (SourceFault, KentonganError, OSError) as error:
         _fail(str(error))
     finally:

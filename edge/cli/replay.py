@@ -1,13 +1,14 @@
-"""Replay: the very analysis of the worker on a video file, at any speed, to see what would alert.
+"""Replay: the worker's own pipeline on a video file, at any speed, to see what would alert.
 
-Nothing is stored and nothing is sent. The file's first picture is given a time of one's choice, because hours of the
-day and of the week matter to the rules.
+Ladder, motion gate, camera health, tiled inference, tracker and rules are those of the worker, built by the same
+function. Left out are events, clips and sending, because nothing is stored, and dropped frames, because a file waits.
+The caller gives the time of the file's first frame, because the hours of the day and of the week matter to the rules.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,29 +16,25 @@ from pathlib import Path
 from contract.clock import Instant, SystemClock
 from contract.event import Phase
 from contract.reasons import Reason
-from edge.camera.analysis import CameraAnalysis
-from edge.camera.unit import behaviours_of
+from edge.camera.analysis import FrameObserver
+from edge.camera.build import PipelineParts, build_detector, build_history, build_pipeline
 from edge.capture.session import FaultKind, SourceFault, SourceSettings, open_session
+from edge.clips.recorder import ring_for
 from edge.config import CameraConfig, DeviceConfig
-from edge.crowds.close_look import CrowdLook
-from edge.decode.decoder import AnalysisDecoder
 from edge.decode.frame import Frame
 from edge.decode.masks import PrivacyMask
 from edge.detections import Detections
-from edge.detector import Detector
-from edge.detector.far_people import far_sighted
-from edge.events.track_history import TrackHistory
 from edge.learned.state import CameraLearned
 from edge.signals import Signal
-from edge.tracker import Tracker, TrackerSettings
-from models.manifest import load_manifest
-
-Watcher = Callable[[Frame, Detections, list[Signal]], None]
 
 
 @dataclass(slots=True)
 class ReplayReport:
-    """What a replay found. Seconds of `began_s` and so on count from the file's first picture."""
+    """What a replay found.
+
+    frames: analysed. duration_s: from the first packet to the last. people_most: tracked people at once.
+    signals: in the order in which they were made; their seconds count from the first frame of the file.
+    """
 
     frames: int = 0
     duration_s: float = 0.0
@@ -69,42 +66,40 @@ def replay(
     *,
     starts_at: datetime,
     speed: float | None = None,
-    watchers: Sequence[Watcher] = (),
+    observers: Sequence[FrameObserver] = (),
 ) -> ReplayReport:
-    """Run `camera`'s analysis on the file, at `speed` times its own (0.1 to 100), or as fast as it goes.
+    """Run `camera`'s pipeline on the file at `speed` times its own (0.1 to 100), or as fast as possible with None.
 
-    Raises SourceFault when it is no video, KentonganError for a bad model, ValueError for a bad speed.
+    Each observer is called with every analysed frame. Raises SourceFault when the file is no video, KentonganError for
+    a bad model, ValueError for a bad speed.
     """
     settings = SourceSettings(url=str(video), speed=speed, starts=Instant(0.0, starts_at))
     report = ReplayReport()
-    learned = CameraLearned(0 if camera.calibration is None else camera.calibration.version)
-    spec = load_manifest(config.detector.manifest).get(config.detector.model)
 
-    def seen(frame: Frame, people: Detections, signals: list[Signal]) -> None:
+    def observe(frame: Frame, people: Detections, signals: list[Signal]) -> None:
         report.frames += 1
-        report.duration_s = frame.captured.mono_s
         report.people_most = max(report.people_most, len(people.tracked))
-        for watch in watchers:
-            watch(frame, people, signals)
+        for observer in observers:
+            observer(frame, people, signals)
 
-    detector = Detector(spec, threads=config.detector.threads, backend=config.detector.backend)
-    analysis = CameraAnalysis(
-        far_sighted(detector, camera),
-        Tracker(TrackerSettings(strong_score=spec.output.strong_score)),
-        lambda aspect: behaviours_of(camera, config.calendar, learned, aspect),
-        history=TrackHistory(config.clip.before_s),
-        sink=_Collector(report),
-        crowd_look=CrowdLook(detector),
-        on_frame=seen,
+    parts = PipelineParts(
+        detector=build_detector(config.detector),
+        ring=ring_for(config.clip),
+        history=build_history(config.clip),
+        calendar=config.calendar,
+        mask=PrivacyMask(camera.masks) if camera.masks else None,
+        learned=CameraLearned(0 if camera.calibration is None else camera.calibration.version),
+        on_frame=observe,
     )
-    decoder = AnalysisDecoder(camera.analysis_fps, PrivacyMask(camera.masks) if camera.masks else None)
+    clock = SystemClock()
+    pipeline = build_pipeline(camera, parts, clock, _Collector(report))
     try:
-        with open_session(settings, SystemClock(), threading.Event()) as session:
+        with open_session(settings, clock, threading.Event()) as session:
             for packet in session.packets():
-                for frame in decoder.feed(packet):
-                    analysis.analyse(frame)
+                report.duration_s = packet.captured.mono_s
+                pipeline.process(packet)
     except SourceFault as fault:
         if fault.kind is not FaultKind.ENDED:
             raise
-    analysis.close(Reason(code="camera_lost"))
+    pipeline.close(Reason(code="camera_lost"))
     return report

@@ -7,13 +7,14 @@ from rich.table import Table
 
 from contract.event import Phase
 from contract.reasons import Language, sentence
-from edge.cli.replay import ReplayReport, Watcher
+from edge.camera.analysis import FrameObserver
+from edge.cli.replay import ReplayReport
 from edge.decode.frame import Frame
 from edge.detections import Detections
 from edge.signals import Signal
 
 
-def say_as_they_begin(console: Console, language: Language) -> Watcher:
+def say_as_they_begin(console: Console, language: Language) -> FrameObserver:
     """A watcher that says each alert in a line of its own when it begins."""
 
     def say(frame: Frame, people: Detections, signals: list[Signal]) -> None:  # noqa: ARG001 - as watchers are called

@@ -13,7 +13,7 @@ from contract.clock import Instant
 from contract.event import Phase, Rule
 from contract.reasons import Reason
 from edge.camera.analysis import UNSEEN_CLOSE_S, CameraAnalysis
-from edge.camera.unit import behaviours_of
+from edge.camera.build import behaviours_for
 from edge.config import CameraConfig
 from edge.config.hours import CalendarConfig
 from edge.decode.frame import Frame
@@ -92,7 +92,7 @@ class Site:
         self.analysis = CameraAnalysis(
             self.crowd,
             Tracker(),
-            lambda aspect: behaviours_of(chosen, CalendarConfig(), CameraLearned(), aspect),
+            lambda aspect: behaviours_for(chosen, CalendarConfig(), CameraLearned(), aspect),
             history=TrackHistory(30.0),
             sink=self.sink,
             watcher=watcher,
@@ -170,7 +170,7 @@ def test_a_calibration_that_cannot_be_trusted_costs_the_metric_rules_only() -> N
     assert {signal.rule for signal in site.sink.signals} == {Rule.OCCUPANCY}
     (entry,) = [entry for entry in logs if entry["log_level"] == "error"]
     assert entry["camera"] == "gate"
-    assert "no four points on flat ground have these distances" in entry["fault"]
+    assert "no four points on flat ground have these distances" in entry["error"]
 
 
 @pytest.mark.parametrize("present", [True, False])
