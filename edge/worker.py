@@ -35,7 +35,7 @@ from edge.events.drafts import Draft, DraftQueue
 from edge.outbox import OpenSignal, Outbox, OutboxError
 from edge.sender import IngestClient, Sender, VerdictInbox
 from edge.system.memory import give_back
-from edge.telemetry import DeviceHealth, MetricsServer, device_registry
+from edge.telemetry import DeviceTelemetry, MetricsServer, device_registry
 from edge.telemetry.status import WRITE_EVERY_S, CameraStatus, StatusFile, WorkerStatus
 
 TAKE_TIMEOUT_S = 0.2
@@ -64,7 +64,7 @@ class Worker:
         for folder in (config.data_dir, self._clip_folder):  # what is in them is about people
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         camera_ids = [camera.id for camera in config.cameras]
-        self.health = DeviceHealth(config.device_id, camera_ids, contract.__version__, clock)
+        self.telemetry = DeviceTelemetry(config.device_id, camera_ids, contract.__version__, clock)
         self._scheduler = FrameScheduler(camera_ids)
         self._rings = {
             camera.id: ring_for(config.clip, analysed_apart=camera.analysis_url != camera.main_url)
@@ -79,14 +79,14 @@ class Worker:
             self.sender = Sender(
                 self._outbox,
                 client,
-                lambda: self.health.heartbeat(self._outbox.stats()),
+                lambda: self.telemetry.heartbeat(self._outbox.stats()),
                 clock=clock,
                 heartbeat_s=config.heartbeat_s,
                 verdicts=self._verdicts,
             )
             if config.metrics is not None:
                 registry = device_registry(
-                    self.health, self._outbox.stats, self.sender.status, lambda: self._detector.stats, clock
+                    self.telemetry, self._outbox.stats, self.sender.status, lambda: self._detector.stats, clock
                 )
                 opened.enter_context(MetricsServer(registry, config.metrics))
             self._opened = opened.pop_all()
@@ -98,7 +98,7 @@ class Worker:
             self._detector,
             self._decode_pool,
             self._scheduler,
-            self.health,
+            self.telemetry,
             self._drafts,
             self._clip_desk,
             self._new_id,
@@ -170,15 +170,15 @@ class Worker:
             software_version=contract.__version__,
             pid=os.getpid(),
             written_at=self._clock.utc(),
-            uptime_s=self.health.uptime_s,
+            uptime_s=self.telemetry.uptime_s,
             stopped=stopped,
             cameras=tuple(
                 CameraStatus(
-                    health=snapshot.health,
-                    attention=self._cameras[snapshot.health.camera_id].attention.value,
+                    telemetry=snapshot.telemetry,
+                    attention=self._cameras[snapshot.telemetry.camera_id].attention.value,
                     sessions_lost=snapshot.sessions_lost,
                 )
-                for snapshot in self.health.cameras()
+                for snapshot in self.telemetry.cameras()
             ),
             outbox=self._outbox.stats(),
             sender=self.sender.status(),
@@ -211,7 +211,7 @@ class Worker:
 
     def _analyse(self, camera_id: str, frame: Frame) -> None:
         people = self._cameras[camera_id].pipeline.analyse(frame)
-        self.health.frame_analysed(camera_id, people)
+        self.telemetry.frame_analysed(camera_id, people)
 
     def _write_status(self, *, stopped: bool = False) -> None:
         """Say how everything is. A disk that will not take it costs the screen, and events say that it is full."""

@@ -37,7 +37,7 @@ from edge.events.shadow_file import ShadowFile
 from edge.learned.confirmed import keep_out
 from edge.learned.state import CameraLearned
 from edge.learned.store import LearnedStore
-from edge.telemetry import DeviceHealth, RecordingHealth
+from edge.telemetry import DeviceTelemetry, RecordingTelemetry
 
 SUBSTREAM_RING_S, SUBSTREAM_RING_BYTES = 20.0, 8 << 20
 """Limits of a substream's ring: it only serves to decode back the newest group of pictures after a quiet time."""
@@ -56,7 +56,7 @@ class Shared:
     detector: Detector
     decode_pool: DecodePool
     scheduler: FrameScheduler
-    health: DeviceHealth
+    telemetry: DeviceTelemetry
     drafts: DraftQueue
     clip_desk: ClipDesk
     new_id: Callable[[], UUID]
@@ -72,7 +72,7 @@ class CameraUnit:
         self.config = config
         self._ring = ring
         self._shared = shared
-        device, telemetry = shared.config, shared.health
+        device, telemetry = shared.config, shared.telemetry
         self._learned_store = LearnedStore(device.data_dir / "learned")
         self._learned = self._load_learned()
         self._shadow_file = ShadowFile(device.data_dir / "shadow")
@@ -114,20 +114,24 @@ class CameraUnit:
         """The name and `run` of each stream that has to be kept open."""
         shared, camera_id, pipeline = self._shared, self.config.id, self.pipeline
         pace = AnalysisPace(self.config.analysis_fps)
-        shared.health.pace_changed(camera_id, pace.fps, degraded=False)
-        feed = AnalysisFeed(camera_id, pipeline.ladder, shared.scheduler, pace=pace, health=shared.health)
+        shared.telemetry.pace_changed(camera_id, pace.fps, degraded=False)
+        feed = AnalysisFeed(camera_id, pipeline.ladder, shared.scheduler, pace=pace, telemetry=shared.telemetry)
         lane = shared.decode_pool.lane(camera_id, feed, pipeline.ladder.is_wanted)
 
         def analyse(packet: Packet) -> None:
-            shared.health.frame_dated(camera_id, packet.captured.uncertainty_s, packet.clock_offset_s)
+            shared.telemetry.frame_dated(camera_id, packet.captured.uncertainty_s, packet.clock_offset_s)
             pipeline.take_packet(packet)
             lane.put(packet)
 
-        analysis_stream = StreamKeeper(camera_id, self._analysed, analyse, health=shared.health, clock=shared.clock)
+        analysis_stream = StreamKeeper(
+            camera_id, self._analysed, analyse, telemetry=shared.telemetry, clock=shared.clock
+        )
         if self._analysed_ring is self._ring:
             return [(camera_id, analysis_stream.run)]
-        recording = RecordingHealth(shared.health)
-        recording_stream = StreamKeeper(camera_id, self._main, self._ring.append, health=recording, clock=shared.clock)
+        recording = RecordingTelemetry(shared.telemetry)
+        recording_stream = StreamKeeper(
+            camera_id, self._main, self._ring.append, telemetry=recording, clock=shared.clock
+        )
         return [(camera_id, analysis_stream.run), (f"{camera_id} main", recording_stream.run)]
 
     def check_health(self) -> None:

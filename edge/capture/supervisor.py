@@ -27,7 +27,7 @@ SHORTEST_FILM_S = 1.0
 _log = structlog.get_logger(__name__)
 
 
-class StreamHealth(Protocol):
+class StreamTelemetry(Protocol):
     """Who is told how a stream is."""
 
     def session_started(self, camera_id: str) -> None: ...
@@ -46,13 +46,13 @@ class StreamKeeper:
         settings: SourceSettings,
         on_packet: Callable[[Packet], None],
         *,
-        health: StreamHealth | None,
+        telemetry: StreamTelemetry | None,
         clock: Clock,
     ) -> None:
         self._camera_id = camera_id
         self._settings = settings
         self._on_packet = on_packet
-        self._health = health
+        self._telemetry = telemetry
         self._clock = clock
         self._backoff = Backoff(RETRY_BASE_S, RETRY_CAP_S)
 
@@ -77,8 +77,8 @@ class StreamKeeper:
                 wait_s = max(0.0, SHORTEST_FILM_S - lasted_s)
             else:
                 wait_s = self._backoff.after_failure()
-            if self._health is not None:
-                self._health.session_lost(self._camera_id, detail)
+            if self._telemetry is not None:
+                self._telemetry.session_lost(self._camera_id, detail)
             _log.warning("stream lost", camera=self._camera_id, fault=detail, retry_s=round(wait_s, 1))
             stop.wait(wait_s)
 
@@ -94,9 +94,9 @@ class StreamKeeper:
                 width=stream.width,
                 height=stream.height,
             )
-            if self._health is not None:
-                self._health.session_started(self._camera_id)
+            if self._telemetry is not None:
+                self._telemetry.session_started(self._camera_id)
             for packet in session.packets():
-                if self._health is not None:
-                    self._health.frame_seen(self._camera_id)
+                if self._telemetry is not None:
+                    self._telemetry.frame_seen(self._camera_id)
                 self._on_packet(packet)

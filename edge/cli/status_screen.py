@@ -60,15 +60,15 @@ def _cameras(status: WorkerStatus) -> Table:
     for heading in ("state", "analysed", "attention", "seen", "people", "dropped", "lost"):
         table.add_column(heading, no_wrap=True)
     for camera in status.cameras:
-        health = camera.health
+        telemetry = camera.telemetry
         table.add_row(
-            health.camera_id,
-            Text(health.state.value, _STATE_STYLE[health.state]),
-            Text(f"{health.analysed_fps:.1f} fps", "yellow" if health.degraded else ""),
+            telemetry.camera_id,
+            Text(telemetry.state.value, _STATE_STYLE[telemetry.state]),
+            Text(f"{telemetry.analysed_fps:.1f} fps", "yellow" if telemetry.degraded else ""),
             camera.attention,
-            f"{health.coverage:.1%}",
-            str(health.people_count),
-            str(health.dropped_frames),
+            f"{telemetry.coverage:.1%}",
+            str(telemetry.people_count),
+            str(telemetry.dropped_frames),
             str(camera.sessions_lost),
         )
     return table
@@ -77,15 +77,15 @@ def _cameras(status: WorkerStatus) -> Table:
 def _camera_faults(status: WorkerStatus) -> Iterator[Text]:
     """Whole sentences, which no column has room for: one for all cameras that are slowed down, one for each fault."""
     slowed = [
-        f"{each.health.camera_id} slowed to {each.health.target_fps:.1f} fps"
+        f"{each.telemetry.camera_id} slowed to {each.telemetry.target_fps:.1f} fps"
         for each in status.cameras
-        if each.health.degraded and each.health.target_fps is not None
+        if each.telemetry.degraded and each.telemetry.target_fps is not None
     ]
     if slowed:
         yield Text(f"overload: {', '.join(slowed)}", "yellow")
     for camera in status.cameras:
-        if camera.health.fault is not None:
-            yield Text(f"{camera.health.camera_id}: {camera.health.fault}", "red")
+        if camera.telemetry.fault is not None:
+            yield Text(f"{camera.telemetry.camera_id}: {camera.telemetry.fault}", "red")
 
 
 def _outbox(status: WorkerStatus, now: datetime) -> Text:

@@ -23,7 +23,7 @@ class FrameQueue(Protocol):
         ...
 
 
-class AnalysisHealth(Protocol):
+class AnalysisTelemetry(Protocol):
     """Who is told how much of what is worth analysing is analysed."""
 
     def frames_dropped(self, camera_id: str, count: int = 1) -> None: ...
@@ -41,20 +41,20 @@ class AnalysisFeed:
         scheduler: FrameQueue,
         *,
         pace: AnalysisPace,
-        health: AnalysisHealth,
+        telemetry: AnalysisTelemetry,
     ) -> None:
         self._camera_id = camera_id
         self._ladder = ladder
         self._scheduler = scheduler
         self._pace = pace
-        self._health = health
+        self._telemetry = telemetry
 
     def __call__(self, packet: Packet) -> None:
         """Take in the stream's next packet."""
         frames = self._ladder.feed(packet)
         dropped = self._scheduler.offer(self._camera_id, frames) if frames else 0
         if dropped:
-            self._health.frames_dropped(self._camera_id, dropped)
+            self._telemetry.frames_dropped(self._camera_id, dropped)
         was_degraded = self._pace.is_degraded
         if self._pace.note(packet.captured.mono_s, offered=len(frames), dropped=dropped):
             self._slow_down_or_recover(was_degraded)
@@ -62,7 +62,7 @@ class AnalysisFeed:
     def _slow_down_or_recover(self, was_degraded: bool) -> None:
         fps, degraded = self._pace.fps, self._pace.is_degraded
         self._ladder.set_rate(fps)
-        self._health.pace_changed(self._camera_id, fps, degraded=degraded)
+        self._telemetry.pace_changed(self._camera_id, fps, degraded=degraded)
         # A device that is too slow for good goes up and down for ever: only the ends of that are worth a line.
         log = _log.debug if was_degraded and degraded else _log.warning if degraded else _log.info
         words = "analysis slowed down: the device cannot keep up" if degraded else "analysis at its full rate again"

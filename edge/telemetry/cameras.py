@@ -80,7 +80,7 @@ class CameraSnapshot:
     recorded: whether the stream that clips are cut from is read.
     """
 
-    health: CameraHealth
+    telemetry: CameraHealth
     last_frame_age_s: float | None
     sessions_lost: int
     looks_taken: int
@@ -90,7 +90,7 @@ class CameraSnapshot:
     recorded: bool
 
 
-class DeviceHealth:
+class DeviceTelemetry:
     """Takes in what the cameras' threads report and says how the device is. Every method is safe from any thread."""
 
     def __init__(self, device_id: str, camera_ids: Sequence[str], software_version: str, clock: Clock) -> None:
@@ -198,7 +198,7 @@ class DeviceHealth:
             outbox_pending=outbox.pending_events,
             outbox_bytes=outbox.used_bytes,
             last_sequence=outbox.last_sequence,
-            cameras=tuple(snapshot.health for snapshot in self.cameras()),
+            cameras=tuple(snapshot.telemetry for snapshot in self.cameras()),
         )
 
 
@@ -206,7 +206,7 @@ def _snapshot(camera_id: str, camera: _Camera, now_s: float) -> CameraSnapshot:
     age_s = None if camera.last_frame_s is None else now_s - camera.last_frame_s
     seen = camera.seen.whole_seconds(now_s)
     analysed = camera.analysed.whole_seconds(now_s)
-    health = CameraHealth(
+    telemetry = CameraHealth(
         camera_id=camera_id,
         state=_state(camera, age_s),
         last_frame_at=camera.last_frame_at,
@@ -219,7 +219,7 @@ def _snapshot(camera_id: str, camera: _Camera, now_s: float) -> CameraSnapshot:
         fault=camera.fault or camera.recording_fault,
     )
     return CameraSnapshot(
-        health,
+        telemetry,
         age_s,
         camera.sessions_lost,
         camera.looks_taken,
@@ -230,11 +230,11 @@ def _snapshot(camera_id: str, camera: _Camera, now_s: float) -> CameraSnapshot:
     )
 
 
-class RecordingHealth:
+class RecordingTelemetry:
     """What the main stream of a camera with a substream tells: nothing is seen by it, but clips are cut from it."""
 
-    def __init__(self, health: DeviceHealth) -> None:
-        self._health = health
+    def __init__(self, telemetry: DeviceTelemetry) -> None:
+        self._telemetry = telemetry
         self._is_read = False
 
     def session_started(self, camera_id: str) -> None:
@@ -242,12 +242,12 @@ class RecordingHealth:
 
     def session_lost(self, camera_id: str, fault: str) -> None:
         self._is_read = False
-        self._health.recording_changed(camera_id, fault)
+        self._telemetry.recording_changed(camera_id, fault)
 
     def frame_seen(self, camera_id: str) -> None:
         if not self._is_read:
             self._is_read = True
-            self._health.recording_changed(camera_id, None)
+            self._telemetry.recording_changed(camera_id, None)
 
 
 def _state(camera: _Camera, age_s: float | None) -> CameraState:

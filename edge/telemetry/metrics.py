@@ -18,7 +18,7 @@ from contract.heartbeat import CameraState
 from edge.config import MetricsConfig
 from edge.outbox import OutboxStats
 from edge.sender import SenderStatus
-from edge.telemetry.cameras import CameraSnapshot, DeviceHealth
+from edge.telemetry.cameras import CameraSnapshot, DeviceTelemetry
 
 
 class DetectorWork(Protocol):
@@ -57,7 +57,7 @@ class MetricsServer:
 
 
 def device_registry(
-    health: DeviceHealth,
+    telemetry: DeviceTelemetry,
     outbox_stats: Callable[[], OutboxStats],
     sender_status: Callable[[], SenderStatus],
     detector_stats: Callable[[], DetectorWork],
@@ -65,20 +65,20 @@ def device_registry(
 ) -> CollectorRegistry:
     """A registry of its own with the device's metrics; other parts may register theirs in it."""
     registry = CollectorRegistry()
-    registry.register(_DeviceCollector(health, outbox_stats, sender_status, detector_stats, clock))
+    registry.register(_DeviceCollector(telemetry, outbox_stats, sender_status, detector_stats, clock))
     return registry
 
 
 class _DeviceCollector(Collector):
     def __init__(
         self,
-        health: DeviceHealth,
+        telemetry: DeviceTelemetry,
         outbox_stats: Callable[[], OutboxStats],
         sender_status: Callable[[], SenderStatus],
         detector_stats: Callable[[], DetectorWork],
         clock: Clock,
     ) -> None:
-        self._health = health
+        self._telemetry = telemetry
         self._outbox_stats = outbox_stats
         self._sender_status = sender_status
         self._detector_stats = detector_stats
@@ -86,12 +86,12 @@ class _DeviceCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily(
-            "kentongan_edge", "The running software.", value={"version": self._health.software_version}
+            "kentongan_edge", "The running software.", value={"version": self._telemetry.software_version}
         )
         yield GaugeMetricFamily(
-            "kentongan_edge_uptime_seconds", "Time since the worker started.", value=self._health.uptime_s
+            "kentongan_edge_uptime_seconds", "Time since the worker started.", value=self._telemetry.uptime_s
         )
-        cameras = self._health.cameras()
+        cameras = self._telemetry.cameras()
         yield from _camera_metrics(cameras)
         yield from _time_metrics(cameras)
         work = self._detector_stats()
@@ -144,17 +144,17 @@ def _camera_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
     lost = _counter("camera_sessions_lost", "Times the camera's session ended or did not begin.", "camera")
     recorded = _gauge("camera_recorded", "1 while the stream that clips are cut from is read.", "camera")
     for snapshot in cameras:
-        camera = snapshot.health.camera_id
+        camera = snapshot.telemetry.camera_id
         for each in CameraState:
-            state.add_metric([camera, each.value], float(snapshot.health.state is each))
-        coverage.add_metric([camera], snapshot.health.coverage)
+            state.add_metric([camera, each.value], float(snapshot.telemetry.state is each))
+        coverage.add_metric([camera], snapshot.telemetry.coverage)
         if snapshot.last_frame_age_s is not None:
             age.add_metric([camera], snapshot.last_frame_age_s)
-        rate.add_metric([camera], snapshot.health.analysed_fps)
-        if snapshot.health.target_fps is not None:
-            target.add_metric([camera], snapshot.health.target_fps)
-        slowed.add_metric([camera], float(snapshot.health.degraded))
-        dropped.add_metric([camera], snapshot.health.dropped_frames)
+        rate.add_metric([camera], snapshot.telemetry.analysed_fps)
+        if snapshot.telemetry.target_fps is not None:
+            target.add_metric([camera], snapshot.telemetry.target_fps)
+        slowed.add_metric([camera], float(snapshot.telemetry.degraded))
+        dropped.add_metric([camera], snapshot.telemetry.dropped_frames)
         looks.add_metric([camera, "taken"], snapshot.looks_taken)
         looks.add_metric([camera, "withheld"], snapshot.looks_withheld)
         lost.add_metric([camera], snapshot.sessions_lost)
@@ -166,7 +166,7 @@ def _time_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
     offset = _gauge("camera_clock_offset_seconds", "Camera's clock ahead of ours; absent without its word.", "camera")
     doubt = _gauge("camera_capture_uncertainty_seconds", "Of the newest picture's time, to each side.", "camera")
     for snapshot in cameras:
-        camera = snapshot.health.camera_id
+        camera = snapshot.telemetry.camera_id
         if snapshot.clock_offset_s is not None:
             offset.add_metric([camera], snapshot.clock_offset_s)
         if snapshot.capture_uncertainty_s is not None:

@@ -32,7 +32,7 @@ class CameraStatus(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    health: CameraHealth
+    telemetry: CameraHealth
     attention: str = Field(
         description="how closely it is watched: quiet, waiting, resting, watching, searching or active"
     )

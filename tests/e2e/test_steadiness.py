@@ -50,15 +50,15 @@ def more_than(count: int, server: IngestServer) -> Callable[[], bool]:
 
 
 def is_live(worker: Worker) -> bool:
-    return all(one.health.state == "live" for one in worker.health.cameras())
+    return all(one.telemetry.state == "live" for one in worker.telemetry.cameras())
 
 
 def is_seen_again(worker: Worker) -> bool:
-    return is_live(worker) and all(one.health.analysed_fps > 0.0 for one in worker.health.cameras())
+    return is_live(worker) and all(one.telemetry.analysed_fps > 0.0 for one in worker.telemetry.cameras())
 
 
 def sessions_lost(worker: Worker) -> int:
-    return sum(one.sessions_lost for one in worker.health.cameras())
+    return sum(one.sessions_lost for one in worker.telemetry.cameras())
 
 
 def assert_nothing_lost(server: IngestServer) -> None:
@@ -78,8 +78,8 @@ def test_an_rtsp_server_that_dies_is_seen_again_when_it_is_back(
             link.cut()
             first.__exit__()
             eventually(lambda: sessions_lost(worker) >= 2)
-            eventually(lambda: worker.health.cameras()[0].health.analysed_fps == 0.0)
-            assert worker.health.cameras()[0].health.state == "lost"
+            eventually(lambda: worker.telemetry.cameras()[0].telemetry.analysed_fps == 0.0)
+            assert worker.telemetry.cameras()[0].telemetry.state == "lost"
             with RtspCameras(street.parent, first.port) as second:
                 assert second.port == first.port
                 eventually(lambda: is_seen_again(worker), 60.0)
@@ -104,7 +104,7 @@ def test_a_link_that_stalls_cuts_damages_and_loses_is_got_over(
             lost = sessions_lost(worker)
             link.stalled = True
             eventually(lambda: sessions_lost(worker) > lost, STALL_S + 20.0)
-            eventually(lambda: worker.health.cameras()[0].health.analysed_fps == 0.0)
+            eventually(lambda: worker.telemetry.cameras()[0].telemetry.analysed_fps == 0.0)
             link.stalled = False
             eventually(lambda: is_seen_again(worker), 60.0)
     assert_nothing_lost(server)
@@ -247,7 +247,7 @@ def test_a_device_that_cannot_keep_up_asks_its_cameras_for_less(
     monkeypatch.setattr(worker_module, "Detector", SlowDetector)
     config = load_device_config(config_of(tmp_path, server, *[cameras.url("street.mp4")] * 2))
     with working(config) as worker:
-        eventually(lambda: all(one.health.degraded for one in worker.health.cameras()), 60.0)
+        eventually(lambda: all(one.telemetry.degraded for one in worker.telemetry.cameras()), 60.0)
         told = eventually(lambda: [one for one in server.heartbeats if all(each.degraded for each in one.cameras)])[0]
         assert all(each.target_fps is not None and 1.0 <= each.target_fps < 5.0 for each in told.cameras)
         assert all(each.dropped_frames > 0 for each in told.cameras)

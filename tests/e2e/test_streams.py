@@ -54,14 +54,14 @@ def test_a_main_stream_that_is_not_there_is_said_while_the_substream_is_watched(
     config = load_device_config(write_config(tmp_path, live_server.base_url, live_server.tokens["box-1"], [pair]))
 
     def told_while_live() -> CameraSnapshot | None:
-        (now,) = worker.health.cameras()
-        return now if now.health.state == "live" and now.health.fault is not None else None
+        (now,) = worker.telemetry.cameras()
+        return now if now.telemetry.state == "live" and now.telemetry.fault is not None else None
 
     with working(config) as worker:
         told = eventually(told_while_live)
     assert not told.recorded
-    assert str(told.health.fault).startswith("no clips: ")
-    assert "missing.mp4" in str(told.health.fault)
+    assert str(told.telemetry.fault).startswith("no clips: ")
+    assert "missing.mp4" in str(told.telemetry.fault)
 
 
 def test_two_alerts_of_one_moment_share_one_clip_each_with_its_own_moment_in_it(

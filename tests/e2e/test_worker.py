@@ -56,8 +56,10 @@ def test_people_become_an_alert_with_its_original_clip_and_a_dead_camera_harms_n
         )
         with working(config) as worker:
             alert = eventually(lambda: with_clip(operator, "gate"))
-            health = {one.health.camera_id: one.health for one in worker.health.cameras()}
-            looks = {one.health.camera_id: one.looks_taken + one.looks_withheld for one in worker.health.cameras()}
+            health = {one.telemetry.camera_id: one.telemetry for one in worker.telemetry.cameras()}
+            looks = {
+                one.telemetry.camera_id: one.looks_taken + one.looks_withheld for one in worker.telemetry.cameras()
+            }
     assert health["gate"].state == "live"
     assert looks["gate"] > 0
     assert looks["alley"] == 0

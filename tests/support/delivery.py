@@ -13,7 +13,7 @@ from contract.clock import Clock, ManualClock
 from edge.config import ServerConfig
 from edge.outbox import Outbox
 from edge.sender import IngestClient, Sender, VerdictInbox
-from edge.telemetry import DeviceHealth
+from edge.telemetry import DeviceTelemetry
 from tests.support.events import NOON
 from tests.support.ingest import TOKEN
 from tests.support.outboxes import open_outbox
@@ -61,5 +61,5 @@ def delivering(folder: Path, url: str, reply_timeout_s: float = REPLY_TIMEOUT_S)
 
 def sender_of(outbox: Outbox, client: IngestClient, clock: Clock, verdicts: VerdictInbox | None = None) -> Sender:
     """A sender whose heartbeats tell of one camera that has not been seen yet."""
-    health = DeviceHealth("box-1", ["gate"], "0.1.0", clock)
+    health = DeviceTelemetry("box-1", ["gate"], "0.1.0", clock)
     return Sender(outbox, client, lambda: health.heartbeat(outbox.stats()), clock=clock, verdicts=verdicts)

@@ -143,7 +143,7 @@ def test_a_pulled_cable_and_a_link_that_loses_everything_heal_without_anybody(
         far_camera.url, transport=transport, open_timeout_s=TIMEOUT_S, silence_timeout_s=TIMEOUT_S
     )
     watched, stop = Watched(), threading.Event()
-    keeper = StreamKeeper("gate", settings, watched.take, health=watched, clock=SystemClock())
+    keeper = StreamKeeper("gate", settings, watched.take, telemetry=watched, clock=SystemClock())
     thread = threading.Thread(target=keeper.run, args=(stop,), daemon=True)
     thread.start()
     try:

@@ -101,7 +101,7 @@ def keep(monkeypatch: pytest.MonkeyPatch) -> Keep:
         stop, heard = PassingStop(clock), Heard()
         cameras = Cameras(clock, stop, sessions)
         monkeypatch.setattr(supervisor, "open_session", cameras.open_session)
-        StreamKeeper("gate", settings, on_packet, health=heard, clock=clock).run(stop)
+        StreamKeeper("gate", settings, on_packet, telemetry=heard, clock=clock).run(stop)
         assert cameras.opened == len(sessions)
         return stop, heard
 
@@ -169,6 +169,6 @@ def test_stopping_in_the_middle_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> N
     stop, heard = PassingStop(clock), Heard()
     cameras = Cameras(clock, stop, [(1.0, 3, UNREACHABLE)])
     monkeypatch.setattr(supervisor, "open_session", cameras.open_session)
-    StreamKeeper("gate", CAMERA, lambda _packet: stop.set(), health=heard, clock=clock).run(stop)
+    StreamKeeper("gate", CAMERA, lambda _packet: stop.set(), telemetry=heard, clock=clock).run(stop)
     assert heard.faults == []
     assert stop.waits_s == []

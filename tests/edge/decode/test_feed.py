@@ -60,7 +60,7 @@ class Site:
             self.ladder,  # type: ignore[arg-type] # a real one would need a film of minutes
             self.scheduler,
             pace=AnalysisPace(5.0),
-            health=self.health,
+            telemetry=self.health,
         )
 
     def run(self, seconds: float, taken_fps: float) -> None:

@@ -30,7 +30,7 @@ def camera(camera_id: str = "gate", **changes: object) -> CameraStatus:
         "dropped_frames": 7,
         "people_count": 3,
     }
-    return CameraStatus(health=CameraHealth.model_validate(fields | changes), attention="active", sessions_lost=2)
+    return CameraStatus(telemetry=CameraHealth.model_validate(fields | changes), attention="active", sessions_lost=2)
 
 
 def status_of(**changes: object) -> WorkerStatus:
@@ -114,7 +114,7 @@ def test_a_terminal_of_80_columns_and_24_lines_shows_eight_cameras_with_their_fa
     assert len(lines) < 24, "the prompt needs a line too"
     assert max(map(len, lines)) <= 80
     for each in (*lost, *slow):
-        assert sum(line.startswith(f"{each.health.camera_id} ") and "fps  " in line for line in lines) == 1
+        assert sum(line.startswith(f"{each.telemetry.camera_id} ") and "fps  " in line for line in lines) == 1
     words = " ".join(" ".join(lines).split())
     assert words.count(f": {fault}") == len(lost)
     assert words.count("slowed to 1.7 fps") == len(slow)
