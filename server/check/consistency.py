@@ -1,4 +1,4 @@
-"""Whether what is stored is true: the numbered invariants of docs/design/server.md, each proven or contradicted."""
+"""Whether what is stored is true: the checks that docs/invariants.md names, each passed or contradicted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from contract.event import ClipReference
 from server.clips.files import PART_SUFFIX, MediaFiles, hash_file
 from server.store import audit, checks, heads
 from server.store.database import Database
@@ -68,6 +69,8 @@ class Consistency:
                 yield Finding("opening-event", f"{abs(difference)} {'more' if difference > 0 else 'fewer'} {what}")
         for alert_id in await checks.alerts_without_incident(session):
             yield Finding("one-incident", f"alert {alert_id} is in no incident of its place that asked for it")
+        for alert_id in await checks.budgeted_spot_checks(session):
+            yield Finding("spot-check-apart", f"spot check {alert_id} asked for a place in the alert budget")
 
     async def _decisions(self, session: AsyncSession) -> AsyncIterator[Finding]:
         for history_id in await checks.history_without_entry(session):
@@ -76,9 +79,15 @@ class Consistency:
             yield Finding("audited-decision", f"audit entry {sequence} tells of a decision that no alert knows")
 
     async def _media(self, session: AsyncSession) -> AsyncIterator[Finding]:
-        known = {clip.path: (clip.sha256, clip.size_bytes) for clip in await checks.stored_clips(session)}
+        clips = await checks.stored_clips(session)
+        known = {clip.path: (clip.sha256, clip.size_bytes) for clip in clips}
         known |= {picture.path: (picture.sha256, picture.size_bytes) for picture in await checks.thumbnails(session)}
         awaited = await checks.awaited_clip_paths(session)
+        for alert_id in await checks.alerts_with_a_wrong_clip(session):
+            yield Finding("alert-clip", f"alert {alert_id} counts as having a clip that is not stored for its camera")
+        for clip in clips:
+            if not ClipReference.model_validate(clip.reference).covers_trigger:
+                yield Finding("clip-trigger", f"clip {clip.id} does not show the moment of its trigger")
         for finding in await asyncio.to_thread(self._files_off, known, awaited):
             yield finding
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import and_, func, not_, select
+from sqlalchemy import and_, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -73,6 +73,31 @@ async def entries_without_history(session: AsyncSession) -> Sequence[int]:
         .outerjoin(AlertHistory, AlertHistory.audit_sequence == AuditRow.sequence)
         .where(AuditRow.action.in_(DECISIONS), AlertHistory.id.is_(None))
     )
+    return (await session.execute(query)).scalars().all()
+
+
+async def alerts_with_a_wrong_clip(session: AsyncSession) -> Sequence[UUID]:
+    """Alerts that count as having a clip which is not stored, or which is another camera's."""
+    announced = aliased(Alert)
+    own = and_(
+        announced.id == Clip.alert_id,
+        announced.camera_id == Alert.camera_id,
+        Clip.device_id == Alert.device_id,
+        Clip.kampung_id == Alert.kampung_id,
+    )
+    query = (
+        select(Alert.id)
+        .outerjoin(Clip, Clip.id == Alert.clip_id)
+        .outerjoin(announced, own)
+        .where(Alert.clip_stored, or_(Clip.stored_at.is_(None), announced.id.is_(None)))
+    )
+    return (await session.execute(query)).scalars().all()
+
+
+async def budgeted_spot_checks(session: AsyncSession) -> Sequence[UUID]:
+    """Spot checks that asked for a place in the alert budget, as only alerts may."""
+    asked = select(IncidentAsk.alert_id).where(IncidentAsk.alert_id == Alert.id).exists()
+    query = select(Alert.id).where(Alert.spot_check_chance.is_not(None), asked)
     return (await session.execute(query)).scalars().all()
 
 

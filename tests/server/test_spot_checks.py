@@ -55,7 +55,7 @@ def ids(client: httpx.Client, **query: str | bool) -> list[str]:
     return [item["id"] for item in answer.json()["items"]]
 
 
-def test_a_spot_check_is_in_no_list_count_or_digest_of_alerts_and_in_the_list_of_its_own(
+def test_a_spot_check_is_in_no_list_count_or_digest_but_in_a_list_of_its_own(
     live_server: LiveServer,
 ) -> None:
     spot_check_id = shown(live_server, spot_check_of(1))
@@ -74,7 +74,7 @@ def test_a_spot_check_is_in_no_list_count_or_digest_of_alerts_and_in_the_list_of
     assert operator.get(f"{API}/alerts/{alert_id}").json()["spot_check_chance"] is None
 
 
-def test_no_console_is_told_of_a_spot_check_neither_when_it_comes_nor_when_it_is_judged(
+def test_no_console_hears_of_a_spot_check_when_it_arrives_or_is_judged(
     live_server: LiveServer,
 ) -> None:
     operator = live_server.log_in("operator-bahari")
