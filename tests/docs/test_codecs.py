@@ -12,7 +12,7 @@ from edge.capture.bitstream import Codec
 from edge.capture.demux import SourceSettings
 from edge.capture.file_reader import _SUFFIXES
 
-PAGE = (Path(__file__).parents[1] / "docs/codecs.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs/codecs.md").read_text(encoding="utf-8")
 WRITTEN = {Codec.H264: "H.264", Codec.HEVC: "H.265"}
 CHROMIUM = Path("/usr/bin/chromium")
 

@@ -18,7 +18,7 @@ from server.app import ROUTERS, create_app, guard_of, routes_of
 from server.services import build_services
 from server.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SECTION = re.compile(r"^## Places to touch[^\n]*\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 PAGES = [ROOT / "docs/howto/add-a-route.md", ROOT / "docs/howto/add-a-detector.md"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/invariants.md").read_text(encoding="utf-8")
 SECTIONS = re.findall(r"^### (\d+)\. (.+?)\n(.*?)(?=^### |^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
 TESTS = sorted({test for _, _, body in SECTIONS for test in re.findall(r"^- `(tests/.+?)`$", body, re.MULTILINE)})
