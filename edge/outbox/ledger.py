@@ -1,4 +1,4 @@
-"""The outbox's SQL: each function one statement or a few, inside the caller's lock and transaction."""
+"""The outbox's SQL."""
 
 from __future__ import annotations
 
@@ -40,210 +40,245 @@ class DeletedAttachment:
     bodies: tuple[bytes, ...]
 
 
-def last_sequence(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT value FROM meta WHERE name = 'last_sequence'").fetchone()[0])
+class Ledger:
+    """The outbox's SQL: each method is one statement or a few, inside the caller's lock and transaction."""
 
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
 
-def insert_event(connection: sqlite3.Connection, event: Event, at_s: float) -> None:
-    """Add the event and count it."""
-    data, body = event.data, event.to_json()
-    connection.execute(
-        "INSERT INTO events (sequence, event_id, severity, committed_at, body) VALUES (?, ?, ?, ?, ?)",
-        (data.device_sequence, str(event.id), SEVERITY_RANK[data.severity], at_s, body),
-    )
-    connection.execute("UPDATE meta SET value = ? WHERE name = 'last_sequence'", (data.device_sequence,))
+    def last_sequence(self) -> int:
+        return int(self._connection.execute("SELECT value FROM meta WHERE name = 'last_sequence'").fetchone()[0])
 
-
-def update_signal(connection: sqlite3.Connection, event: Event) -> None:
-    """Bring the signal's row up to date, and drop it once there is nothing more to say."""
-    data, body = event.data, event.to_json()
-    key = str(data.signal_id)
-    earlier = connection.execute("SELECT ended, clip_settled, body FROM signals WHERE signal_id = ?", (key,)).fetchone()
-    ended = data.phase is Phase.ENDED
-    settled = data.clip_id is None or data.clip is not None or data.clip_fault is not None
-    if earlier is not None:
-        ended = ended or bool(earlier[0])
-        same_clip = Event.model_validate_json(earlier[2]).data.clip_id == data.clip_id
-        settled = settled or (same_clip and bool(earlier[1]))
-    if ended and settled:
-        connection.execute("DELETE FROM signals WHERE signal_id = ?", (key,))
-        return
-    connection.execute(
-        "INSERT OR REPLACE INTO signals (signal_id, sequence, body, ended, clip_settled) VALUES (?, ?, ?, ?, ?)",
-        (key, data.device_sequence, body, ended, settled),
-    )
-
-
-def insert_attachment(connection: sqlite3.Connection, event: Event, attachment: Attachment, path: str) -> None:
-    """Add the file to its event. A clip that another event has brought already is stored once."""
-    connection.execute(
-        "INSERT INTO attachments (sequence, kind, clip_id, path, sha256, size_bytes, severity) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (clip_id) DO NOTHING",
-        (
-            event.data.device_sequence,
-            attachment.kind.value,
-            None if attachment.clip_id is None else str(attachment.clip_id),
-            path,
-            attachment.sha256,
-            attachment.size_bytes,
-            SEVERITY_RANK[event.data.severity],
-        ),
-    )
-
-
-def mark(
-    connection: sqlite3.Connection,
-    table: Literal["events", "attachments"],
-    key: int,
-    state: Literal["sent", "parked"],
-    *,
-    at_s: float | None = None,
-    reason: str | None = None,
-) -> None:
-    connection.execute(
-        f"UPDATE {table} SET state = ?, sent_at = ?, reason = ? WHERE {_KEYS[table]} = ?",  # noqa: S608 - own names
-        (state, at_s, reason, key),
-    )
-
-
-def resend_event(connection: sqlite3.Connection, attachment_id: int) -> None:
-    connection.execute(
-        "UPDATE events SET state = 'pending', sent_at = NULL "
-        "WHERE sequence = (SELECT sequence FROM attachments WHERE attachment_id = ?)",
-        (attachment_id,),
-    )
-
-
-def unpark(connection: sqlite3.Connection) -> int:
-    return sum(
-        connection.execute(
-            f"UPDATE {table} SET state = 'pending', reason = NULL WHERE state = 'parked'"  # noqa: S608 - own names
-        ).rowcount
-        for table in _KEYS
-    )
-
-
-def next_event(connection: sqlite3.Connection) -> PendingEvent | None:
-    row = connection.execute(
-        "SELECT sequence, event_id, body FROM events WHERE state = 'pending' ORDER BY sequence LIMIT 1"
-    ).fetchone()
-    return None if row is None else PendingEvent(row[0], UUID(row[1]), row[2])
-
-
-def next_attachment(connection: sqlite3.Connection, root: Path, excluding: Collection[int]) -> PendingAttachment | None:
-    """One query for each kind, so that the index has the answer on top, however many wait."""
-    marks = ", ".join("?" * len(excluding))
-    query = (
-        "SELECT a.attachment_id, e.event_id, a.clip_id, a.path, a.sha256, a.size_bytes "  # noqa: S608 - marks only
-        "FROM attachments AS a JOIN events AS e USING (sequence) "
-        f"WHERE a.state = 'pending' AND a.kind = ? AND e.state = 'sent' AND a.attachment_id NOT IN ({marks}) "
-        "ORDER BY a.severity DESC, a.sequence DESC LIMIT 1"
-    )
-    for kind in (AttachmentKind.THUMBNAIL, AttachmentKind.CLIP):
-        row = connection.execute(query, (kind.value, *excluding)).fetchone()
-        if row is not None:
-            attachment_id, event_id, clip_id, path, sha256, size_bytes = row
-            return PendingAttachment(
-                attachment_id, kind, UUID(event_id), _uuid(clip_id), root / path, sha256, size_bytes
-            )
-    return None
-
-
-def pending_attachment_ids(connection: sqlite3.Connection) -> set[int]:
-    return {int(key) for (key,) in connection.execute("SELECT attachment_id FROM attachments WHERE state = 'pending'")}
-
-
-def open_signals(connection: sqlite3.Connection) -> list[OpenSignal]:
-    rows = connection.execute("SELECT body, ended, clip_settled FROM signals ORDER BY sequence").fetchall()
-    return [OpenSignal(Event.model_validate_json(body), bool(ended), bool(settled)) for body, ended, settled in rows]
-
-
-def known_paths(connection: sqlite3.Connection) -> set[str]:
-    return {str(path) for (path,) in connection.execute("SELECT path FROM attachments")}
-
-
-def sent_paths(connection: sqlite3.Connection) -> list[str]:
-    return [str(path) for (path,) in connection.execute("SELECT path FROM attachments WHERE state = 'sent'")]
-
-
-def attachment_bytes(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT coalesce(sum(size_bytes), 0) FROM attachments").fetchone()[0])
-
-
-def expired_attachments(connection: sqlite3.Connection, before_s: float) -> list[int]:
-    return [
-        int(key)
-        for (key,) in connection.execute(
-            "SELECT attachment_id FROM attachments WHERE state = 'sent' AND sent_at < ?", (before_s,)
+    def insert_event(self, event: Event, at_s: float) -> None:
+        """Add the event and count it."""
+        data, body = event.data, event.to_json()
+        self._connection.execute(
+            "INSERT INTO events (sequence, event_id, severity, committed_at, body) VALUES (?, ?, ?, ?, ?)",
+            (data.device_sequence, str(event.id), SEVERITY_RANK[data.severity], at_s, body),
         )
-    ]
+        self._connection.execute("UPDATE meta SET value = ? WHERE name = 'last_sequence'", (data.device_sequence,))
 
+    def update_signal(self, event: Event) -> None:
+        """Bring the signal's row up to date, and drop it once there is nothing more to say."""
+        data, body = event.data, event.to_json()
+        key = str(data.signal_id)
+        earlier = self._connection.execute(
+            "SELECT ended, clip_settled, body FROM signals WHERE signal_id = ?", (key,)
+        ).fetchone()
+        ended = data.phase is Phase.ENDED
+        settled = data.clip_id is None or data.clip is not None or data.clip_fault is not None
+        if earlier is not None:
+            ended = ended or bool(earlier[0])
+            same_clip = Event.model_validate_json(earlier[2]).data.clip_id == data.clip_id
+            settled = settled or (same_clip and bool(earlier[1]))
+        if ended and settled:
+            self._connection.execute("DELETE FROM signals WHERE signal_id = ?", (key,))
+            return
+        self._connection.execute(
+            "INSERT OR REPLACE INTO signals (signal_id, sequence, body, ended, clip_settled) VALUES (?, ?, ?, ?, ?)",
+            (key, data.device_sequence, body, ended, settled),
+        )
 
-def forget_old(connection: sqlite3.Connection, before_s: float) -> None:
-    """Drop sent events without files that are older, and all but the newest entries of the record of deletions."""
-    connection.execute(
-        "DELETE FROM events WHERE state = 'sent' AND sent_at < ? "
-        "AND NOT EXISTS (SELECT 1 FROM attachments AS a WHERE a.sequence = events.sequence)",
-        (before_s,),
-    )
-    connection.execute(
-        "DELETE FROM deletions WHERE deletion_id <= (SELECT max(deletion_id) FROM deletions) - ?", (KEPT_DELETIONS,)
-    )
+    def insert_attachment(self, event: Event, attachment: Attachment, path: str) -> None:
+        """Add the file to its event. A clip that another event has brought already is stored once."""
+        self._connection.execute(
+            "INSERT INTO attachments (sequence, kind, clip_id, path, sha256, size_bytes, severity) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (clip_id) DO NOTHING",
+            (
+                event.data.device_sequence,
+                attachment.kind.value,
+                None if attachment.clip_id is None else str(attachment.clip_id),
+                path,
+                attachment.sha256,
+                attachment.size_bytes,
+                SEVERITY_RANK[event.data.severity],
+            ),
+        )
 
+    def mark(
+        self,
+        table: Literal["events", "attachments"],
+        key: int,
+        state: Literal["sent", "parked"],
+        *,
+        at_s: float | None = None,
+        reason: str | None = None,
+    ) -> None:
+        self._connection.execute(
+            f"UPDATE {table} SET state = ?, sent_at = ?, reason = ? WHERE {_KEYS[table]} = ?",  # noqa: S608 - own names
+            (state, at_s, reason, key),
+        )
 
-def delete_attachment(
-    connection: sqlite3.Connection, attachment_id: int, reason: DeletionReason, at_s: float
-) -> DeletedAttachment | None:
-    """Delete the row and record it; None if it is gone already."""
-    row = connection.execute(
-        "SELECT a.kind, a.clip_id, a.path, a.size_bytes, a.state, e.event_id, e.body, a.sequence "
-        "FROM attachments AS a JOIN events AS e USING (sequence) WHERE a.attachment_id = ?",
-        (attachment_id,),
-    ).fetchone()
-    if row is None:
+    def resend_event(self, attachment_id: int) -> None:
+        self._connection.execute(
+            "UPDATE events SET state = 'pending', sent_at = NULL "
+            "WHERE sequence = (SELECT sequence FROM attachments WHERE attachment_id = ?)",
+            (attachment_id,),
+        )
+
+    def unpark(self) -> int:
+        return sum(
+            self._connection.execute(
+                f"UPDATE {table} SET state = 'pending', reason = NULL WHERE state = 'parked'"  # noqa: S608 - own names
+            ).rowcount
+            for table in _KEYS
+        )
+
+    def next_event(self) -> PendingEvent | None:
+        row = self._connection.execute(
+            "SELECT sequence, event_id, body FROM events WHERE state = 'pending' ORDER BY sequence LIMIT 1"
+        ).fetchone()
+        return None if row is None else PendingEvent(row[0], UUID(row[1]), row[2])
+
+    def next_attachment(self, root: Path, excluding: Collection[int]) -> PendingAttachment | None:
+        """One query for each kind, so that the index has the answer on top, however many wait."""
+        marks = ", ".join("?" * len(excluding))
+        query = (
+            "SELECT a.attachment_id, e.event_id, a.clip_id, a.path, a.sha256, a.size_bytes "  # noqa: S608 - marks only
+            "FROM attachments AS a JOIN events AS e USING (sequence) "
+            f"WHERE a.state = 'pending' AND a.kind = ? AND e.state = 'sent' AND a.attachment_id NOT IN ({marks}) "
+            "ORDER BY a.severity DESC, a.sequence DESC LIMIT 1"
+        )
+        for kind in (AttachmentKind.THUMBNAIL, AttachmentKind.CLIP):
+            row = self._connection.execute(query, (kind.value, *excluding)).fetchone()
+            if row is not None:
+                attachment_id, event_id, clip_id, path, sha256, size_bytes = row
+                return PendingAttachment(
+                    attachment_id, kind, UUID(event_id), _uuid(clip_id), root / path, sha256, size_bytes
+                )
         return None
-    kind, clip_id, path, size_bytes, state, event_id, body, sequence = row
-    sent = state == "sent"
-    bodies = (body,) if clip_id is None else _bodies_naming_clip(connection, clip_id, sequence)
-    connection.execute("DELETE FROM attachments WHERE attachment_id = ?", (attachment_id,))
-    _record_deletion(connection, (at_s, kind, event_id, clip_id, size_bytes, sent, reason.value))
-    return DeletedAttachment(AttachmentKind(kind), path, sent, bodies)
 
+    def pending_attachment_ids(self) -> set[int]:
+        return {
+            int(key)
+            for (key,) in self._connection.execute("SELECT attachment_id FROM attachments WHERE state = 'pending'")
+        }
 
-def _bodies_naming_clip(connection: sqlite3.Connection, clip_id: str, sequence: int) -> tuple[bytes, ...]:
-    """The event by which each signal that shares the clip named it, its own among them.
+    def open_signals(self) -> list[OpenSignal]:
+        rows = self._connection.execute("SELECT body, ended, clip_settled FROM signals ORDER BY sequence").fetchall()
+        return [
+            OpenSignal(Event.model_validate_json(body), bool(ended), bool(settled)) for body, ended, settled in rows
+        ]
 
-    They were committed in one go with the event that brought the file, so that few rows need a look.
-    """
-    rows = connection.execute(
-        "SELECT body FROM (SELECT sequence, body FROM events WHERE sequence >= ? ORDER BY sequence LIMIT ?) "
-        "WHERE instr(CAST(body AS TEXT), ?) ORDER BY sequence",
-        (sequence, SHARERS_WITHIN, clip_id),
-    ).fetchall()
-    naming: dict[UUID, bytes] = {}
-    for (body,) in rows:
-        data = Event.model_validate_json(body).data
-        if data.clip is not None and str(data.clip.clip_id) == clip_id:
-            naming.setdefault(data.signal_id, body)
-    return tuple(naming.values())
+    def known_paths(self) -> set[str]:
+        return {str(path) for (path,) in self._connection.execute("SELECT path FROM attachments")}
 
+    def sent_paths(self) -> list[str]:
+        return [str(path) for (path,) in self._connection.execute("SELECT path FROM attachments WHERE state = 'sent'")]
 
-def delete_event(connection: sqlite3.Connection, sequence: int, reason: DeletionReason, at_s: float) -> None:
-    event_id, size_bytes, state = connection.execute(
-        "SELECT event_id, length(body), state FROM events WHERE sequence = ?", (sequence,)
-    ).fetchone()
-    connection.execute("DELETE FROM events WHERE sequence = ?", (sequence,))
-    _record_deletion(connection, (at_s, "event", event_id, None, size_bytes, state == "sent", reason.value))
+    def attachment_bytes(self) -> int:
+        return int(self._connection.execute("SELECT coalesce(sum(size_bytes), 0) FROM attachments").fetchone()[0])
 
+    def expired_attachments(self, before_s: float) -> list[int]:
+        return [
+            int(key)
+            for (key,) in self._connection.execute(
+                "SELECT attachment_id FROM attachments WHERE state = 'sent' AND sent_at < ?", (before_s,)
+            )
+        ]
 
-def _record_deletion(connection: sqlite3.Connection, row: tuple[float, str, str, str | None, int, bool, str]) -> None:
-    connection.execute(
-        "INSERT INTO deletions (deleted_at, kind, event_id, clip_id, size_bytes, sent, reason) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        row,
-    )
-    if not row[5]:
-        connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'deleted_unsent'")
+    def forget_old(self, before_s: float) -> None:
+        """Drop sent events without files that are older, and all but the newest entries of the record of deletions."""
+        self._connection.execute(
+            "DELETE FROM events WHERE state = 'sent' AND sent_at < ? "
+            "AND NOT EXISTS (SELECT 1 FROM attachments AS a WHERE a.sequence = events.sequence)",
+            (before_s,),
+        )
+        self._connection.execute(
+            "DELETE FROM deletions WHERE deletion_id <= (SELECT max(deletion_id) FROM deletions) - ?", (KEPT_DELETIONS,)
+        )
+
+    def delete_attachment(self, attachment_id: int, reason: DeletionReason, at_s: float) -> DeletedAttachment | None:
+        """Delete the row and record it; None if it is gone already."""
+        row = self._connection.execute(
+            "SELECT a.kind, a.clip_id, a.path, a.size_bytes, a.state, e.event_id, e.body, a.sequence "
+            "FROM attachments AS a JOIN events AS e USING (sequence) WHERE a.attachment_id = ?",
+            (attachment_id,),
+        ).fetchone()
+        if row is None:
+            return None
+        kind, clip_id, path, size_bytes, state, event_id, body, sequence = row
+        sent = state == "sent"
+        bodies = (body,) if clip_id is None else self._bodies_naming_clip(clip_id, sequence)
+        self._connection.execute("DELETE FROM attachments WHERE attachment_id = ?", (attachment_id,))
+        self._record_deletion((at_s, kind, event_id, clip_id, size_bytes, sent, reason.value))
+        return DeletedAttachment(AttachmentKind(kind), path, sent, bodies)
+
+    def _bodies_naming_clip(self, clip_id: str, sequence: int) -> tuple[bytes, ...]:
+        """The event by which each signal that shares the clip named it, its own among them.
+
+        They were committed in one go with the event that brought the file, so that few rows need a look.
+        """
+        rows = self._connection.execute(
+            "SELECT body FROM (SELECT sequence, body FROM events WHERE sequence >= ? ORDER BY sequence LIMIT ?) "
+            "WHERE instr(CAST(body AS TEXT), ?) ORDER BY sequence",
+            (sequence, SHARERS_WITHIN, clip_id),
+        ).fetchall()
+        naming: dict[UUID, bytes] = {}
+        for (body,) in rows:
+            data = Event.model_validate_json(body).data
+            if data.clip is not None and str(data.clip.clip_id) == clip_id:
+                naming.setdefault(data.signal_id, body)
+        return tuple(naming.values())
+
+    def delete_event(self, sequence: int, reason: DeletionReason, at_s: float) -> None:
+        event_id, size_bytes, state = self._connection.execute(
+            "SELECT event_id, length(body), state FROM events WHERE sequence = ?", (sequence,)
+        ).fetchone()
+        self._connection.execute("DELETE FROM events WHERE sequence = ?", (sequence,))
+        self._record_deletion((at_s, "event", event_id, None, size_bytes, state == "sent", reason.value))
+
+    def _record_deletion(self, row: tuple[float, str, str, str | None, int, bool, str]) -> None:
+        self._connection.execute(
+            "INSERT INTO deletions (deleted_at, kind, event_id, clip_id, size_bytes, sent, reason) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
+        if not row[5]:
+            self._connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'deleted_unsent'")
+
+    def deletions(self, limit: int) -> list[Deletion]:
+        rows = self._connection.execute(
+            "SELECT deleted_at, kind, event_id, clip_id, size_bytes, sent, reason FROM deletions "
+            "ORDER BY deletion_id DESC LIMIT ?",
+            (limit,),
+        ).fetchall()
+        return [
+            Deletion(_utc(at_s), kind, UUID(event_id), _uuid(clip_id), size_bytes, bool(sent), reason)
+            for at_s, kind, event_id, clip_id, size_bytes, sent, reason in rows
+        ]
+
+    def parked(self, limit: int) -> list[ParkedItem]:
+        rows = self._connection.execute(
+            "SELECT 'event', event_id, NULL, reason, sequence FROM events WHERE state = 'parked' UNION ALL "
+            "SELECT a.kind, e.event_id, a.clip_id, a.reason, a.sequence "
+            "FROM attachments AS a JOIN events AS e USING (sequence) WHERE a.state = 'parked' ORDER BY 5 LIMIT ?",
+            (limit,),
+        ).fetchall()
+        return [ParkedItem(kind, UUID(event_id), _uuid(clip_id), reason) for kind, event_id, clip_id, reason, _ in rows]
+
+    def stats(self, used_bytes: int, quota_bytes: int) -> OutboxStats:
+        pending, oldest_s, parked_events = self._connection.execute(
+            "SELECT count(*) FILTER (WHERE state = 'pending'), min(committed_at) FILTER (WHERE state = 'pending'), "
+            "count(*) FILTER (WHERE state = 'parked') FROM events"
+        ).fetchone()
+        thumbnails, clips, parked_files = self._connection.execute(
+            "SELECT count(*) FILTER (WHERE state = 'pending' AND kind = 'thumbnail'), "
+            "count(*) FILTER (WHERE state = 'pending' AND kind = 'clip'), "
+            "count(*) FILTER (WHERE state = 'parked') FROM attachments"
+        ).fetchone()
+        deleted_unsent = self._connection.execute("SELECT value FROM meta WHERE name = 'deleted_unsent'").fetchone()[0]
+        return OutboxStats(
+            pending_events=pending,
+            pending_thumbnails=thumbnails,
+            pending_clips=clips,
+            parked=parked_events + parked_files,
+            used_bytes=used_bytes,
+            quota_bytes=quota_bytes,
+            last_sequence=self.last_sequence(),
+            oldest_pending_at=None if oldest_s is None else _utc(oldest_s),
+            deleted_unsent=deleted_unsent,
+        )
 
 
 def clip_fault_of(body: bytes, reason: DeletionReason) -> Callable[[int], EventData]:
@@ -260,52 +295,6 @@ def clip_fault_of(body: bytes, reason: DeletionReason) -> Callable[[int], EventD
         return EventData.model_validate(data.model_dump() | changed | {"device_sequence": sequence})
 
     return build
-
-
-def deletions(connection: sqlite3.Connection, limit: int) -> list[Deletion]:
-    rows = connection.execute(
-        "SELECT deleted_at, kind, event_id, clip_id, size_bytes, sent, reason FROM deletions "
-        "ORDER BY deletion_id DESC LIMIT ?",
-        (limit,),
-    ).fetchall()
-    return [
-        Deletion(_utc(at_s), kind, UUID(event_id), _uuid(clip_id), size_bytes, bool(sent), reason)
-        for at_s, kind, event_id, clip_id, size_bytes, sent, reason in rows
-    ]
-
-
-def parked(connection: sqlite3.Connection, limit: int) -> list[ParkedItem]:
-    rows = connection.execute(
-        "SELECT 'event', event_id, NULL, reason, sequence FROM events WHERE state = 'parked' UNION ALL "
-        "SELECT a.kind, e.event_id, a.clip_id, a.reason, a.sequence "
-        "FROM attachments AS a JOIN events AS e USING (sequence) WHERE a.state = 'parked' ORDER BY 5 LIMIT ?",
-        (limit,),
-    ).fetchall()
-    return [ParkedItem(kind, UUID(event_id), _uuid(clip_id), reason) for kind, event_id, clip_id, reason, _ in rows]
-
-
-def stats(connection: sqlite3.Connection, used_bytes: int, quota_bytes: int) -> OutboxStats:
-    pending, oldest_s, parked_events = connection.execute(
-        "SELECT count(*) FILTER (WHERE state = 'pending'), min(committed_at) FILTER (WHERE state = 'pending'), "
-        "count(*) FILTER (WHERE state = 'parked') FROM events"
-    ).fetchone()
-    thumbnails, clips, parked_files = connection.execute(
-        "SELECT count(*) FILTER (WHERE state = 'pending' AND kind = 'thumbnail'), "
-        "count(*) FILTER (WHERE state = 'pending' AND kind = 'clip'), "
-        "count(*) FILTER (WHERE state = 'parked') FROM attachments"
-    ).fetchone()
-    deleted_unsent = connection.execute("SELECT value FROM meta WHERE name = 'deleted_unsent'").fetchone()[0]
-    return OutboxStats(
-        pending_events=pending,
-        pending_thumbnails=thumbnails,
-        pending_clips=clips,
-        parked=parked_events + parked_files,
-        used_bytes=used_bytes,
-        quota_bytes=quota_bytes,
-        last_sequence=last_sequence(connection),
-        oldest_pending_at=None if oldest_s is None else _utc(oldest_s),
-        deleted_unsent=deleted_unsent,
-    )
 
 
 def _utc(seconds: float) -> datetime:

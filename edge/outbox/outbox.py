@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
-import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,9 +14,9 @@ import structlog
 from contract.clock import Clock
 from contract.errors import ErrorKind
 from contract.event import Event, EventData
-from edge.outbox import ledger
+from edge.outbox.database import OutboxDatabase, as_outbox_error
 from edge.outbox.files import ProcessLock, sync_file
-from edge.outbox.quota import event_victims, picture_victims
+from edge.outbox.ledger import clip_fault_of
 from edge.outbox.records import (
     Attachment,
     AttachmentKind,
@@ -32,7 +30,7 @@ from edge.outbox.records import (
     PendingAttachment,
     PendingEvent,
 )
-from edge.outbox.recovery import Recovery, open_database
+from edge.outbox.recovery import Recovery
 from edge.outbox.sequence import SequenceFile
 
 KEEP_SENT_S = 72 * 3600.0
@@ -81,18 +79,16 @@ class Outbox:
         self._process_lock = ProcessLock(self._path.with_suffix(".lock"))
         self.recovery: Recovery | None
         try:
-            self._connection, self.recovery = open_database(self._path, self._sidecar, clock)
-        except sqlite3.Error as error:
-            self._process_lock.release()
-            raise _as_outbox_error(error) from error
+            self._database, self.recovery = OutboxDatabase.open(self._path, self._sidecar, clock)
         except BaseException:
             self._process_lock.release()
             raise
+        self._ledger = self._database.ledger
 
     def close(self) -> None:
         """Flush everything into the database file and let it go. The outbox is of no use afterwards."""
         with self._lock:
-            self._connection.close()
+            self._database.close()
             self._process_lock.release()
 
     # ---- writing ---------------------------------------------------------------------------------------------------
@@ -109,51 +105,51 @@ class Outbox:
         files = [self._settled_path(attachment) for attachment in attachments]
         with self._lock:
             self._make_room(sum(attachment.size_bytes for attachment in attachments))
-            with self._transaction():
+            with self._database.transaction():
                 event = self._append(build)
-                ledger.update_signal(self._connection, event)
+                self._ledger.update_signal(event)
                 for attachment, relative in zip(attachments, files, strict=True):
-                    ledger.insert_attachment(self._connection, event, attachment, relative)
+                    self._ledger.insert_attachment(event, attachment, relative)
         self.work.set()
         return event
 
     def mark_event_sent(self, sequence: int) -> None:
         """The server has accepted the event; its attachments may follow."""
-        with self._lock, self._transaction():
-            ledger.mark(self._connection, "events", sequence, "sent", at_s=self._now_s())
+        with self._lock, self._database.transaction():
+            self._ledger.mark("events", sequence, "sent", at_s=self._now_s())
 
     def mark_attachment_sent(self, attachment_id: int) -> None:
         """The server has the whole file. It stays here until retention or quota wants its place."""
-        with self._lock, self._transaction():
-            ledger.mark(self._connection, "attachments", attachment_id, "sent", at_s=self._now_s())
+        with self._lock, self._database.transaction():
+            self._ledger.mark("attachments", attachment_id, "sent", at_s=self._now_s())
 
     def park_event(self, sequence: int, reason: str) -> None:
         """The server refused the event for good. It is kept and shown, and no longer holds up those behind it."""
-        with self._lock, self._transaction():
-            ledger.mark(self._connection, "events", sequence, "parked", reason=reason)
+        with self._lock, self._database.transaction():
+            self._ledger.mark("events", sequence, "parked", reason=reason)
 
     def park_attachment(self, attachment_id: int, reason: str) -> None:
         """The server refused the file for good. It is kept and shown."""
-        with self._lock, self._transaction():
-            ledger.mark(self._connection, "attachments", attachment_id, "parked", reason=reason)
+        with self._lock, self._database.transaction():
+            self._ledger.mark("attachments", attachment_id, "parked", reason=reason)
 
     def resend_event(self, attachment_id: int) -> None:
         """Send the attachment's event once more, because the server no longer knows it."""
-        with self._lock, self._transaction():
-            ledger.resend_event(self._connection, attachment_id)
+        with self._lock, self._database.transaction():
+            self._ledger.resend_event(attachment_id)
         self.work.set()
 
     def retry_parked(self) -> int:
         """Make everything parked pending again, for a start or an operator's wish; returns how many there were."""
-        with self._lock, self._transaction():
-            count = ledger.unpark(self._connection)
+        with self._lock, self._database.transaction():
+            count = self._ledger.unpark()
         self.work.set()
         return count
 
     def drop_attachment(self, attachment_id: int, reason: DeletionReason) -> None:
         """Give up a file that cannot be sent any more: recorded, and for a clip told to the server by a fault event."""
         with self._lock:
-            with self._transaction():
+            with self._database.transaction():
                 unlinked = self._delete_attachments([attachment_id], reason)
             self._unlink(unlinked)
         self.work.set()
@@ -162,10 +158,10 @@ class Outbox:
         """Apply retention and quota. The sender calls it now and then; `commit` applies the quota by itself."""
         with self._lock:
             before_s = self._now_s() - self._keep_sent_s
-            with self._transaction():
-                expired = ledger.expired_attachments(self._connection, before_s)
+            with self._database.transaction():
+                expired = self._ledger.expired_attachments(before_s)
                 unlinked = self._delete_attachments(expired, DeletionReason.RETENTION)
-                ledger.forget_old(self._connection, before_s)
+                self._ledger.forget_old(before_s)
             self._unlink(unlinked)
             self._make_room(0)
 
@@ -177,7 +173,7 @@ class Outbox:
         if not folder.is_dir():
             return 0
         with self._reading():
-            known = ledger.known_paths(self._connection)
+            known = self._ledger.known_paths()
         orphans = [path for path in folder.resolve().rglob("*") if path.is_file() and self._relative(path) not in known]
         self._unlink(orphans)
         return len(orphans)
@@ -187,75 +183,75 @@ class Outbox:
     def next_event(self) -> PendingEvent | None:
         """The oldest event that the server has not accepted."""
         with self._reading():
-            return ledger.next_event(self._connection)
+            return self._ledger.next_event()
 
     def next_attachment(self, *, excluding: Collection[int] = ()) -> PendingAttachment | None:
         """The most worthy file of an accepted event: thumbnails before clips, then most severe, then newest."""
         with self._reading():
-            return ledger.next_attachment(self._connection, self._root, excluding)
+            return self._ledger.next_attachment(self._root, excluding)
 
     def pending_attachment_ids(self) -> set[int]:
         """The ids of all files that the server does not have and has not refused."""
         with self._reading():
-            return ledger.pending_attachment_ids(self._connection)
+            return self._ledger.pending_attachment_ids()
 
     def open_signals(self) -> list[OpenSignal]:
         """Signals that nobody will end and clips that nobody will seal unless the worker does; for its start."""
         with self._reading():
-            return ledger.open_signals(self._connection)
+            return self._ledger.open_signals()
 
     def stats(self) -> OutboxStats:
         """Counts and bytes, for health and heartbeat."""
         with self._reading():
-            return ledger.stats(self._connection, self._used_bytes(), self._quota_bytes)
+            return self._ledger.stats(self._used_bytes(), self._quota_bytes)
 
     def deletions(self, limit: int = 1000) -> list[Deletion]:
         """The newest entries of the record of deletions, newest first."""
         with self._reading():
-            return ledger.deletions(self._connection, limit)
+            return self._ledger.deletions(limit)
 
     def parked(self, limit: int = 1000) -> list[ParkedItem]:
         """What the server refused, with its reason; oldest first."""
         with self._reading():
-            return ledger.parked(self._connection, limit)
+            return self._ledger.parked(limit)
 
     # ---- inside ----------------------------------------------------------------------------------------------------
 
     def _append(self, build: Callable[[int], EventData]) -> Event:
-        sequence = ledger.last_sequence(self._connection) + 1
+        sequence = self._ledger.last_sequence() + 1
         data = build(sequence)
         if data.device_sequence != sequence:
             raise ValueError(f"the event must carry device_sequence {sequence}, got {data.device_sequence}")
         event = Event.wrap(self._new_id(), data)
         self._sidecar.write(sequence)
-        ledger.insert_event(self._connection, event, self._now_s())
+        self._ledger.insert_event(event, self._now_s())
         return event
 
     def _make_room(self, extra_bytes: int) -> None:
         """Delete in order of worth until `extra_bytes` more fit into the quota, and the disk has air to breathe."""
         if max(self._excess_bytes(extra_bytes), self._shortage_bytes()) <= 0:
             return
-        self._compact()
+        self._database.compact()
         while True:
             over_quota = self._excess_bytes(extra_bytes)
-            pictures = picture_victims(self._connection, max(over_quota, self._shortage_bytes()))
+            pictures = self._database.quota.picture_victims(max(over_quota, self._shortage_bytes()))
             # A disk that others have filled costs pictures only: events are small and are what must not be lost.
-            events = [] if pictures else event_victims(self._connection, over_quota)
+            events = [] if pictures else self._database.quota.event_victims(over_quota)
             if not pictures and not events:
                 return
             self._delete_for_quota(pictures, events)
-            self._compact()
+            self._database.compact()
             _log.warning("outbox_quota", pictures=len(pictures), events=len(events), over_quota_bytes=over_quota)
 
     def _delete_for_quota(self, pictures: list[int], events: list[int]) -> None:
         try:
-            with self._transaction():
+            with self._database.transaction():
                 unlinked = self._delete_attachments(pictures, DeletionReason.QUOTA)
                 for sequence in events:
-                    ledger.delete_event(self._connection, sequence, DeletionReason.QUOTA, self._now_s())
+                    self._ledger.delete_event(sequence, DeletionReason.QUOTA, self._now_s())
         except OutboxFullError:
             # Not even the record of a deletion fits: the files that the server has make room for it, next time.
-            self._unlink([self._root / path for path in ledger.sent_paths(self._connection)])
+            self._unlink([self._root / path for path in self._ledger.sent_paths()])
             raise
         self._unlink(unlinked)
 
@@ -265,25 +261,17 @@ class Outbox:
     def _shortage_bytes(self) -> int:
         return self._keep_free_bytes - shutil.disk_usage(self._root).free
 
-    def _compact(self) -> None:
-        """Give the disk back what the database and its log no longer need, as far as a full disk lets that happen."""
-        try:
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.OperationalError as error:
-            _log.warning("outbox_compaction_failed", error=str(error))
-
     def _delete_attachments(self, attachment_ids: Sequence[int], reason: DeletionReason) -> list[Path]:
         """Delete the rows, and commit a fault event for each clip that the server was promised and will not get."""
         paths = []
         for attachment_id in attachment_ids:
-            gone = ledger.delete_attachment(self._connection, attachment_id, reason, self._now_s())
+            gone = self._ledger.delete_attachment(attachment_id, reason, self._now_s())
             if gone is None:
                 continue
             paths.append(self._root / gone.path)
             if gone.kind is AttachmentKind.CLIP and not gone.sent:
                 for body in gone.bodies:
-                    self._append(ledger.clip_fault_of(body, reason))
+                    self._append(clip_fault_of(body, reason))
         return paths
 
     def _settled_path(self, attachment: Attachment) -> str:
@@ -299,7 +287,7 @@ class Outbox:
                 )
             sync_file(path)
         except OSError as error:
-            raise _as_outbox_error(error) from error
+            raise as_outbox_error(error) from error
         return relative
 
     def _relative(self, path: Path) -> str:
@@ -317,39 +305,12 @@ class Outbox:
 
     def _used_bytes(self) -> int:
         own = sum(part.stat().st_size for part in self._root.glob(f"{self._path.name}*") if part.is_file())
-        return own + ledger.attachment_bytes(self._connection)
+        return own + self._ledger.attachment_bytes()
 
     def _now_s(self) -> float:
         return self._clock.utc().timestamp()
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        with self._lock:
-            try:
-                yield
-            except sqlite3.Error as error:
-                raise _as_outbox_error(error) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        connection = self._connection
-        try:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._lock, self._database.reading():
             yield
-            connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as error:
-            raise _as_outbox_error(error) from error
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-
-
-def _as_outbox_error(error: sqlite3.Error | OSError) -> OutboxError:
-    if isinstance(error, OSError):
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            return OutboxFullError(f"the disk has no room for the outbox: {error.strerror}")
-        return OutboxError(ErrorKind.UNAVAILABLE, f"the outbox's folder refuses: {error}")
-    # IOERR_WRITE is what SQLite makes of a file size limit (EFBIG), FULL of a full disk or database.
-    if error.sqlite_errorcode in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
-        return OutboxFullError(f"the disk has no room for the outbox: {error}")
-    return OutboxError(ErrorKind.UNAVAILABLE, f"the outbox's database refuses: {error}")

@@ -22,22 +22,26 @@ _EVENTS = (
 )
 
 
-def picture_victims(connection: sqlite3.Connection, excess_bytes: int) -> list[int]:
-    """The ids of the attachments to delete to free `excess_bytes`, least worthy first, at most BATCH_ROWS a stage."""
-    return _least_worthy(connection, _PICTURES, excess_bytes)
+class QuotaOrder:
+    """Chooses what to delete, least worthy first."""
 
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
 
-def event_victims(connection: sqlite3.Connection, excess_bytes: int) -> list[int]:
-    """The sequence numbers of the events to delete; only for an outbox that has no attachment left."""
-    return _least_worthy(connection, _EVENTS, excess_bytes)
+    def picture_victims(self, excess_bytes: int) -> list[int]:
+        """The attachments to delete for `excess_bytes` of room, least worthy first, at most BATCH_ROWS a stage."""
+        return self._least_worthy(_PICTURES, excess_bytes)
 
+    def event_victims(self, excess_bytes: int) -> list[int]:
+        """The sequence numbers of the events to delete; only for an outbox that has no attachment left."""
+        return self._least_worthy(_EVENTS, excess_bytes)
 
-def _least_worthy(connection: sqlite3.Connection, stages: tuple[str, ...], excess_bytes: int) -> list[int]:
-    chosen: list[int] = []
-    for query in stages:
-        for key, size_bytes in connection.execute(query, (BATCH_ROWS,)):
-            if excess_bytes <= 0:
-                return chosen
-            chosen.append(int(key))
-            excess_bytes -= int(size_bytes)
-    return chosen
+    def _least_worthy(self, stages: tuple[str, ...], excess_bytes: int) -> list[int]:
+        chosen: list[int] = []
+        for query in stages:
+            for key, size_bytes in self._connection.execute(query, (BATCH_ROWS,)):
+                if excess_bytes <= 0:
+                    return chosen
+                chosen.append(int(key))
+                excess_bytes -= int(size_bytes)
+        return chosen

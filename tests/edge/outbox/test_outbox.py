@@ -296,8 +296,8 @@ def test_a_database_that_fails_later_is_an_outbox_error_for_readers_and_writers(
     tmp_path: Path, clock: ManualClock
 ) -> None:
     with open_outbox(tmp_path, clock) as outbox:
-        outbox._connection.execute("DROP TABLE deletions")
-        outbox._connection.execute("ALTER TABLE events RENAME TO lost")
+        outbox._database._connection.execute("DROP TABLE deletions")
+        outbox._database._connection.execute("ALTER TABLE events RENAME TO lost")
         with pytest.raises(OutboxError, match="database refuses: no such table"):
             outbox.next_event()
         with pytest.raises(OutboxError, match="database refuses: no such table"):

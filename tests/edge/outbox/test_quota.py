@@ -99,7 +99,7 @@ def test_pictures_make_room_when_others_fill_the_disk_but_events_stay(tmp_path: 
 def test_a_full_database_refuses_the_commit_and_takes_it_once_there_is_room(tmp_path: Path, clock: ManualClock) -> None:
     with open_outbox(tmp_path, clock) as outbox:
         outbox.commit(building())
-        connection = outbox._connection
+        connection = outbox._database._connection
         connection.execute("PRAGMA max_page_count = 1")  # SQLite takes the present size instead
         _fill_until_full(outbox)
         taken = outbox.stats().last_sequence
