@@ -24,7 +24,8 @@ from contract.event import EventData, Phase
 from contract.ids import UuidV7Factory
 from contract.reasons import Reason
 from edge.camera.build import build_detector
-from edge.camera.unit import CameraUnit, Shared
+from edge.camera.shared import Shared
+from edge.camera.unit import CameraUnit
 from edge.clips.recorder import ClipDesk, longest_clip_s, ring_for
 from edge.config import DeviceConfig
 from edge.decode.frame import Frame

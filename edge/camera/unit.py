@@ -5,39 +5,33 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from urllib.parse import unquote, urlsplit
-from uuid import UUID
 
 import structlog
 from pydantic import SecretStr
 
-from contract.clock import Clock, Instant
+from contract.clock import Instant
 from contract.reasons import Reason
 from contract.verdict import AlertVerdict
 from edge.camera.build import PipelineParts, build_history, build_pipeline, build_recorder
+from edge.camera.shared import Shared
 from edge.camera_health.store import ViewStore
 from edge.capture.packet_ring import PacketRing
 from edge.capture.packets import Packet
 from edge.capture.session import SourceSettings
 from edge.capture.supervisor import StreamKeeper
-from edge.clips.recorder import ClipDesk
-from edge.config import CameraConfig, DeviceConfig
+from edge.config import CameraConfig
 from edge.decode.attention import Attention
 from edge.decode.feed import AnalysisFeed
 from edge.decode.masks import PrivacyMask
-from edge.decode.pool import DecodePool
 from edge.decode.rate_control import AnalysisPace
-from edge.detector import Detector
-from edge.detector.frame_scheduler import FrameScheduler
 from edge.detector.slack import Slack
-from edge.events.drafts import DraftQueue
 from edge.events.shadow_file import ShadowFile
 from edge.learned.confirmed import keep_out
 from edge.learned.state import CameraLearned
 from edge.learned.store import LearnedStore
-from edge.telemetry import DeviceTelemetry, RecordingTelemetry
+from edge.telemetry import RecordingTelemetry
 
 SUBSTREAM_RING_S, SUBSTREAM_RING_BYTES = 20.0, 8 << 20
 """Limits of a substream's ring: it only serves to decode back the newest group of pictures after a quiet time."""
@@ -45,21 +39,6 @@ SUBSTREAM_RING_S, SUBSTREAM_RING_BYTES = 20.0, 8 << 20
 Run = Callable[[threading.Event], None]
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What the cameras of a device share."""
-
-    config: DeviceConfig
-    clock: Clock
-    detector: Detector
-    decode_pool: DecodePool
-    scheduler: FrameScheduler
-    telemetry: DeviceTelemetry
-    drafts: DraftQueue
-    clip_desk: ClipDesk
-    new_id: Callable[[], UUID]
 
 
 class CameraUnit:

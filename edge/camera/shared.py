@@ -1,0 +1,31 @@
+"""What the cameras of a device share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from contract.clock import Clock
+from edge.clips.recorder import ClipDesk
+from edge.config import DeviceConfig
+from edge.decode.pool import DecodePool
+from edge.detector import Detector
+from edge.detector.frame_scheduler import FrameScheduler
+from edge.events.drafts import DraftQueue
+from edge.telemetry import DeviceTelemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """One of each for all cameras of the process."""
+
+    config: DeviceConfig
+    clock: Clock
+    detector: Detector
+    decode_pool: DecodePool
+    scheduler: FrameScheduler
+    telemetry: DeviceTelemetry
+    drafts: DraftQueue
+    clip_desk: ClipDesk
+    new_id: Callable[[], UUID]
