@@ -16,9 +16,9 @@ from edge.detections import Detections
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FlowField:
-    """How corners of the picture moved just now, whoever they belong to.
+    """Sparse optical flow: how corners of the frame moved since the frame before, people or not.
 
-    places_xyn: (N, 2) float64, parts of the picture. velocities: (N, 2) float64, picture heights per second.
+    places_xyn: (N, 2) float64, normalised coordinates. velocities: (N, 2) float64, frame heights per second.
     """
 
     places_xyn: npt.NDArray[np.float64]
@@ -26,27 +26,36 @@ class FlowField:
 
 
 @dataclass(frozen=True, slots=True)
-class CrowdPlace:
-    """Where a close look at a crowd is wanted. region: x1, y1, x2, y2; body_height: both in parts of the picture."""
+class TileRegion:
+    """Where a crowd needs tiled inference. region: x1, y1, x2, y2, normalised; body_height: in frame heights."""
 
     region: tuple[float, float, float, float]
     body_height: float
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
-    """What one camera saw at one moment: its detections, tracked, and the picture's shape.
+class ObservationRequest:
+    """What the next observation should carry beside its people. tiles: where to run tiled inference, None: nowhere."""
 
-    `aspect` is the picture's width over its height, so that distances in parts of the picture can be compared across
-    and along it. `flow` is there while `CameraBehaviours.wants_flow` asked for it, `close_look` where
-    `CameraBehaviours.wants_close_look` did: everything like a person at that place, in parts of the whole picture.
+    optical_flow: bool = False
+    tiles: TileRegion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One analysed frame of one camera, without its pixels.
+
+    people: all detections, tracked or not. aspect: the frame's width over its height, which makes normalised distances
+    across and along the frame comparable. optical_flow and tile_detections: what `ObservationRequest` asked for, as far
+    as it could be had. tile_detections: everything like a person in the requested region, low scores included, in
+    normalised coordinates of the whole frame.
     """
 
     captured: Instant
     people: Detections
     aspect: float
-    flow: FlowField | None = None
-    close_look: Detections | None = None
+    optical_flow: FlowField | None = None
+    tile_detections: Detections | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from edge.decode.frame import Frame
 from edge.detections import Detections
 from edge.detector import Detector
 from edge.rules.engine import CameraBehaviours, build_behaviours
-from edge.signals import CrowdPlace, Observation, Signal
+from edge.signals import Observation, Signal, TileRegion
 from edge.tracker import Tracker, TrackerSettings
 from models.manifest import load_manifest
 
@@ -81,16 +81,16 @@ def watch(
         frame = frame_of(moment)
         people = tracker.update(eyes.detector.detect(frame), moment.at_s, ASPECT)
         began_s = time.thread_time()
-        place = behaviours.wants_close_look(moment.at_s, people) if estimates else None
-        close_look = _looked(eyes, frame, place)
+        region = behaviours.requests(moment.at_s, people).tiles if estimates else None
+        tile_detections = _looked(eyes, frame, region)
         look_ms = 1000 * (time.thread_time() - began_s)
-        signals = behaviours.observe(Observation(frame.captured, people, ASPECT, close_look=close_look))
+        signals = behaviours.observe(Observation(frame.captured, people, ASPECT, tile_detections=tile_detections))
         estimate = behaviours.crowds.get(zones[0].id)
         yield Watched(moment.at_s, len(moment.boxes_xyxyn), _counted(behaviours), estimate, tuple(signals), look_ms)
 
 
-def _looked(eyes: Eyes, frame: Frame, place: CrowdPlace | None) -> Detections | None:
-    return None if place is None else eyes.look.look(frame, place)
+def _looked(eyes: Eyes, frame: Frame, region: TileRegion | None) -> Detections | None:
+    return None if region is None else eyes.look.look(frame, region)
 
 
 def _counted(behaviours: CameraBehaviours) -> int:

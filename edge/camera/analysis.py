@@ -120,13 +120,14 @@ class CameraAnalysis:
             self._sink.record(signal, frame)
 
     def _observe(self, frame: Frame, people: Detections) -> list[Signal]:
-        """What the behaviours say; with the picture's flow and close looks while a crowd is too dense to count."""
+        """The signals of the rules, with optical flow and tiled inference while a crowd is too dense to count."""
         behaviours = self._behave(frame.aspect)
-        flow = self._crowd_flow.measure(frame) if behaviours.wants_flow else None
-        close_look = None
-        if self._crowd_look is not None and (place := behaviours.wants_close_look(frame.captured.mono_s, people)):
-            close_look = self._crowd_look.look(frame, place)
-        return behaviours.observe(Observation(frame.captured, people, frame.aspect, flow, close_look))
+        wanted = behaviours.requests(frame.captured.mono_s, people)
+        flow = self._crowd_flow.measure(frame) if wanted.optical_flow else None
+        tile_detections = None
+        if self._crowd_look is not None and wanted.tiles is not None:
+            tile_detections = self._crowd_look.look(frame, wanted.tiles)
+        return behaviours.observe(Observation(frame.captured, people, frame.aspect, flow, tile_detections))
 
     def _behave(self, aspect: float) -> CameraBehaviours:
         """The behaviours for this aspect. Another one than before is another view: what was open is ended."""

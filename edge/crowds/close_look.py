@@ -15,7 +15,7 @@ import numpy as np
 from edge.decode.frame import Frame
 from edge.detections import Detections
 from edge.detector.tiles import Size, Window
-from edge.signals import CrowdPlace
+from edge.signals import TileRegion
 from models.layouts import suppress
 from models.manifest import ModelSpec
 
@@ -44,7 +44,7 @@ class CrowdLook:
         self._detector = detector
         self._has_slack = has_slack
 
-    def look(self, frame: Frame, place: CrowdPlace) -> Detections | None:
+    def look(self, frame: Frame, place: TileRegion) -> Detections | None:
         """Everything like a person at the place, unsure ones included, in parts of the whole picture.
 
         None while there is no slack: the first look at every camera's pictures comes before the second at one.
@@ -66,7 +66,7 @@ class CrowdLook:
         return Detections.of(every[kept], sure[kept])
 
 
-def windows_on(place: CrowdPlace, picture_wh: Size, input_wh: Size) -> list[Window]:
+def windows_on(place: TileRegion, picture_wh: Size, input_wh: Size) -> list[Window]:
     """At most `MOST_WINDOWS` windows that cover the place, people at most `CLOSE_PX` tall in the detector's input."""
     body_px = max(4.0, place.body_height * picture_wh[1])
     scale = CLOSE_PX / body_px

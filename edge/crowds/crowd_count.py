@@ -17,7 +17,7 @@ import numpy as np
 from edge.crowds.body_height import BodyHeights
 from edge.detections import Detections
 from edge.geometry import Polygon
-from edge.signals import CrowdPlace
+from edge.signals import TileRegion
 
 FAINT_SCORE, WEAK_SCORE = 0.1, 0.2
 PER_BOX = 0.45
@@ -88,14 +88,14 @@ def like_people(some: Detections, polygon: Polygon, heights: BodyHeights) -> np.
     return found
 
 
-def crowded_place(everybody: Detections, polygon: Polygon, heights: BodyHeights) -> CrowdPlace | None:
+def crowded_place(everybody: Detections, polygon: Polygon, heights: BodyHeights) -> TileRegion | None:
     """Where the boxes like people in the polygon are, its outermost left out; None where they are few."""
     boxes = everybody.boxes_xyxyn[like_people(everybody, polygon, heights)].astype(np.float64)
     if len(boxes) < LOOK_FROM:
         return None
     left, top = np.quantile(boxes[:, :2], MARGIN, axis=0).tolist()
     right, bottom = np.quantile(boxes[:, 2:], 1.0 - MARGIN, axis=0).tolist()
-    return CrowdPlace((left, top, right, bottom), float(np.median(heights.at(boxes[:, 3]))))
+    return TileRegion((left, top, right, bottom), float(np.median(heights.at(boxes[:, 3]))))
 
 
 class CrowdCount:
@@ -106,10 +106,10 @@ class CrowdCount:
         self._looks: deque[_Look] = deque(maxlen=LOOKS)
         self._asked_s = -np.inf
         self._clutter = TRUSTED_CLUTTER
-        self._place: CrowdPlace | None = None
+        self._place: TileRegion | None = None
         self._is_beyond = False
 
-    def place(self, now_s: float, everybody: Detections, heights: BodyHeights) -> CrowdPlace | None:
+    def place(self, now_s: float, everybody: Detections, heights: BodyHeights) -> TileRegion | None:
         """Where a close look is wanted now, None if none is. everybody: of the picture, unsure ones included."""
         if not heights.is_known or (len(everybody) < LOOK_FROM and not self._is_beyond):
             return None

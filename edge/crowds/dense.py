@@ -14,7 +14,7 @@ from edge.crowds.near import median_nearest
 from edge.detections import Detections
 from edge.geometry import Polygon
 from edge.presence.episodes import Presence
-from edge.signals import CrowdPlace, FlowField
+from edge.signals import FlowField, TileRegion
 
 DENSE_PEOPLE = 5
 DENSE_NEAREST_M = 0.7
@@ -55,7 +55,7 @@ class DenseCrowd:
         """How many people the zone may hold while they are too many or too close to count."""
         return self._count.estimate
 
-    def place(self, now_s: float, everybody: Detections, heights: BodyHeights) -> CrowdPlace | None:
+    def place(self, now_s: float, everybody: Detections, heights: BodyHeights) -> TileRegion | None:
         """Where a close look at the zone is wanted now. everybody: of the picture, unsure ones included."""
         return self._count.place(now_s, everybody, heights)
 

@@ -29,7 +29,7 @@ from edge.rules.build import BuiltRule, build_rules
 from edge.rules.learner import ZoneLearner
 from edge.rules.shadow import ShadowLog
 from edge.rules.unusual_count import UnusualCountRule
-from edge.signals import CrowdPlace, Observation, Signal
+from edge.signals import Observation, ObservationRequest, Signal, TileRegion
 
 CROWD_RULES = frozenset((Rule.OCCUPANCY, Rule.DENSITY, Rule.GATHERING, Rule.DISPERSAL))
 """The rules that go on when a crowd is too dense to count."""
@@ -92,24 +92,10 @@ class CameraBehaviours:
         """Confirmed people in the last observation, in zones or not."""
         return self._people_count
 
-    @property
-    def wants_flow(self) -> bool:
-        """Whether the next observation should carry the flow of the picture: a crowd is too dense to detect."""
-        now_s = self._last_s
-        return now_s is not None and any(zone.watches_flow and zone.dense.is_dense(now_s) for zone in self._zones)
-
-    def wants_close_look(self, now_s: float, everybody: Detections) -> CrowdPlace | None:
-        """Where the observation of `everybody`, unsure ones included, should carry a close look; None if nowhere."""
-        places = [
-            place
-            for zone in self._zones
-            if zone.watches_crowds and (place := zone.dense.place(now_s, everybody, self._heights)) is not None
-        ]
-        if not places:
-            return None
-        left, top, right, bottom = zip(*(one.region for one in places), strict=True)
-        tall = max(one.body_height for one in places)
-        return CrowdPlace((min(left), min(top), max(right), max(bottom)), tall)
+    def requests(self, now_s: float, people: Detections) -> ObservationRequest:
+        """What the observation of `people` (all detections of the frame, tracked or not) should carry besides."""
+        dense = any(zone.watches_flow and zone.dense.is_dense(now_s) for zone in self._zones)
+        return ObservationRequest(optical_flow=dense, tiles=self._tile_region(now_s, people))
 
     @property
     def crowds(self) -> dict[str, CrowdEstimate]:
@@ -140,7 +126,7 @@ class CameraBehaviours:
         for zone in self._zones:
             presence = zone.presence.observe(at, people, located, stitched, observation.aspect)
             zone.dense.observe(presence, people, 1.0 if self._plane.metric else BODY_HEIGHT_M)
-            zone.dense.look(presence, observation.close_look, self._heights)
+            zone.dense.look(presence, observation.tile_detections, self._heights)
             moment = ZoneMoment(
                 at=at,
                 local=local,
@@ -150,7 +136,7 @@ class CameraBehaviours:
                 area_m2=zone.area_m2,
                 learned=zone.learned,
                 limit_factor=1.0 if override is None else override.limit_factor,
-                flow=zone.dense.flow(observation.flow, at.mono_s, observation.aspect),
+                flow=zone.dense.flow(observation.optical_flow, at.mono_s, observation.aspect),
                 crowd=zone.dense.estimate,
             )
             for one in zone.rules:
@@ -167,6 +153,19 @@ class CameraBehaviours:
             for one in zone.rules:
                 self._sort(one, one.rule.close(at, reason), signals)
         return signals
+
+    def _tile_region(self, now_s: float, people: Detections) -> TileRegion | None:
+        """The smallest region that covers what each zone asks for."""
+        places = [
+            place
+            for zone in self._zones
+            if zone.watches_crowds and (place := zone.dense.place(now_s, people, self._heights)) is not None
+        ]
+        if not places:
+            return None
+        left, top, right, bottom = zip(*(one.region for one in places), strict=True)
+        tall = max(one.body_height for one in places)
+        return TileRegion((min(left), min(top), max(right), max(bottom)), tall)
 
     def _zone(self, config: ZoneConfig) -> _Zone:
         polygon = Polygon.of(config.polygon)

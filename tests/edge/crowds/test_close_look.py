@@ -9,7 +9,7 @@ import pytest
 from edge.crowds.close_look import CLOSE_PX, MOST_WINDOWS, CrowdLook, windows_on
 from edge.decode.frame import Frame
 from edge.detections import Detections
-from edge.signals import CrowdPlace
+from edge.signals import TileRegion
 from models.manifest import load_manifest
 from tests.support.scenes import instant
 
@@ -49,7 +49,7 @@ def picture(spots: list[tuple[int, int]]) -> Frame:
 def test_a_few_windows_cover_the_place_and_show_nobody_larger_than_agreed(
     region: tuple[float, float, float, float], tall: float
 ) -> None:
-    windows = windows_on(CrowdPlace(region, tall), FULL_HD, INPUT_WH)
+    windows = windows_on(TileRegion(region, tall), FULL_HD, INPUT_WH)
 
     assert 1 <= len(windows) <= MOST_WINDOWS
     covered = np.zeros((1080, 1920), np.bool_)
@@ -65,7 +65,7 @@ def test_a_few_windows_cover_the_place_and_show_nobody_larger_than_agreed(
 
 
 def test_a_small_crowd_is_seen_as_large_as_agreed() -> None:
-    (window,) = windows_on(CrowdPlace((0.45, 0.45, 0.5, 0.5), 0.1), FULL_HD, INPUT_WH)
+    (window,) = windows_on(TileRegion((0.45, 0.45, 0.5, 0.5), 0.1), FULL_HD, INPUT_WH)
 
     assert 0.1 * 1080 * 256 / window.height == pytest.approx(CLOSE_PX, rel=0.02)
 
@@ -73,7 +73,7 @@ def test_a_small_crowd_is_seen_as_large_as_agreed() -> None:
 def test_what_is_found_in_the_windows_lies_where_it_is_in_the_picture_and_once() -> None:
     spots = [(700, 500), (900, 520), (1200, 700)]
 
-    found = CrowdLook(Spots()).look(picture(spots), CrowdPlace((0.3, 0.4, 0.7, 0.75), 0.1))
+    found = CrowdLook(Spots()).look(picture(spots), TileRegion((0.3, 0.4, 0.7, 0.75), 0.1))
 
     assert found is not None
     corners = sorted((found.boxes_xyxyn[:, :2] * FULL_HD).round().astype(int).tolist())
@@ -83,4 +83,4 @@ def test_what_is_found_in_the_windows_lies_where_it_is_in_the_picture_and_once()
 def test_without_slack_nothing_is_looked_at() -> None:
     look = CrowdLook(Spots(), lambda: False)
 
-    assert look.look(picture([(700, 500)]), CrowdPlace((0.3, 0.4, 0.7, 0.75), 0.1)) is None
+    assert look.look(picture([(700, 500)]), TileRegion((0.3, 0.4, 0.7, 0.75), 0.1)) is None

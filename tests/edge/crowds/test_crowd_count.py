@@ -167,9 +167,8 @@ def packed(camera: CameraBehaviours, from_s: float, to_s: float, look: tuple[int
     for number in range(round(from_s * 5), round(to_s * 5)):
         at = instant(number / 5)
         people = figures(12, 6, tracked=4)
-        place = camera.wants_close_look(at.mono_s, people)
-        close = None if place is None else figures(*look)
-        signals += camera.observe(Observation(at, people, ASPECT, close_look=close))
+        asked = camera.requests(at.mono_s, people).tiles is not None
+        signals += camera.observe(Observation(at, people, ASPECT, tile_detections=figures(*look) if asked else None))
     return signals
 
 
@@ -218,6 +217,6 @@ def test_zones_without_crowd_rules_ask_for_no_close_look() -> None:
     camera = CameraBehaviours([zone_of({"loitering": {}, "running": {}})])
     for number in range(50):
         people = figures(30, 15, tracked=4)
-        assert camera.wants_close_look(number / 5, people) is None
+        assert camera.requests(number / 5, people).tiles is None
         camera.observe(Observation(instant(number / 5), people, ASPECT))
     assert camera.crowds == {}

@@ -10,6 +10,7 @@ from contract.event import Phase
 from contract.reasons import sentence
 from edge.crowds.optical_flow import CrowdFlow
 from edge.decode.frame import Frame
+from edge.detections import Detections
 from edge.rules.engine import CameraBehaviours
 from edge.signals import FlowField, Observation
 from tests.support.scenes import ASPECT, HEIGHT, Someone, instant, observation, standing, zone_of
@@ -83,7 +84,7 @@ def run_apart(speed: float) -> CameraBehaviours:
     camera = CameraBehaviours([zone_of({"dispersal": {"mode": "shadow"}})])
     for number in range(50):
         camera.observe(observation(dense_crowd(), number / 5))
-    assert camera.wants_flow
+    assert camera.requests(10.0, Detections.empty()).optical_flow
     for number in range(50, 60):
         seen = observation([], number / 5)
         camera.observe(Observation(seen.captured, seen.people, seen.aspect, outward(speed)))
@@ -108,7 +109,7 @@ def test_a_loose_crowd_asks_for_no_flow() -> None:
     for number in range(20):
         camera.observe(observation([Someone(standing(0.3 + 0.08 * n, 0.5), n + 1) for n in range(5)], number / 5))
 
-    assert not camera.wants_flow
+    assert not camera.requests(4.0, Detections.empty()).optical_flow
 
 
 def test_without_a_dispersal_rule_nobody_asks_for_flow() -> None:
@@ -116,4 +117,4 @@ def test_without_a_dispersal_rule_nobody_asks_for_flow() -> None:
     for number in range(20):
         camera.observe(observation(dense_crowd(), number / 5))
 
-    assert not camera.wants_flow
+    assert not camera.requests(4.0, Detections.empty()).optical_flow
