@@ -15,6 +15,7 @@ from tests.support.words import (
     Retired,
     Word,
     is_identifier_like,
+    markdown_paragraphs,
     markup_strings,
     openapi_names,
     python_identifiers,
@@ -28,7 +29,7 @@ PACKAGES = ("contract", "edge", "server", "models", "demo", "bench")
 CONSOLE = ROOT / "console/src"
 ENGLISH = retired_words(ROOT / "docs/glossary.md", "Retired words")
 INDONESIAN = retired_words(ROOT / "docs/glossary-id.md", "Kata yang tidak dipakai lagi")
-API, CONSOLE_CODE, CONSOLE_TEXT, EVERY_PACKAGE = "API", "console code", "console text", "Python"
+API, CONSOLE_CODE, CONSOLE_TEXT, DOCUMENTS, EVERY_PACKAGE = "API", "console code", "console text", "documents", "Python"
 WORD, WHOLE_TEXT = "sebagai kata", "sebagai seluruh teks"
 
 
@@ -41,7 +42,9 @@ def shown(row: Retired) -> str:
 
 
 def found(row: Retired, words: tuple[Word, ...]) -> list[str]:
-    return [f"{word.text} ({word.where})" for word in words if is_identifier_like(word.text, row.retired)]
+    """Where identifiers match a row; each distinct identifier is compared once, for most stand in many places."""
+    matching = {text for text in {word.text for word in words} if is_identifier_like(text, row.retired)}
+    return [f"{word.text} ({word.where})" for word in words if word.text in matching]
 
 
 @cache
@@ -78,6 +81,19 @@ def console_texts(language: Language) -> tuple[Word, ...]:
     return (*script_strings(sources[translated], translated), *markup, *reasons)
 
 
+@cache
+def document_texts() -> tuple[Word, ...]:
+    """The paragraphs of all documents but the glossary, without code."""
+    pages = [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "CHANGELOG.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+    ]
+    kept = [page for page in pages if not page.name.startswith("glossary")]
+    return tuple(word for page in kept for word in markdown_paragraphs(page, str(page.relative_to(ROOT))))
+
+
 def spoken(row: Retired, texts: tuple[Word, ...]) -> list[str]:
     if row.scope == WHOLE_TEXT:
         expression = re.compile(rf"\s*{re.escape(row.retired)}\s*", re.IGNORECASE)
@@ -112,6 +128,11 @@ def test_no_english_text_of_the_console_has_a_retired_word(row: Retired) -> None
     assert spoken(row, console_texts("en")) == [], f"use {row.instead}"
 
 
+@pytest.mark.parametrize("row", of_scope(ENGLISH, DOCUMENTS), ids=shown)
+def test_no_document_has_a_retired_word(row: Retired) -> None:
+    assert spoken(row, document_texts()) == [], f"use {row.instead}"
+
+
 @pytest.mark.parametrize("row", INDONESIAN, ids=shown)
 def test_no_indonesian_text_of_the_console_has_a_retired_word(row: Retired) -> None:
     assert spoken(row, console_texts("id")) == [], f"pakai {row.instead}"
@@ -119,7 +140,7 @@ def test_no_indonesian_text_of_the_console_has_a_retired_word(row: Retired) -> N
 
 def test_every_row_of_the_tables_applies_somewhere() -> None:
     folders = {row.scope for row in ENGLISH if row.scope.endswith("/")}
-    assert {row.scope for row in ENGLISH} - folders <= {API, CONSOLE_CODE, CONSOLE_TEXT, EVERY_PACKAGE}
+    assert {row.scope for row in ENGLISH} - folders <= {API, CONSOLE_CODE, CONSOLE_TEXT, DOCUMENTS, EVERY_PACKAGE}
     assert {row.scope for row in INDONESIAN} <= {WORD, WHOLE_TEXT}
 
 

@@ -1,4 +1,4 @@
-"""The words of a source tree: identifiers of Python, names of an OpenAPI document, strings of the console."""
+"""The words of a source tree: identifiers of Python, names of the API, strings of the console, text of documents."""
 
 from __future__ import annotations
 
@@ -130,3 +130,10 @@ def markup_strings(source: str, shown: str) -> Iterator[Word]:
     for text in re.sub(r"<[^<>]*>", "\n", without_values).splitlines():
         if text.strip():
             yield Word(text.strip(), shown)
+
+
+def markdown_paragraphs(page: Path, shown: str) -> Iterator[Word]:
+    """The paragraphs of a Markdown page, each on one line, without code."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for paragraph in re.split(r"\n\s*\n", re.sub(r"`[^`]*`", " ", text)):
+        yield Word(" ".join(paragraph.split()), shown)
