@@ -87,7 +87,7 @@ def real_stays(seed: int, *, rounds: int) -> Scored:
     """Ours and a timer per id, over several draws of misses and of ids that live 10 to 60 s."""
     people = walks(PETS / "annotations/PETS2009-S2L1.xml")
     wanted = due(people)
-    loitering = {"threshold_s": THRESHOLD_S, "min_score": 0.0, "min_sway": 0.0}
+    loitering = {"threshold_s": THRESHOLD_S, "min_score": 0.0, "min_box_jitter": 0.0}
     zone = ZoneConfig.model_validate({"id": "z", "name": "z", "polygon": ZONE, "rules": {"loitering": loitering}})
     ours: list[Matched] = []
     naive: list[Matched] = []

@@ -18,7 +18,7 @@ from edge.config.hours import CalendarConfig
 from edge.config.rules import UnusualCountConfig
 from edge.config.zones import ZoneConfig
 from edge.learned.state import ZoneLearned
-from edge.presence.episodes import Episode, Path, Presence, Sway
+from edge.presence.episodes import BoxJitter, Episode, Path, Presence
 from edge.rules.base import ZoneMoment
 from edge.rules.learner import ZoneLearner
 from edge.rules.unusual_count import UnusualCountRule
@@ -152,7 +152,7 @@ def _poisson_limit(mean: float) -> int:
 
 def _somebody(number: int) -> Episode:
     at = Instant(0.0, STARTS_AT)
-    return Episode(number + 1, at, at, [number + 1], Path(), Sway(), (0.5, 0.5), 1.0)
+    return Episode(number + 1, at, at, [number + 1], Path(), BoxJitter(), (0.5, 0.5), 1.0)
 
 
 def unusual_count(seeds: Sequence[int], *, cameras: int) -> tuple[Interval, Interval, Interval]:

@@ -58,7 +58,9 @@ class LoiteringConfig(RuleConfig):
     night: Hours = Field(default=Hours.model_validate({"from": "22:00", "to": "05:00"}))
     hours: tuple[ThresholdHours, ...] = Field(default=(), max_length=32)
     min_score: float = Field(default=0.3, ge=0.0, le=1.0, description="staying score below which dwell is no alert")
-    min_sway: float = Field(default=0.008, ge=0.0, le=0.1, description="body heights; what sways less is an object")
+    min_box_jitter: float = Field(
+        default=0.008, ge=0.0, le=0.1, description="body heights; a box that moves less is an object"
+    )
     learn_dwell: bool = Field(default=True, description="ask for more time where and when people usually stay")
     dwell_quantile: float = Field(
         default=0.99, ge=0.5, le=0.9999, description="of the learned stays; below it is usual"

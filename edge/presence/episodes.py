@@ -62,17 +62,17 @@ class Path:
 
 
 @dataclass(slots=True)
-class Sway:
+class BoxJitter:
     """How much somebody's box moved and changed lately, in body heights: who lives sways, a parked thing does not."""
 
     samples: list[tuple[float, float, float, float]] = field(default_factory=list)
 
     def add(self, at_s: float, centre_x: float, foot_y: float, height: float) -> None:
-        """All in picture heights; kept for `SWAY_WINDOW_S`, at most about two samples a second."""
+        """All in picture heights; kept for `JITTER_WINDOW_S`, at most about two samples a second."""
         if self.samples and at_s - self.samples[-1][0] < 0.45:
             return
         self.samples.append((at_s, centre_x, foot_y, height))
-        while at_s - self.samples[0][0] > SWAY_WINDOW_S:
+        while at_s - self.samples[0][0] > JITTER_WINDOW_S:
             self.samples.pop(0)
 
     def amount(self) -> float | None:
@@ -90,7 +90,7 @@ class Sway:
         return math.sqrt(float(kept.mean())) / max(float(middle[2]), 1e-6)
 
 
-SWAY_WINDOW_S = 60.0
+JITTER_WINDOW_S = 60.0
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ class Episode:
     last_inside: Instant
     track_ids: list[int]
     path: Path
-    sway: Sway
+    box_jitter: BoxJitter
     position: tuple[float, float]
     unit: float
     outside_since: Instant | None = None
@@ -215,7 +215,7 @@ def _unseen_s(episode: Episode, at: Instant) -> float:
 
 
 def _begin(person_id: int, at: Instant) -> Episode:
-    return Episode(person_id, at, at, [], Path(), Sway(), (0.0, 0.0), 1.0)
+    return Episode(person_id, at, at, [], Path(), BoxJitter(), (0.0, 0.0), 1.0)
 
 
 def _see(
@@ -227,7 +227,7 @@ def _see(
     episode.outside_since = episode.beyond_since = None
     foot_xyn = (left + right) / 2, bottom
     episode.path.add(at.mono_s, x, y, unit, foot_xyn)
-    episode.sway.add(at.mono_s, (left + right) / 2 * aspect, bottom, bottom - top)
+    episode.box_jitter.add(at.mono_s, (left + right) / 2 * aspect, bottom, bottom - top)
     episode.position, episode.unit = (x, y), unit
 
 
@@ -254,5 +254,5 @@ def _absorb(earlier: Episode, later: Episode) -> None:
     path = later.path
     for sample in zip(path.times_s, path.xs, path.ys, path.units, path.feet_xyn, strict=True):
         earlier.path.add(*sample)
-    for swayed in later.sway.samples:
-        earlier.sway.add(*swayed)
+    for box_sample in later.box_jitter.samples:
+        earlier.box_jitter.add(*box_sample)

@@ -235,8 +235,8 @@ class LoiteringRule:
                 spot.held_s = now_s
 
     def _is_static(self, episode: Episode) -> bool:
-        sway = episode.sway.amount()
-        return sway is not None and sway < self._config.min_sway
+        jitter = episode.box_jitter.amount()
+        return jitter is not None and jitter < self._config.min_box_jitter
 
     def _limit(self, episode: Episode, moment: ZoneMoment) -> _Limit | None:
         """What holds for this person here and now; None if staying is normal here."""

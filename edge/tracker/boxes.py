@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edge.tracker.motion import Array, IndexArray
+from edge.tracker.kalman import Array, IndexArray
 
 
 def measurements(boxes_xyxyn: Array, aspect: float) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edge.tracker.motion import MotionSettings
+from edge.tracker.kalman import KalmanSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class TrackerSettings:
     weak_noise: float = 1.5
     birth_iou: float = 0.35
     birth_inside: float = 0.8
-    motion: MotionSettings = field(default_factory=MotionSettings)
+    kalman: KalmanSettings = field(default_factory=KalmanSettings)
 
     def __post_init__(self) -> None:
         for name in ("strong_score", "weak_score", "weak_iou", "birth_iou", "birth_inside"):

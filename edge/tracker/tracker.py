@@ -12,7 +12,7 @@ import numpy as np
 
 from edge.detections import Detections
 from edge.tracker.boxes import canonical_order, corners, measurements, overlaps
-from edge.tracker.motion import Array, BoolArray, IndexArray, MotionBank
+from edge.tracker.kalman import Array, BoolArray, IndexArray, KalmanBank
 from edge.tracker.settings import TrackerSettings
 
 # A side below a ten-thousandth of the picture is no person, and its logarithm no measurement.
@@ -32,7 +32,7 @@ class Tracker:
 
     def __init__(self, settings: TrackerSettings | None = None) -> None:
         self._settings = settings or TrackerSettings()
-        self._bank = MotionBank(self._settings.motion)
+        self._bank = KalmanBank(self._settings.kalman)
         self._ids = np.empty(0, np.int64)
         self._hits = np.empty(0, np.int64)
         self._evidence = np.empty(0)
@@ -116,7 +116,7 @@ class Tracker:
     def _cost(self, measured: Array, noise: Array) -> Array:
         """(T, N): twice the negative logarithm of the likelihood, but for constants; widening is capped."""
         difference, variance = self._bank.innovations(measured, noise)
-        fresh = (self._settings.motion.box_noise * self._bank.heights[:, None, None]) ** 2
+        fresh = (self._settings.kalman.box_noise * self._bank.heights[:, None, None]) ** 2
         widening = np.log(variance[..., :2] / fresh).sum(axis=2)
         cost: Array = (difference**2 / variance).sum(axis=2) + np.minimum(widening, self._settings.widening_cap)
         return cost

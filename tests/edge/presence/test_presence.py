@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from edge.geometry import PicturePlane, Polygon
-from edge.presence.episodes import Episode, Path, Presence, Sway, ZonePresence
+from edge.presence.episodes import BoxJitter, Episode, Path, Presence, ZonePresence
 from edge.presence.stitch import Stitched, Stitcher
 from tests.support.scenes import ASPECT, Someone, observations, standing, walking
 
@@ -192,8 +192,8 @@ def test_a_path_of_a_day_stays_small_and_keeps_its_ends() -> None:
     assert positions[-1, 0] == times_s[-1] * 2
 
 
-def test_sway_is_unknown_at_first_then_small_for_a_thing_and_larger_for_a_person() -> None:
-    thing, person = Sway(), Sway()
+def test_box_jitter_is_unknown_at_first_then_small_for_a_thing_and_larger_for_a_person() -> None:
+    thing, person = BoxJitter(), BoxJitter()
     for number in range(100):
         at_s = number * 0.5
         thing.add(at_s, 0.5, 0.5 + 0.0002 * (number % 3), 0.2)
@@ -201,10 +201,10 @@ def test_sway_is_unknown_at_first_then_small_for_a_thing_and_larger_for_a_person
         if number == 10:
             assert thing.amount() is None
 
-    thing_sway, person_sway = thing.amount(), person.amount()
-    assert thing_sway is not None
-    assert person_sway is not None
-    assert thing_sway < 0.003 < 0.02 < person_sway
+    thing_jitter, person_jitter = thing.amount(), person.amount()
+    assert thing_jitter is not None
+    assert person_jitter is not None
+    assert thing_jitter < 0.003 < 0.02 < person_jitter
 
 
 def test_episodes_know_each_of_their_tracks_once() -> None:

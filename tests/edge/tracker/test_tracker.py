@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge.detections import Detections
 from edge.tracker import Tracker, TrackerSettings
-from edge.tracker.motion import MotionBank, MotionSettings
+from edge.tracker.kalman import KalmanBank, KalmanSettings
 
 ASPECT = 16 / 9
 
@@ -181,9 +181,9 @@ def test_impossible_settings_are_refused_with_their_name(name: str, value: float
         replace(TrackerSettings(), **{name: value})  # type: ignore[arg-type] # the wrong value is the test
 
 
-def test_an_impossible_motion_setting_is_refused_with_its_name() -> None:
-    with pytest.raises(ValueError, match=r"MotionSettings\.box_noise must be positive, got 0"):
-        MotionSettings(box_noise=0.0)
+def test_an_impossible_kalman_setting_is_refused_with_its_name() -> None:
+    with pytest.raises(ValueError, match=r"KalmanSettings\.box_noise must be positive, got 0"):
+        KalmanSettings(box_noise=0.0)
 
 
 def _random_frames(seed: int, count: int) -> list[Detections]:
@@ -252,7 +252,7 @@ def test_the_picture_s_shape_is_no_part_of_what_happens(seed: int) -> None:
 @settings(deadline=None)
 @given(st.floats(0.05, 3.0), st.integers(1, 6))
 def test_waiting_in_parts_is_as_uncertain_as_waiting_at_once(wait_s: float, parts: int) -> None:
-    """What makes the motion model one of time and not of frames."""
+    """What makes the Kalman filter one of time and not of frames."""
     once, often = _bank_that_walks(), _bank_that_walks()
     once.predict(wait_s)
     for _ in range(parts):
@@ -263,7 +263,7 @@ def test_waiting_in_parts_is_as_uncertain_as_waiting_at_once(wait_s: float, part
 
 
 def test_long_after_it_was_seen_a_track_is_expected_to_have_stopped_at_a_walker_s_spread() -> None:
-    settings = MotionSettings()
+    settings = KalmanSettings()
     bank = _bank_that_walks()
     bank.predict(100 * settings.speed_memory_s)
 
@@ -272,8 +272,8 @@ def test_long_after_it_was_seen_a_track_is_expected_to_have_stopped_at_a_walker_
     np.testing.assert_allclose(np.sqrt(bank.speed_variance), walkers, rtol=1e-6)
 
 
-def _bank_that_walks() -> MotionBank:
-    bank = MotionBank(MotionSettings())
+def _bank_that_walks() -> KalmanBank:
+    bank = KalmanBank(KalmanSettings())
     bank.append(_measured(0.5))
     for step in range(1, 6):
         bank.predict(0.2)
@@ -285,5 +285,5 @@ def _measured(x: float) -> npt.NDArray[np.float64]:
     return np.array([[x, 0.5, np.log(0.12), np.log(0.3)]])
 
 
-def _variances(bank: MotionBank) -> npt.NDArray[np.float64]:
+def _variances(bank: KalmanBank) -> npt.NDArray[np.float64]:
     return np.concatenate((bank._spread.reshape(-1, 2), bank._size_var))

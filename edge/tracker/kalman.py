@@ -14,7 +14,7 @@ IndexArray = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
-class MotionSettings:
+class KalmanSettings:
     """What is assumed of people and boxes. A body height stands for about 1.7 m, wherever the person is.
 
     speed_x, speed_y: standard deviation of the velocity across and along the picture, body heights per second: a walker
@@ -35,10 +35,10 @@ class MotionSettings:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             if not getattr(self, name) > 0:
-                raise ValueError(f"MotionSettings.{name} must be positive, got {getattr(self, name)}")
+                raise ValueError(f"KalmanSettings.{name} must be positive, got {getattr(self, name)}")
 
 
-class MotionBank:
+class KalmanBank:
     """The motion states of T tracks as structure of arrays, in picture heights (x is multiplied by the aspect).
 
     Each of the centre's coordinates has a position and a velocity that follow an integrated Ornstein-Uhlenbeck process:
@@ -48,7 +48,7 @@ class MotionBank:
     height wander as logarithms.
     """
 
-    def __init__(self, settings: MotionSettings) -> None:
+    def __init__(self, settings: KalmanSettings) -> None:
         self._settings = settings
         self._speed = np.array([settings.speed_x, settings.speed_y])
         # Position and velocity of each coordinate, (2, T, 2). What follows one law is kept in one array: a call of
