@@ -1,7 +1,7 @@
 """Reasons in words: every reason that a rule can give, with its parameters and its sentence in both languages.
 
-A reason travels as a code with numbers, so that each reader gets it in his own language and a test can tell that
-no code lacks its words. Rules may only use codes that stand here.
+A reason is sent as a code with numbers, so that each reader gets it in their own language and a test can prove that
+every code has a sentence. Rules may use only the codes of `REASON_WORDS`.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ REASON_WORDS: Mapping[str, Mapping[Language, str]] = MappingProxyType(
         },
         "looked_like_passing": {
             "id": "jalurnya seperti orang lewat (skor {score:percent}, perlu {needed:percent})",
-            "en": "moved like somebody who passes (score {score:percent}, needed {needed:percent})",
+            "en": "moved like a passer-by (score {score:percent}, needed {needed:percent})",
         },
         "within_body_heights": {
-            "id": "bergerak dalam radius {radius:decimal} kali tinggi badan",
-            "en": "moved within a radius of {radius:decimal} body heights",
+            "id": "bergerak dalam jarak {radius:decimal} kali tinggi badan",
+            "en": "moved within {radius:decimal} body heights",
         },
         "within_metres": {
-            "id": "bergerak dalam radius {radius_m:decimal} m",
-            "en": "moved within a radius of {radius_m:decimal} m",
+            "id": "bergerak dalam jarak {radius_m:decimal} m",
+            "en": "moved within {radius_m:decimal} m",
         },
+        "on_the_spot": {"id": "hampir tidak berpindah tempat", "en": "hardly moved from the spot"},
         "people_over_capacity": {
             "id": "{count:integer} orang di zona, batasnya {capacity:integer}",
             "en": "{count:integer} people in the zone, the limit is {capacity:integer}",
@@ -64,8 +65,8 @@ REASON_WORDS: Mapping[str, Mapping[Language, str]] = MappingProxyType(
             "en": "longer than is usual at this place and hour ({usual_s:duration})",
         },
         "resident_like": {
-            "id": "tetap di tempat yang sama seperti orang yang memang di situ",
-            "en": "stays in one place like somebody who belongs there",
+            "id": "tetap di tempat yang sama, seperti orang yang biasa ada di situ",
+            "en": "stays in one place, as people do who belong there",
         },
         "came_back": {
             "id": "datang {visits:integer} kali dalam {window_s:duration}",
@@ -152,27 +153,31 @@ REASON_WORDS: Mapping[str, Mapping[Language, str]] = MappingProxyType(
         "camera_defocused": {"id": "gambar kamera kabur", "en": "the camera's picture is out of focus"},
         "camera_moved": {
             "id": "arah kamera berubah dari pandangan semula",
-            "en": "the camera no longer looks where it did",
+            "en": "the camera no longer points where it did",
         },
         "camera_frozen": {"id": "gambar kamera membeku", "en": "the camera's picture is frozen"},
         "camera_dark": {"id": "gambar kamera gelap", "en": "the camera's picture is dark"},
         "camera_no_stream": {"id": "kamera tidak mengirim gambar", "en": "the camera sends no picture"},
         "camera_clock_wrong": {
-            "id": "jam kamera selisih {offset_s:duration} dari jam perangkat tepi",
+            "id": "jam kamera selisih {offset_s:duration} dari jam perangkat",
             "en": "the camera's clock differs from the edge device's by {offset_s:duration}",
         },
         "camera_at_fault": {
             "id": "gambar kamera tidak dapat dipercaya",
-            "en": "the camera's picture cannot be believed",
+            "en": "the camera's picture cannot be trusted",
         },
         "camera_lost": {"id": "gambar kamera terputus", "en": "the camera's picture was lost"},
-        "worker_restarted": {"id": "pekerja tepi dimulai ulang", "en": "the edge worker was restarted"},
+        "worker_restarted": {"id": "program di perangkat dimulai ulang", "en": "the edge worker was restarted"},
     }
 )
 
 
+ON_THE_SPOT_RADIUS = 0.5
+"""Metres or body heights: within this radius a person is said to stay on the spot, without a number."""
+
+
 class Reason(BaseModel):
-    """Why a rule says what it says: a code of `REASON_WORDS` and the numbers of its sentence (SI units)."""
+    """Why a rule signals: a code of `REASON_WORDS` and the numbers of its sentence (SI units)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -191,7 +196,10 @@ class Reason(BaseModel):
 
     def text(self, language: Language) -> str:
         """The reason as part of a sentence, numbers and durations written as the language does."""
-        return _WordsFormatter(language).vformat(REASON_WORDS[self.code][language], (), self.params)
+        radius = {"within_body_heights": "radius", "within_metres": "radius_m"}.get(self.code)
+        on_the_spot = radius is not None and self.params[radius] <= ON_THE_SPOT_RADIUS
+        words = REASON_WORDS["on_the_spot" if on_the_spot else self.code][language]
+        return _WordsFormatter(language).vformat(words, (), self.params)
 
 
 def parameters_of(template: str) -> set[str]:

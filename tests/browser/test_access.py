@@ -79,8 +79,8 @@ def test_a_phone_scrolls_in_one_direction_only(log_in: Opener, story: Story) -> 
         page.goto(story.server.base_url + path)
         expect(page.locator("[data-alert], video").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-    page.get_by_role("button", name="Tangani").click()
-    expect(page.get_by_role("button", name="Tangani")).to_have_count(0)
+    page.get_by_role("button", name="Ambil").click()
+    expect(page.get_by_role("button", name="Ambil")).to_have_count(0)
     wide = page.locator("main").evaluate("main => [main.scrollWidth, main.clientWidth]")
     assert wide[0] == wide[1]
 

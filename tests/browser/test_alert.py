@@ -36,7 +36,7 @@ def test_the_clip_plays_with_the_boxes_in_step(log_in: Opener, story: Story) -> 
     until(page, "document.querySelector('video').currentTime < 0.05")
     _box_comes_to(page, 0.45 - TRIGGER_OFFSET_S / 20)
     expect(page.get_by_role("slider", name="Garis waktu klip")).to_have_attribute(
-        "aria-valuetext", "0 dtk dari 8 dtk, −4,0 dtk dari pemicu"
+        "aria-valuetext", "0 dtk dari 8 dtk, −4,0 dtk dari saat peringatan"
     )
     expect(page.get_by_text("Rekaman asli kamera, tidak diubah.")).to_be_visible()
 
@@ -50,7 +50,7 @@ def test_the_clip_appears_by_itself_when_it_has_come(log_in: Opener, story: Stor
     alert_id, event = story.opens()
     page = log_in(path=f"/peringatan/{alert_id}")
     expect(page.get_by_text("Klip masih direkam.")).to_be_visible()
-    expect(page.get_by_role("img", name="Gambar saat pemicu")).to_be_visible()
+    expect(page.get_by_role("img", name="Gambar saat peringatan")).to_be_visible()
     story.seals(event)
     until(page, "document.querySelector('video')?.currentTime > 0.2")
 
@@ -82,10 +82,10 @@ def test_the_alert_is_acknowledged_and_judged_by_keyboard_alone(log_in: Opener, 
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.keyboard.press("a")
-    expect(_state(page)).to_contain_text("Ditangani oleh operator-bahari")
+    expect(_state(page)).to_contain_text("Sedang diperiksa oleh operator-bahari")
     page.keyboard.press("2")
     expect(page.get_by_role("radio", name="Kegiatan biasa")).to_be_focused()
-    expect(page.get_by_text("Peringatan menjadi: Dikesampingkan.")).to_be_visible()
+    expect(page.get_by_text("Peringatan menjadi: Ditutup, tidak perlu tindakan.")).to_be_visible()
     page.get_by_label("Catatan (boleh kosong)").fill("Menunggu ojek.")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Sudah diputuskan: Kegiatan biasa.")).to_be_visible()
@@ -162,19 +162,19 @@ def test_an_auditor_reads_and_cannot_decide_and_finds_every_view_in_the_log(log_
     operator.goto(f"{story.server.base_url}/peringatan/{alert_id}")
     until(operator, "document.querySelector('video')?.currentTime > 0.2")
     operator.keyboard.press("a")
-    expect(_state(operator)).to_contain_text("Ditangani")
+    expect(_state(operator)).to_contain_text("Sedang diperiksa")
 
     page = log_in("auditor", path="/audit")
     page.get_by_role("row").filter(has_text="Kampung Bahari").get_by_role("link").click()
-    expect(page.get_by_text("Anda membaca saja")).to_be_visible()
-    assert page.get_by_role("button", name="Tangani").count() == 0
+    expect(page.get_by_text("Anda hanya dapat melihat")).to_be_visible()
+    assert page.get_by_role("button", name="Ambil").count() == 0
     page.keyboard.press("1")
     assert page.get_by_role("dialog").count() == 0
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Catatan audit").click()
     rows = page.get_by_role("row")
     expect(rows.filter(has_text="operator-bahari").filter(has_text="Melihat klip")).to_be_visible()
-    expect(rows.filter(has_text="operator-bahari").filter(has_text="Menangani")).to_be_visible()
+    expect(rows.filter(has_text="operator-bahari").filter(has_text="Mengambil peringatan")).to_be_visible()
     page.get_by_label("Siapa (nama persis)").fill("operator-bahari")
     page.get_by_label("Tindakan").select_option("Melihat klip")
     page.get_by_role("button", name="Cari").click()

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 Opener = Callable[..., Page]
 __all__ = ["axe"]
-STRIP = "Ringkasan"
+STRIP = "Di luar jatah"
 
 
 def fill(story: Story, waiting: int, shown: int = 6) -> list[str]:
@@ -66,16 +66,17 @@ def test_what_exceeds_the_budget_is_counted_below_the_feed_and_opens_by_keyboard
     page = log_in()
     expect(page.locator("[data-alert]")).to_have_count(6)
     strip = page.get_by_role("complementary", name=STRIP)
-    expect(strip).to_contain_text("3 kejadian lain dalam satu jam ini")
+    expect(strip).to_contain_text("3 kejadian di luar jatah jam ini")
     late, _ = story.opens(severity="notice")
-    expect(strip).to_contain_text("4 kejadian lain dalam satu jam ini")
+    expect(strip).to_contain_text("4 kejadian di luar jatah jam ini")
     page.keyboard.press("d")
     expect(page).to_have_url(re.compile(r"\?place=digest$"))
     expect(page.locator("[data-alert]")).to_have_count(4)
     expect(page.locator("[data-alert]").last).to_have_attribute("data-alert", late)
-    expect(strip).to_contain_text("Kejadian di luar jatah 6 per jam")
+    expect(strip).to_contain_text("Kejadian yang melebihi jatah 6 per jam")
     page.locator(f'[data-alert="{waiting[0]}"]').click()
-    expect(page.get_by_text("Ringkasan: jatah jam itu sudah terpakai")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.get_by_text("Alasan di luar jatah").count() == 0
     page.keyboard.press("2")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Sudah diputuskan: Kegiatan biasa.")).to_be_visible()
@@ -83,7 +84,7 @@ def test_what_exceeds_the_budget_is_counted_below_the_feed_and_opens_by_keyboard
     expect(page.locator(f'[data-alert="{waiting[0]}"]')).to_contain_text("Kegiatan biasa")
     page.keyboard.press("d")
     expect(page.locator("[data-alert]")).to_have_count(6)
-    expect(strip).to_contain_text("3 kejadian lain dalam satu jam ini")
+    expect(strip).to_contain_text("3 kejadian di luar jatah jam ini")
 
 
 def test_an_incident_that_becomes_critical_comes_out_of_the_digest_by_itself_and_only_then_calls(
@@ -100,7 +101,7 @@ def test_an_incident_that_becomes_critical_comes_out_of_the_digest_by_itself_and
     greeting = page.evaluate("window.tones")
     waits, event = story.opens()
     strip = page.get_by_role("complementary", name=STRIP)
-    expect(strip).to_contain_text("1 kejadian lain")
+    expect(strip).to_contain_text("1 kejadian di luar jatah")
     assert page.evaluate("window.tones") == greeting
     assert page.locator(f'[data-alert="{waits}"]').count() == 0
     assert "ronda-7" not in page.locator("[aria-live=assertive]").inner_text()
@@ -114,7 +115,7 @@ def test_an_incident_that_becomes_critical_comes_out_of_the_digest_by_itself_and
 def test_a_whole_incident_is_acknowledged_and_judged_at_once_where_it_may_be(log_in: Opener, story: Story) -> None:
     ids = [story.opens(zone_id="gang")[0] for _ in range(3)]
     page = log_in(path=f"/peringatan/{ids[0]}")
-    page.get_by_role("button", name="Tangani 3 peringatan kejadian ini").click()
+    page.get_by_role("button", name="Ambil 3 peringatan kejadian ini").click()
     mates = page.get_by_role("region", name="Peringatan lain dari kejadian ini")
     expect(mates.get_by_text("oleh operator-bahari")).to_have_count(2)
     page.keyboard.press("2")
@@ -131,7 +132,7 @@ def test_an_alert_somebody_else_decided_meanwhile_stays_as_it_is_when_its_incide
 ) -> None:
     ids = [story.opens(zone_id="gang")[0] for _ in range(2)]
     page = log_in(path=f"/peringatan/{ids[0]}")
-    button = page.get_by_role("button", name="Tangani 2 peringatan kejadian ini")
+    button = page.get_by_role("button", name="Ambil 2 peringatan kejadian ini")
     expect(button).to_be_visible()
     other = story.server.log_in("operator-bahari")
     body = {"to": "dismissed", "verdict": "detector_error", "expected_version": 1}
@@ -148,12 +149,24 @@ def test_an_empty_feed_says_that_the_digest_is_not(log_in: Opener, story: Story)
         body = {"to": "dismissed", "verdict": "normal_activity", "expected_version": 1}
         client.post(f"/api/v1/alerts/{alert['id']}/transitions", json=body).raise_for_status()
     page = log_in()
-    expect(page.get_by_text("Umpan kosong; 2 kejadian menunggu di ringkasan.")).to_be_visible()
-    page.get_by_role("main").get_by_role("button", name="Buka ringkasan").first.click()
+    expect(page.get_by_text("Daftar peringatan kosong; 2 kejadian menunggu di luar jatah.")).to_be_visible()
+    page.get_by_role("main").get_by_role("button", name="Lihat yang di luar jatah").first.click()
     expect(page.locator("[data-alert]")).to_have_count(2)
 
 
-def test_the_auditors_desk_lists_every_alert_whether_it_was_shown_or_not(log_in: Opener, story: Story) -> None:
+def test_only_an_auditor_reads_why_an_incident_was_shown_or_not(log_in: Opener, story: Story) -> None:
+    waiting = fill(story, 1)[0]
+    critical, _ = story.opens(severity="critical")
+    page = log_in("auditor-bahari", path=f"/peringatan/{waiting}")
+    facts = page.get_by_role("term").filter(has_text="Alasan")
+    expect(facts).to_have_text("Alasan di luar jatah")
+    expect(page.get_by_text("jatah jam itu sudah terpakai")).to_be_visible()
+    page.goto(f"{story.server.base_url}/peringatan/{critical}")
+    expect(facts).to_have_text("Alasan ditampilkan")
+    expect(page.get_by_text("yang kritis selalu ditampilkan")).to_be_visible()
+
+
+def test_the_audit_page_lists_every_alert_whether_it_was_shown_or_not(log_in: Opener, story: Story) -> None:
     fill(story, 4)
     page = log_in("auditor-bahari", path="/audit")
     expect(page.get_by_text("10 peringatan", exact=True)).to_be_visible()
@@ -170,8 +183,8 @@ def test_strip_and_digest_break_no_rule_of_accessibility_and_fit_a_phone(
     page = log_in(viewport=viewport)
     expect(page.get_by_role("complementary", name=STRIP)).to_be_visible()
     assert violations(page, axe) == []
-    page.get_by_role("button", name="Buka ringkasan").click()
-    expect(page.get_by_role("button", name="Kembali ke umpan")).to_be_visible()
+    page.get_by_role("button", name="Lihat yang di luar jatah").click()
+    expect(page.get_by_role("button", name="Kembali ke daftar peringatan")).to_be_visible()
     expect(page.locator("[data-alert]")).to_have_count(3)
     assert violations(page, axe) == []
     assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]

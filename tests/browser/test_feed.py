@@ -24,12 +24,12 @@ def test_an_alert_arrives_without_a_reload_and_cannot_be_overlooked(log_in: Open
     expect(page.get_by_role("heading", name="Tenang.")).to_be_visible()
     alert_id, _ = story.opens(severity="critical")
     row = page.locator(f'[data-alert="{alert_id}"]')
-    expect(row).to_contain_text("Berkeliaran 2 mnt 40 dtk, Pos ronda")
+    expect(row).to_contain_text("Berada lama 2 mnt 40 dtk, Pos ronda")
     expect(row).to_contain_text("Kampung Bahari / Gerbang")
     expect(row).to_contain_text("Lebih lama dari batas 1 mnt")
     expect(row.get_by_role("img", name="Kritis")).to_be_visible()
     expect(row.get_by_text("Baru", exact=True)).to_be_visible()
-    expect(page).to_have_title("(1) Umpan peringatan · Kentongan")
+    expect(page).to_have_title("(1) Peringatan · Kentongan")
     expect(page.get_by_role("status").filter(has_text="Peringatan baru, Kritis")).to_be_attached()
     expect(page.get_by_role("list", name="Peringatan terbuka")).to_contain_text("1")
 
@@ -94,8 +94,8 @@ def test_the_filters_stand_in_the_address_and_survive_a_reload(log_in: Opener, s
     expect(page.locator(f'[data-alert="{critical}"]')).to_be_visible()
     expect(page.locator(f'[data-alert="{notice}"]')).to_have_count(0)
     page.goto(f"{story.server.base_url}/?state=resolved")
-    expect(page.get_by_text("Tidak ada peringatan yang cocok dengan saringan ini.")).to_be_visible()
-    page.get_by_role("button", name="Hapus saringan").click()
+    expect(page.get_by_text("Tidak ada peringatan yang cocok dengan filter ini.")).to_be_visible()
+    page.get_by_role("button", name="Hapus filter").click()
     expect(page.locator("[data-alert]")).to_have_count(2)
 
 
@@ -112,7 +112,7 @@ def test_a_long_list_is_loaded_page_by_page_and_only_what_is_in_sight_is_in_the_
     page = log_in()
     expect(page.get_by_text("50 kejadian dimuat, masih ada lagi")).to_be_visible()
     assert page.locator("[data-alert]").count() < 30
-    pane = page.get_by_role("region", name="Umpan peringatan")
+    pane = page.get_by_role("region", name="Peringatan", exact=True)
     for _ in range(3):
         pane.evaluate("pane => pane.scrollTo(0, pane.scrollHeight)")
     expect(page.get_by_text("70 kejadian", exact=True)).to_be_visible()
@@ -124,7 +124,7 @@ def test_a_lost_camera_is_named_as_soon_as_its_box_says_so(log_in: Opener, live_
     page = log_in()
     expect(page.get_by_role("button", name="Gerbang")).to_contain_text("belum ada kabar")
     seen = datetime.now(UTC)
-    for camera_state, words in ((CameraState.LIVE, "terlihat"), (CameraState.LOST, "hilang, terakhir")):
+    for camera_state, words in ((CameraState.LIVE, "aktif"), (CameraState.LOST, "terputus, terakhir")):
         heartbeat = Heartbeat(
             device_id="box-1", sent_at=seen, uptime_s=60.0, software_version="0.1.0", outbox_pending=0,
             outbox_bytes=0, last_sequence=0,
@@ -151,7 +151,7 @@ def test_a_dropped_line_is_unmistakable_and_what_was_missed_comes_when_it_is_bac
     page = log_in(base_url=relay.url)
     expect(page.locator(f'[data-alert="{before}"]')).to_be_visible()
     relay.cut()
-    warning = page.get_by_role("alert").filter(has_text="Umpan langsung terputus. Kontak terakhir")
+    warning = page.get_by_role("alert").filter(has_text="Sambungan langsung terputus. Kontak terakhir")
     expect(warning).to_be_visible()
     expect(page.locator("[data-live=down]")).to_be_visible()
     missed, _ = story.opens()
@@ -170,7 +170,9 @@ def test_a_server_that_is_not_there_is_one_sentence_and_a_way_on(open_page: Open
     page.get_by_label("Nama pengguna").fill("operator-bahari")
     page.get_by_label("Kata sandi").fill("whatever it is")
     page.get_by_role("button", name="Masuk").click()
-    expect(page.get_by_role("alert")).to_have_text("Peladen tidak dapat dihubungi. Periksa sambungan, lalu coba lagi.")
+    expect(page.get_by_role("alert")).to_have_text(
+        "Server pusat tidak dapat dihubungi. Periksa sambungan, lalu coba lagi."
+    )
     relay.restore(story.server.base_url)
     page.get_by_label("Kata sandi").fill("whatever it is")
     page.get_by_role("button", name="Masuk").click()

@@ -30,7 +30,7 @@ def test_a_wrong_password_is_answered_with_one_sentence(open_page: Opener, live_
 def test_whoever_logs_in_sees_the_feed_and_their_own_name(log_in: Opener) -> None:
     page = log_in("operator-bahari")
     expect(page.get_by_text("Operator-Bahari", exact=True)).to_be_visible()
-    expect(page).to_have_title("Umpan peringatan · Kentongan")
+    expect(page).to_have_title("Peringatan · Kentongan")
     expect(page.get_by_role("heading", name="Tenang.")).to_be_visible()
 
 
@@ -50,7 +50,7 @@ def test_an_ended_session_asks_to_log_in_and_leads_back_to_the_same_page(log_in:
     assert gone.status == 204
     expect(page.get_by_text("Sesi Anda berakhir.")).to_be_visible()
     sign_in(page, "operator-bahari")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Berkeliaran 2 mnt 40 dtk")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Berada lama 2 mnt 40 dtk")
     assert page.url.endswith(alert_id)
 
 

@@ -52,6 +52,28 @@ def test_durations_are_said_as_people_say_them(seconds: float, indonesian: str, 
     assert (format_duration(seconds, "id"), format_duration(seconds, "en")) == (indonesian, english)
 
 
+@pytest.mark.parametrize(
+    ("code", "parameter", "radius", "indonesian", "english"),
+    [
+        ("within_body_heights", "radius", 0.2, "hampir tidak berpindah tempat", "hardly moved from the spot"),
+        ("within_metres", "radius_m", 0.5, "hampir tidak berpindah tempat", "hardly moved from the spot"),
+        (
+            "within_body_heights",
+            "radius",
+            2.0,
+            "bergerak dalam jarak 2,0 kali tinggi badan",
+            "moved within 2.0 body heights",
+        ),
+        ("within_metres", "radius_m", 0.6, "bergerak dalam jarak 0,6 m", "moved within 0.6 m"),
+    ],
+)
+def test_a_small_range_of_movement_is_said_without_a_number(
+    code: str, parameter: str, radius: float, indonesian: str, english: str
+) -> None:
+    reason = Reason(code=code, params={parameter: radius})
+    assert (reason.text("id"), reason.text("en")) == (indonesian, english)
+
+
 @pytest.mark.parametrize(("language", "decimal"), [("id", "1,5"), ("en", "1.5")])
 def test_numbers_are_written_as_the_language_writes_them(language: Language, decimal: str) -> None:
     assert decimal in Reason(code="within_metres", params={"radius_m": 1.5}).text(language)

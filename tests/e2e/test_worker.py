@@ -201,7 +201,7 @@ def test_a_camera_whose_clock_is_wrong_is_an_alert_of_its_own_and_goes_on_being_
             crowd = eventually(lambda: alerts(operator, rule="occupancy"))[0]
             link.clock_offset_s = -0.3
             right = eventually(lambda: [one for one in alerts(operator, rule="camera_fault") if not one["ongoing"]])[0]
-    assert re.fullmatch(r"Jam kamera selisih (1 jam|59 mnt .*) dari jam perangkat tepi", fault["sentence_id"])
+    assert re.fullmatch(r"Jam kamera selisih (1 jam|59 mnt .*) dari jam perangkat", fault["sentence_id"])
     assert fault["severity"] == "notice"
     assert right["id"] == fault["id"]
     for alert in (fault, crowd):

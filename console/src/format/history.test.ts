@@ -37,7 +37,7 @@ it('the history lists how and why the behaviour ended, between the decisions', (
   expect(historyLines(detail('left_zone'), WORDS.id, 'id').map((line) => [line.text, line.who, line.note])).toEqual([
     ['Peringatan dibuat', 'perangkat kotak-1', null],
     ['Perilaku berakhir pukul 12.01.00: sudah meninggalkan zona', 'perangkat kotak-1', null],
-    ['Menjadi: Dikesampingkan (Kegiatan biasa)', 'sari', 'tukang sayur'],
+    ['Menjadi: Ditutup, tidak perlu tindakan (Kegiatan biasa)', 'sari', 'tukang sayur'],
   ]);
   expect(historyLines(detail('left_zone'), WORDS.en, 'en')[1]?.text).toBe('The behaviour ended at 12.01.00: left the zone');
 });

@@ -9,17 +9,17 @@ const reason = (code: string, params: Record<string, number>) => ({ code, params
 describe('a behaviour in words', () => {
   it('includes the duration of a stay', () => {
     const alert = alertNumber(1, { reasons: [reason('stayed', { dwell_s: 160 })] });
-    expect(behaviour(alert, WORDS.id, 'id')).toBe('Berkeliaran 2 mnt 40 dtk');
+    expect(behaviour(alert, WORDS.id, 'id')).toBe('Berada lama 2 mnt 40 dtk');
     expect(behaviour(alert, WORDS.en, 'en')).toBe('Loitering 2 min 40 s');
   });
 
   it('includes the full duration once the stay has ended', () => {
     const stay = { began_at: '2026-11-24T05:00:00Z', ended_at: '2026-11-24T05:03:05Z' };
     const alert = alertNumber(1, { ...stay, reasons: [reason('stayed', { dwell_s: 20 })] });
-    expect(behaviour(alert, WORDS.id, 'id')).toBe('Berkeliaran 3 mnt 5 dtk');
-    expect(behaviour({ ...alert, ended_at: null }, WORDS.id, 'id')).toBe('Berkeliaran 20 dtk');
+    expect(behaviour(alert, WORDS.id, 'id')).toBe('Berada lama 3 mnt 5 dtk');
+    expect(behaviour({ ...alert, ended_at: null }, WORDS.id, 'id')).toBe('Berada lama 20 dtk');
     // A device clock that was set back does not shorten a measured stay.
-    expect(behaviour({ ...alert, ended_at: '2026-11-24T04:00:00Z' }, WORDS.id, 'id')).toBe('Berkeliaran 20 dtk');
+    expect(behaviour({ ...alert, ended_at: '2026-11-24T04:00:00Z' }, WORDS.id, 'id')).toBe('Berada lama 20 dtk');
     // Several visits are not one long stay.
     const visits = alertNumber(1, { ...stay, rule: 'revisit', reasons: [reason('stayed_together_in_all', { dwell_s: 90 })] });
     expect(behaviour(visits, WORDS.id, 'id')).toBe('Berulang kali datang 1 mnt 30 dtk');
@@ -38,7 +38,7 @@ describe('a behaviour in words', () => {
   });
 
   it('stands alone when there is no measure', () => {
-    expect(behaviour(alertNumber(1), WORDS.id, 'id')).toBe('Berkeliaran');
+    expect(behaviour(alertNumber(1), WORDS.id, 'id')).toBe('Berada lama');
     expect(behaviour(alertNumber(1, { rule: 'gathering', people_count: 1200 }), WORDS.id, 'id')).toBe('Berkumpul, 1.200 orang');
   });
 
@@ -60,6 +60,6 @@ it('the other reasons make a sentence that does not repeat the stay', () => {
 it('an actor is shown by log-in name, or by kind and name', () => {
   expect(actorName('user:sari', WORDS.id)).toBe('sari');
   expect(actorName('device:kotak-1', WORDS.id)).toBe('perangkat kotak-1');
-  expect(actorName('server', WORDS.id)).toBe('peladen');
+  expect(actorName('server', WORDS.id)).toBe('server pusat');
   expect(actorName('shell:root', WORDS.id)).toBe('shell:root');
 });

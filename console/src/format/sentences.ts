@@ -12,7 +12,7 @@ const CROWD: ReadonlySet<AlertSummary['rule']> = new Set(['group', 'occupancy', 
  * at the time of the alert, and the full duration once the stay has ended.
  */
 export function behaviour(alert: AlertSummary, words: Words, language: Language): string {
-  const name = words.rule[alert.rule];
+  const name = words.ruleShort[alert.rule] ?? words.rule[alert.rule];
   const params = new Map(alert.reasons.flatMap((reason) => Object.entries(reason.params)));
   const [low, high] = [params.get('low'), params.get('high')];
   // A crowd that is too dense to count has an estimated range, never a single number.

@@ -86,7 +86,7 @@ def test_the_fault_is_a_notice_in_words_and_does_not_blind_the_camera() -> None:
     signal = faults.take(note)
     assert signal is not None
     assert signal.severity is Severity.NOTICE
-    assert sentence(signal.reasons, "id") == "Jam kamera selisih 1 jam dari jam perangkat tepi"
+    assert sentence(signal.reasons, "id") == "Jam kamera selisih 1 jam dari jam perangkat"
     assert sentence(signal.reasons, "en") == "The camera's clock differs from the edge device's by 1 h"
     blind = [faults.is_blind]
     faults.take(FaultNote(CameraFault.FROZEN, Phase.BEGAN, START, START))
