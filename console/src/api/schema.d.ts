@@ -1481,7 +1481,7 @@ export interface components {
         };
         /**
          * Reason
-         * @description Why a rule says what it says: a code of `REASON_WORDS` and the numbers of its sentence (SI units).
+         * @description Why a rule signals: a code of `REASON_WORDS` and the numbers of its sentence (SI units).
          */
         Reason: {
             /** Code */
