@@ -63,8 +63,8 @@ class Bench:
             if self.has_ffmpeg:
                 self._note(clip, FRIGATE, module("run_frigate", video))
             if self.ultralytics is not None:
-                peer = ROOT / "bench" / "edge" / "run_ultralytics.py"
-                self._note(clip, ULTRALYTICS, [str(self.ultralytics), str(peer), video, self.model])
+                peer = [str(self.ultralytics), "-m", "bench.edge.run_ultralytics", video, self.model]
+                self._note(clip, ULTRALYTICS, peer)
 
     def trace(self, clip: Clip, kind: str = "gated") -> Path:
         return self.scratch / f"{kind}-{clip[0]}-{clip[1]}.json"

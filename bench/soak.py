@@ -23,9 +23,10 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.soaking.process import Held, held_by, typical
+from bench.process_usage import Held, held_by, typical
 from bench.soaking.site import SoakSite
 from demo.footage import cache_folder, ensure_streams
+from tests.support.outboxes import LeftBehind, left_behind
 
 ROOT = Path(__file__).parents[1]
 MAX_GROWTH_MB = 5.0
@@ -75,7 +76,8 @@ def soak(films: Sequence[Path], folder: Path, plan: Plan, say: Callable[[str], N
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        return _verdict(samples, plan, site, process.returncode)
+        left = left_behind(folder / "data")
+        return summary(samples, plan, site, left, process.returncode)
 
 
 def _start_worker(config: Path, log_path: Path) -> subprocess.Popen[bytes]:
@@ -103,11 +105,11 @@ def _sampled(
     return samples
 
 
-def _verdict(samples: Sequence[Held], plan: Plan, site: SoakSite, exit_status: int) -> dict[str, Any]:
+def summary(samples: Sequence[Held], plan: Plan, site: SoakSite, left: LeftBehind, exit_status: int) -> dict[str, Any]:
+    """The figures of a soak, and in `ok` whether the worker held all of them."""
     fifth = len(samples) // 5
     first, last = typical(samples[fifth : 2 * fifth]), typical(samples[-fifth:])
     events = list(site.server.events.values())
-    sequences = sorted({event.data.device_sequence for event in events})
     result: dict[str, Any] = {
         "minutes": round(plan.seconds / 60.0, 2),
         "cameras": plan.cameras,
@@ -119,7 +121,7 @@ def _verdict(samples: Sequence[Held], plan: Plan, site: SoakSite, exit_status: i
         "fds": first.descriptors,
         "fd_growth": last.descriptors - first.descriptors,
         "events": len(events),
-        "events_missing": (sequences[-1] - len(sequences)) if sequences else 0,
+        "events_missing": len(left.missing(events)),
         "clips": len(site.server.clips),
         "faults_injected": site.injected.total(),
         "faults": dict(sorted(site.injected.items())),

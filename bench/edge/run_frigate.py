@@ -9,6 +9,7 @@ left out. CPU seconds are those of both processes.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import resource
 import subprocess
 import tempfile
@@ -25,6 +26,7 @@ from bench.edge.environment import ffmpeg_path
 from bench.edge.frigate_parts import Box, Found, MotionDetector, Plane, Tracks, regions_of, without_duplicates
 from bench.edge.usage import Usage, measured
 from bench.peers import PersonDetector, open_detector
+from bench.process_usage import peak_rss_mb
 from edge.config.device import Backend
 from models.manifest import load_manifest
 
@@ -151,18 +153,25 @@ def ffmpeg_command(ffmpeg: str, video: Path, size: DetectSize, recordings: Path)
     ]
 
 
-def work(video: Path, size: DetectSize, detector: PersonDetector, recordings: Path) -> Analysis:
-    """Play the file to its end, as fast as it goes. Raises RuntimeError where ffmpeg fails."""
+def work(video: Path, size: DetectSize, detector: PersonDetector, recordings: Path) -> tuple[Analysis, float]:
+    """Play the file to its end, as fast as it goes; the analysis, and ffmpeg's peak resident memory in MiB.
+
+    Raises RuntimeError where ffmpeg fails.
+    """
     analysis, picture = Analysis(size, detector), PipedPicture(size)
+    ffmpeg_rss_mb = 0.0
     command = ffmpeg_command(ffmpeg_path(), video, size, recordings)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         if process.stdout is None:
             raise RuntimeError("the pipe from ffmpeg is missing")
         while process.stdout.readinto(picture.buffer) == len(picture.buffer):  # type: ignore[attr-defined]  # buffered readers have it
             analysis.take(picture)
+            if analysis.frames % DETECT_FPS == 0:
+                with contextlib.suppress(FileNotFoundError):  # at the film's end ffmpeg is gone before its last frames
+                    ffmpeg_rss_mb = peak_rss_mb(process.pid)
     if process.returncode != 0:
         raise RuntimeError(f"ffmpeg ended with {process.returncode} on {video}")
-    return analysis
+    return analysis, ffmpeg_rss_mb
 
 
 def play(video: Path, detector: PersonDetector) -> Usage:
@@ -170,7 +179,7 @@ def play(video: Path, detector: PersonDetector) -> Usage:
     size = DetectSize.for_video(video)
     with tempfile.TemporaryDirectory(prefix="kentongan-bench-") as folder:
         with measured() as usage:
-            analysis = work(video, size, detector, Path(folder))
+            analysis, ffmpeg_rss_mb = work(video, size, detector, Path(folder))
         recorded = [one.stat().st_size for one in Path(folder).iterdir()]
     usage.frames = analysis.frames
     usage.notes = {
@@ -180,6 +189,7 @@ def play(video: Path, detector: PersonDetector) -> Usage:
         "tracks": analysis.tracks.real,
         "segments": len(recorded),
         "recorded_bytes": sum(recorded),
+        "ffmpeg_rss_mb": ffmpeg_rss_mb,
     }
     return usage
 
@@ -196,7 +206,7 @@ def main() -> None:
     )
     usage = play(arguments.video, detector)
     ffmpeg = resource.getrusage(resource.RUSAGE_CHILDREN)  # the only child that this process had
-    usage.notes |= {"ffmpeg_cpu_s": ffmpeg.ru_utime + ffmpeg.ru_stime, "ffmpeg_rss_mb": ffmpeg.ru_maxrss / 1024}
+    usage.notes["ffmpeg_cpu_s"] = ffmpeg.ru_utime + ffmpeg.ru_stime
     usage.tell()
 
 

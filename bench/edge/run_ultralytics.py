@@ -1,15 +1,14 @@
-"""Ultralytics ObjectCounter, as its documentation shows it, on every so-manieth frame that OpenCV reads.
+"""Ultralytics ObjectCounter, as its documentation shows it, on the frames that OpenCV reads at the analysis rate.
 
-Runs in an environment of its own (bench.edge.environment) and therefore imports nothing of this project:
-`PYTHON run_ultralytics.py VIDEO MODEL.yaml`. The weights are random: what a picture costs does not depend on them,
-except that nothing is found, so that tracking and counting are never paid for, which favours Ultralytics.
+Runs in an environment of its own (bench.edge.environment), so of this project it imports only `bench.edge.usage`, which
+needs the standard library alone: `PYTHON -m bench.edge.run_ultralytics VIDEO MODEL.yaml`. The weights are random: the
+cost of a frame does not depend on them, except that nothing is found. Ultralytics therefore never pays for tracking and
+counting, which favours it.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import resource
 import sys
 import types
 
@@ -19,12 +18,17 @@ import cv2
 import numpy as np
 import torch
 
+from bench.edge.usage import measured
+
 ANALYSIS_FPS = 5.0
 
 
 def stand_in_for_torchvision() -> None:
-    """Beside a torch for CPUs alone, torchvision's compiled part does not load and its import fails. Ultralytics wants
-    only its suppression of boxes, brings a replacement in plain torch, and calls either when something was found."""
+    """Replace torchvision where it cannot be imported.
+
+    Beside a torch for CPUs alone, its compiled part does not load. Ultralytics uses only its non-maximum suppression,
+    brings a replacement in plain torch, and calls either only when something was found.
+    """
     try:
         import torchvision  # noqa: F401 - whether it can be imported is the question
     except RuntimeError:
@@ -35,11 +39,6 @@ def stand_in_for_torchvision() -> None:
         stand_in = types.ModuleType("torchvision")
         stand_in.ops = types.SimpleNamespace(nms=TorchNMS.nms)  # type: ignore[attr-defined]  # a module of our own making
         sys.modules["torchvision"] = stand_in
-
-
-def cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def main(video: str, model: str) -> None:
@@ -53,20 +52,19 @@ def main(video: str, model: str) -> None:
     middle = [(0, height // 2), (width, height // 2)]
     counter = solutions.ObjectCounter(model=model, region=middle, classes=[0], device="cpu", show=False, verbose=False)
     counter.process(np.full((height, width, 3), 114, np.uint8))
-    before = cpu_s()
     every = max(1, round(capture.get(cv2.CAP_PROP_FPS) / ANALYSIS_FPS))
-    frames = number = tracks = 0
-    while True:
-        read, picture = capture.read()
-        if not read:
-            break
-        if number % every == 0:
-            tracks += counter.process(picture).total_tracks
-            frames += 1
-        number += 1
-    spent = cpu_s() - before
-    rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"cpu_s": spent, "rss_mb": rss_mb, "frames": frames, "notes": {"tracks": tracks}}), flush=True)
+    number = tracks = 0
+    with measured() as usage:
+        while True:
+            read, frame = capture.read()
+            if not read:
+                break
+            if number % every == 0:
+                tracks += counter.process(frame).total_tracks
+                usage.frames += 1
+            number += 1
+    usage.notes["tracks"] = tracks
+    usage.tell()
 
 
 if __name__ == "__main__":

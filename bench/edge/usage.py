@@ -1,4 +1,7 @@
-"""What one measured process says of itself, on the last line of its output."""
+"""CPU time and peak memory of a measured program, printed as JSON on the last line of its output.
+
+Standard library only: Ultralytics measures itself with this module too, in an environment of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bench.process_usage import peak_rss_mb
+
 
 @dataclass(slots=True)
 class Usage:
-    """CPU seconds (user + sys, all threads) of the work without the set-up, and the most memory that was resident.
+    """What the program used.
 
-    Processes that the work started and waited for are in the CPU seconds, and not in the memory.
+    cpu_s: user + system CPU seconds of all threads during the work, set-up left out; includes child processes that
+        have been waited for.
+    rss_mb: peak resident memory of this process in MiB, set-up included, child processes left out.
+    frames: frames analysed.
     """
 
     cpu_s: float = 0.0
@@ -23,18 +31,18 @@ class Usage:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def tell(self) -> None:
-        """Print it as the line that `bench.bench_edge` reads."""
+        """Print the line that `bench.bench_edge` reads."""
         print(json.dumps(asdict(self)), flush=True)
 
 
 @contextmanager
 def measured() -> Iterator[Usage]:
-    """Measures the block by getrusage."""
+    """Measure the block."""
     usage = Usage()
     before = _cpu_s()
     yield usage
     usage.cpu_s = _cpu_s() - before
-    usage.rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kilobytes on Linux
+    usage.rss_mb = peak_rss_mb()
 
 
 def _cpu_s() -> float:

@@ -1,1 +1,1 @@
-"""The soak's parts: the looping cameras with their faults, and what is read of the worker's process."""
+"""The looping cameras of the soak and their faults."""
