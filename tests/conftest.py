@@ -9,6 +9,9 @@ import hypothesis
 import pytest
 import structlog
 
+# So that an assertion in a helper shows its values, as one in a test does.
+pytest.register_assert_rewrite("tests.support")
+
 # A loaded machine is no fault of the code: no test is timed, these included.
 hypothesis.settings.register_profile("kentongan", deadline=None)
 hypothesis.settings.load_profile("kentongan")

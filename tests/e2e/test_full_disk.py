@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from structlog.testing import capture_logs
 
-from contract.clock import SystemClock
-from contract.event import Event
 from edge.config import load_device_config
-from edge.outbox import Outbox
 from tests.support.disks import fill_disk, small_file_system
-from tests.support.events import new_id
-from tests.support.outboxes import send_everything
+from tests.support.outboxes import left_behind
 from tests.support.rtsp import RtspCameras
 from tests.support.workers import WHOLE_PICTURE, camera, eventually, working, write_config
 
@@ -66,14 +61,8 @@ def test_a_stop_on_a_full_disk_says_each_event_that_is_lost_ends_in_time_and_kee
         assert {line["zone"] for line in lost} == {f"ronda-{number}" for number in range(ZONES)}
         assert told(logs, "worker stopped")[0]["lost"] == len(lost)
         (disk / "ballast").unlink()
-        kept = stored(disk)
+        kept = left_behind(disk).unsent
         committed = [line["event_id"] for line in told(logs, "event")]
         assert [str(event.id) for event in kept] == committed
         assert committed[: len(before)] == before
         assert [event.data.device_sequence for event in kept] == list(range(1, len(kept) + 1))
-
-
-def stored(disk: Path) -> list[Event]:
-    """Everything in the outbox that the worker left behind, in its order."""
-    with closing(Outbox(disk / "outbox.sqlite3", quota_bytes=64 << 20, clock=SystemClock(), new_id=new_id)) as outbox:
-        return send_everything(outbox)

@@ -21,6 +21,7 @@ from edge.detector import Detector, Picture
 from edge.telemetry.status import Life, StatusFile, life_of
 from edge.worker import Worker
 from tests.support.ingest import IngestServer, running_ingest
+from tests.support.outboxes import assert_nothing_lost
 from tests.support.rtsp import FaultyLink, RtspCameras
 from tests.support.workers import camera, eventually, load_device_config, start_process, working, write_config
 
@@ -61,12 +62,6 @@ def sessions_lost(worker: Worker) -> int:
     return sum(one.sessions_lost for one in worker.telemetry.cameras())
 
 
-def assert_nothing_lost(server: IngestServer) -> None:
-    """Every event that the device numbered has arrived, and whatever began was ended or goes on."""
-    sequences = sorted(event.data.device_sequence for event in server.events.values())
-    assert sequences == list(range(1, len(sequences) + 1))
-
-
 def test_an_rtsp_server_that_dies_is_seen_again_when_it_is_back(
     server: IngestServer, street: Path, tmp_path: Path
 ) -> None:
@@ -85,7 +80,7 @@ def test_an_rtsp_server_that_dies_is_seen_again_when_it_is_back(
                 eventually(lambda: is_seen_again(worker), 60.0)
                 link.cut()
                 time.sleep(0.2)  # the server prints what it thinks of a client that hangs up while it stops
-    assert_nothing_lost(server)
+    assert_nothing_lost(server.events.values(), tmp_path / "data")
 
 
 def test_a_link_that_stalls_cuts_damages_and_loses_is_got_over(
@@ -107,7 +102,7 @@ def test_a_link_that_stalls_cuts_damages_and_loses_is_got_over(
             eventually(lambda: worker.telemetry.cameras()[0].telemetry.analysed_fps == 0.0)
             link.stalled = False
             eventually(lambda: is_seen_again(worker), 60.0)
-    assert_nothing_lost(server)
+    assert_nothing_lost(server.events.values(), tmp_path / "data")
 
 
 def test_a_worker_stops_in_time_while_one_camera_says_nothing_and_another_does_not_answer(
@@ -126,7 +121,7 @@ def test_a_worker_stops_in_time_while_one_camera_says_nothing_and_another_does_n
         assert time.monotonic() - began_mono_s < 4.0
     with working(load_device_config(path)):  # what the stop had no time to send waits in the outbox
         eventually(lambda: Phase.ENDED in {event.data.phase for event in list(server.events.values())})
-    assert_nothing_lost(server)
+    assert_nothing_lost(server.events.values(), tmp_path / "data")
 
 
 def test_a_stream_takes_one_thread_and_decoding_no_more_than_there_are_cores(
@@ -155,7 +150,7 @@ def test_a_server_that_is_away_for_a_while_gets_everything_afterwards(
         eventually(lambda: worker.status().outbox.pending_clips == 0 and worker.status().sender.fault is None, 90.0)
         assert len(server.events) >= held.pending_events
     assert all(bytes(clip) for clip in server.clips.values())
-    assert_nothing_lost(server)
+    assert_nothing_lost(server.events.values(), tmp_path / "data")
 
 
 def test_a_worker_that_is_killed_loses_nothing_and_its_status_says_so(
@@ -180,7 +175,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_its_status_says_so(
     assert "NOT RUNNING: it died after" in killed.stdout
     with working(load_device_config(path)):
         eventually(more_than(1, server))
-    assert_nothing_lost(server)
+    assert_nothing_lost(server.events.values(), tmp_path / "data")
     signals = {event.data.signal_id for event in began(server)[:1]}
     told = [event.data for event in server.events.values() if event.data.signal_id in signals]
     assert told[-1].phase is Phase.ENDED
@@ -230,7 +225,7 @@ def test_a_full_disk_stops_no_watching_and_its_events_come_when_there_is_room(
         eventually(lambda: worker._drafts.flush() == 0)
         eventually(lambda: len(server.events) > known)
     assert worker._drafts.lost == 0
-    assert_nothing_lost(server)
+    assert_nothing_lost(server.events.values(), tmp_path / "data")
 
 
 class SlowDetector(Detector):
