@@ -1,4 +1,4 @@
-"""The worker: every camera's stream, one inference thread, the clip desk and the sender, put together and kept going.
+"""The worker: runs every camera's streams, one inference thread, the clip recorder and the sender.
 
 The thread that calls `Worker.run` is the inference thread: it owns every camera's analysis and recorder, so that none
 of them needs a lock.
@@ -26,7 +26,7 @@ from contract.reasons import Reason
 from edge.camera.build import build_detector
 from edge.camera.shared import Shared
 from edge.camera.unit import CameraUnit
-from edge.clips.recorder import ClipDesk, longest_clip_s, ring_for
+from edge.clips.recorder import ClipRecorder, longest_clip_s, ring_for
 from edge.config import DeviceConfig
 from edge.decode.frame import Frame
 from edge.decode.masks import PrivacyMask
@@ -35,7 +35,7 @@ from edge.detector.frame_scheduler import FrameScheduler
 from edge.events.drafts import Draft, DraftQueue
 from edge.outbox import OpenSignal, Outbox, OutboxError
 from edge.sender import IngestClient, Sender, VerdictInbox
-from edge.system.memory import give_back
+from edge.system.memory import trim_heap
 from edge.telemetry import DeviceTelemetry, MetricsServer, device_registry
 from edge.telemetry.status import WRITE_EVERY_S, CameraStatus, StatusFile, WorkerStatus
 
@@ -72,7 +72,7 @@ class Worker:
             for camera in config.cameras
         }
         self._masks = {camera.id: PrivacyMask(camera.masks) if camera.masks else None for camera in config.cameras}
-        self._clip_desk = ClipDesk(self._rings, self._masks, clock, longest_s=longest_clip_s(config.clip))
+        self._clip_recorder = ClipRecorder(self._rings, self._masks, clock, longest_s=longest_clip_s(config.clip))
         with ExitStack() as opened:
             self._outbox = opened.enter_context(closing(self._open_outbox(config)))
             client = opened.enter_context(IngestClient(config.server))
@@ -101,7 +101,7 @@ class Worker:
             self._scheduler,
             self.telemetry,
             self._drafts,
-            self._clip_desk,
+            self._clip_recorder,
             self._new_id,
         )
         self._cameras = {
@@ -137,7 +137,7 @@ class Worker:
             self._thread(f"decoder {number + 1}", self._decode_pool.run, self._stop_streams)
             for number in range(self._decode_pool.threads)
         ]
-        clip_desk = self._thread("clip desk", self._clip_desk.run, self._stop_clips)
+        clip_recorder = self._thread("clip recorder", self._clip_recorder.run, self._stop_clips)
         sender = self._thread("sender", self.sender.run, self._stop_sender)
         _log.info("worker started", cameras=len(self._cameras), version=contract.__version__)
         try:
@@ -152,9 +152,9 @@ class Worker:
             _join(streams, STREAMS_STOP_S)
             self._end_open_signals()
             self._stop_clips.set()
-            clip_desk.join(STOP_TIMEOUT_S)
+            clip_recorder.join(STOP_TIMEOUT_S)
             self._settle_clips()
-            self._clip_desk.cut_due(at_once=True)  # what a signal ordered that its shared clip did not show
+            self._clip_recorder.cut_due(at_once=True)  # what a signal ordered that its shared clip did not show
             self._settle_clips()
             self._save()
             self._drafts.close(STOP_DRAFTS_S, self._clock)
@@ -205,7 +205,7 @@ class Worker:
             self._write_status()
         if now_mono_s >= self._next_trim_s:
             self._next_trim_s = now_mono_s + TRIM_EVERY_S
-            give_back()
+            trim_heap()
         if now_mono_s >= self._next_saving_s:
             self._next_saving_s = now_mono_s + SAVE_EVERY_S
             self._save()
@@ -222,7 +222,7 @@ class Worker:
             _log.debug("status not written", error=str(error))
 
     def _settle_clips(self) -> None:
-        for outcome in self._clip_desk.outcomes():
+        for outcome in self._clip_recorder.outcomes():
             camera = self._cameras[outcome.order.camera_id]
             _guarded("settling a clip", camera.config.id, partial(camera.recorder.settle, outcome))
 

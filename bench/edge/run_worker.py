@@ -32,7 +32,7 @@ from contract.reasons import Reason
 from edge.camera.build import PipelineParts, build_detector, build_history, build_pipeline, build_recorder
 from edge.capture.packets import Packet
 from edge.capture.session import FaultKind, SourceFault, SourceSettings, open_session
-from edge.clips.recorder import ClipDesk, longest_clip_s, ring_for
+from edge.clips.recorder import ClipRecorder, longest_clip_s, ring_for
 from edge.config import DeviceConfig, load_device_config
 from edge.decode.decoder import AnalysisDecoder
 from edge.decode.frame import Frame
@@ -52,7 +52,7 @@ ZONE: dict[str, Any] = {
 """Both rules on, so that each clip has an event with its clip in every minute: more than a camera has in a day."""
 QUOTA_BYTES = 1 << 30
 CLIP_POLL_S = 0.2
-"""How often the clip desk of a device looks whether a clip is due."""
+"""How often the clip recorder of a device looks whether a clip is due."""
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class BenchCamera:
             shared.detector.model_sha256,
             history=history,
             drafts=shared.drafts,
-            clip_desk=shared.clip_desk,
+            clip_recorder=shared.clip_recorder,
             new_id=shared.new_id,
         )
         parts = PipelineParts(
@@ -128,7 +128,7 @@ class BenchCamera:
 
 
 class BenchDevice:
-    """What the cameras share, all of it real: detector, outbox, clip desk."""
+    """What the cameras share, all of it real: detector, outbox, clip recorder."""
 
     def __init__(self, folder: Path, video: Path, cameras: int) -> None:
         self.clock = ManualClock(STARTS.utc)
@@ -140,12 +140,12 @@ class BenchDevice:
         self.outbox = Outbox(folder / "outbox.sqlite3", quota_bytes=QUOTA_BYTES, clock=self.clock, new_id=self.new_id)
         self.drafts = DraftQueue(self.outbox)
         masks = dict.fromkeys(self.rings)
-        self.clip_desk = ClipDesk(self.rings, masks, self.clock, longest_s=longest_clip_s(self.config.clip))
+        self.clip_recorder = ClipRecorder(self.rings, masks, self.clock, longest_s=longest_clip_s(self.config.clip))
 
     def settle(self, cameras: dict[str, BenchCamera], *, at_once: bool = False) -> int:
         """Cut the clips that are due and make their events; how many were cut."""
-        self.clip_desk.cut_due(at_once=at_once)
-        outcomes = list(self.clip_desk.outcomes())
+        self.clip_recorder.cut_due(at_once=at_once)
+        outcomes = list(self.clip_recorder.outcomes())
         for outcome in outcomes:
             cameras[outcome.order.camera_id].recorder.settle(outcome)
         return sum(outcome.clip is not None for outcome in outcomes)

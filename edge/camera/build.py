@@ -19,7 +19,7 @@ from edge.camera_health.clock_watch import ClockWatch
 from edge.camera_health.faults import WHOLE_PICTURE, CameraFaults, ViewWatch
 from edge.camera_health.store import LearntView
 from edge.capture.packet_ring import PacketRing
-from edge.clips.recorder import GRACE_S, ClipDesk, longest_clip_s
+from edge.clips.recorder import GRACE_S, ClipRecorder, longest_clip_s
 from edge.config import CameraConfig, ClipConfig, DetectorConfig, DeviceConfig
 from edge.config.hours import CalendarConfig
 from edge.crowds.close_look import CrowdLook
@@ -69,7 +69,7 @@ class PipelineParts:
 def build_pipeline(camera: CameraConfig, parts: PipelineParts, clock: Clock, sink: SignalSink) -> CameraPipeline:
     """Wire one camera's stages, from its packets to the signals that `sink` takes."""
     view_watch = ViewWatch(parts.view)
-    ladder = DecodeLadder(parts.ring, camera.analysis_fps, parts.mask, on_picture=view_watch.look)
+    ladder = DecodeLadder(parts.ring, camera.analysis_fps, parts.mask, on_frame=view_watch.look)
     detector = parts.detector
     analysis = CameraAnalysis(
         far_sighted(detector, camera, parts.has_spare_time, parts.on_tiles),
@@ -108,7 +108,7 @@ def build_recorder(
     *,
     history: TrackHistory,
     drafts: DraftQueue,
-    clip_desk: ClipDesk,
+    clip_recorder: ClipRecorder,
     new_id: Callable[[], UUID],
 ) -> SignalRecorder:
     """The sink of a pipeline that turns signals into events with clips."""
@@ -123,7 +123,7 @@ def build_recorder(
         software_version=contract.__version__,
     )
     plan = ClipPlan(device.clip.before_s, device.clip.after_s, device.data_dir / "clips")
-    return SignalRecorder(provenance, plan, history=history, drafts=drafts, clip_desk=clip_desk, new_id=new_id)
+    return SignalRecorder(provenance, plan, history=history, drafts=drafts, clip_recorder=clip_recorder, new_id=new_id)
 
 
 def behaviours_for(

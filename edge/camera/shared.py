@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from contract.clock import Clock
-from edge.clips.recorder import ClipDesk
+from edge.clips.recorder import ClipRecorder
 from edge.config import DeviceConfig
 from edge.decode.pool import DecodePool
 from edge.detector import Detector
@@ -27,5 +27,5 @@ class Shared:
     scheduler: FrameScheduler
     telemetry: DeviceTelemetry
     drafts: DraftQueue
-    clip_desk: ClipDesk
+    clip_recorder: ClipRecorder
     new_id: Callable[[], UUID]

@@ -20,12 +20,12 @@ from edge.camera_health.store import ViewStore
 from edge.capture.packet_ring import PacketRing
 from edge.capture.packets import Packet
 from edge.capture.session import SourceSettings
-from edge.capture.supervisor import StreamKeeper
+from edge.capture.supervisor import StreamSupervisor
 from edge.config import CameraConfig
 from edge.decode.attention import Attention
 from edge.decode.feed import AnalysisFeed
 from edge.decode.masks import PrivacyMask
-from edge.decode.rate_control import AnalysisPace
+from edge.decode.rate_control import RateController
 from edge.detector.slack import Slack
 from edge.events.shadow_file import ShadowFile
 from edge.learned.confirmed import keep_out
@@ -66,7 +66,7 @@ class CameraUnit:
             shared.detector.model_sha256,
             history=history,
             drafts=shared.drafts,
-            clip_desk=shared.clip_desk,
+            clip_recorder=shared.clip_recorder,
             new_id=shared.new_id,
         )
         slack = Slack(shared.scheduler, len(device.cameras), lambda: telemetry.is_degraded, shared.clock)
@@ -92,9 +92,11 @@ class CameraUnit:
     def streams(self) -> list[tuple[str, Run]]:
         """The name and `run` of each stream that has to be kept open."""
         shared, camera_id, pipeline = self._shared, self.config.id, self.pipeline
-        pace = AnalysisPace(self.config.analysis_fps)
-        shared.telemetry.pace_changed(camera_id, pace.fps, degraded=False)
-        feed = AnalysisFeed(camera_id, pipeline.ladder, shared.scheduler, pace=pace, telemetry=shared.telemetry)
+        rate_control = RateController(self.config.analysis_fps)
+        shared.telemetry.rate_changed(camera_id, rate_control.fps, degraded=False)
+        feed = AnalysisFeed(
+            camera_id, pipeline.ladder, shared.scheduler, rate_control=rate_control, telemetry=shared.telemetry
+        )
         lane = shared.decode_pool.lane(camera_id, feed, pipeline.ladder.is_wanted)
 
         def analyse(packet: Packet) -> None:
@@ -102,13 +104,13 @@ class CameraUnit:
             pipeline.take_packet(packet)
             lane.put(packet)
 
-        analysis_stream = StreamKeeper(
+        analysis_stream = StreamSupervisor(
             camera_id, self._analysed, analyse, telemetry=shared.telemetry, clock=shared.clock
         )
         if self._analysed_ring is self._ring:
             return [(camera_id, analysis_stream.run)]
         recording = RecordingTelemetry(shared.telemetry)
-        recording_stream = StreamKeeper(
+        recording_stream = StreamSupervisor(
             camera_id, self._main, self._ring.append, telemetry=recording, clock=shared.clock
         )
         return [(camera_id, analysis_stream.run), (f"{camera_id} main", recording_stream.run)]

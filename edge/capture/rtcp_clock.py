@@ -31,7 +31,7 @@ class ReportedClock:
         if reported_utc_s is not None:
             self._utc_at_zero_s = reported_utc_s - pts_s
 
-    def told(self, pts_s: float, arrived: Instant) -> tuple[Instant, float | None]:
+    def capture_time(self, pts_s: float, arrived: Instant) -> tuple[Instant, float | None]:
         """When a picture was taken by both witnesses, and by how many seconds the camera says later than the box.
 
         arrived: the same by its arrival. The way from the camera makes the offset of two clocks that agree slightly

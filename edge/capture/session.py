@@ -20,7 +20,7 @@ from edge.capture.file_reader import FileReader
 from edge.capture.packets import TICKS_PER_S, Packet, ParameterSets, StreamInfo
 from edge.capture.rtcp_clock import ReportedClock
 from edge.capture.rtsp_reader import CameraReader
-from edge.capture.timestamps import DEFAULT_INTERVAL_S, CaptureClock, Grade, TimestampJudge
+from edge.capture.timestamps import DEFAULT_INTERVAL_S, CaptureClock, TimestampGrade, TimestampGrader
 
 __all__ = ["FaultKind", "Session", "SourceFault", "SourceSettings", "open_session"]
 
@@ -34,7 +34,7 @@ _next_session: Callable[[], int] = itertools.count(1).__next__
 class _CaptureTimes(Protocol):
     def observe(self, raw: RawPacket) -> None: ...
 
-    def told(self, pts_s: float) -> tuple[Instant, float | None]:
+    def capture_time(self, pts_s: float) -> tuple[Instant, float | None]:
         """When the picture was taken, and how far the camera's clock is ahead of the box's if it says."""
         ...
 
@@ -52,8 +52,8 @@ class _LiveTimes:
             self._arrivals.observe(pts_s, raw.arrived_mono_s)
             self._reports.observe(pts_s, raw.reported_utc_s)
 
-    def told(self, pts_s: float) -> tuple[Instant, float | None]:
-        return self._reports.told(pts_s, self._arrivals.instant(pts_s))
+    def capture_time(self, pts_s: float) -> tuple[Instant, float | None]:
+        return self._reports.capture_time(pts_s, self._arrivals.instant(pts_s))
 
 
 class _ReplayTimes:
@@ -65,7 +65,7 @@ class _ReplayTimes:
     def observe(self, raw: RawPacket) -> None:
         """When a file was read says nothing."""
 
-    def told(self, pts_s: float) -> tuple[Instant, float | None]:
+    def capture_time(self, pts_s: float) -> tuple[Instant, float | None]:
         return self._starts.shifted(pts_s), None
 
 
@@ -82,14 +82,14 @@ class Session:
         self._stop = stop
         opening = reader.opening
         self._sets = ParameterSets(opening.codec, opening.parameter_sets, _next_session())
-        self._judge = TimestampJudge(tick_s=1.0 / TICKS_PER_S, reorders=opening.reorders)
+        self._grader = TimestampGrader(tick_s=1.0 / TICKS_PER_S, reorders=opening.reorders)
         self._times: _CaptureTimes
         if settings.is_network:
             self._times = _LiveTimes(clock)
         else:
             self._times = _ReplayTimes(settings.starts or Instant(clock.mono_s(), clock.utc()))
         self._previous: RawPacket | None = None
-        self.grades: Counter[Grade] = Counter()
+        self.grades: Counter[TimestampGrade] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -120,7 +120,7 @@ class Session:
         for raw in raws:
             started = started or raw.is_keyframe
             if started:
-                yield from self._judged(raw)
+                yield from self._graded(raw)
 
     def _observed(self, raws: Iterator[RawPacket]) -> Iterator[RawPacket]:
         for raw in raws:
@@ -135,28 +135,28 @@ class Session:
                 break
         return _with_first_timestamps(held)
 
-    def _judged(self, raw: RawPacket) -> Iterator[Packet]:
+    def _graded(self, raw: RawPacket) -> Iterator[Packet]:
         if self._is_repeated(raw):
-            self.grades[Grade.DROP] += 1
+            self.grades[TimestampGrade.DROP] += 1
             return
         network = self._settings.is_network
         duration_s = raw.duration_90k / TICKS_PER_S
-        verdict = self._judge.judge(
+        graded = self._grader.grade(
             None if raw.pts_90k is None else raw.pts_90k / TICKS_PER_S,
             raw.arrived_mono_s if network else None,
             duration_s,
         )
-        self.grades[verdict.grade] += 1
-        if verdict.grade is Grade.END:
-            raise SourceFault(FaultKind.BAD_TIMESTAMPS, f"{self._settings.shown}: {verdict.reason}")
-        if verdict.grade is Grade.DROP or not raw.data:
+        self.grades[graded.grade] += 1
+        if graded.grade is TimestampGrade.END:
+            raise SourceFault(FaultKind.BAD_TIMESTAMPS, f"{self._settings.shown}: {graded.reason}")
+        if graded.grade is TimestampGrade.DROP or not raw.data:
             return
         if raw.is_keyframe:  # parameter sets anywhere else are more likely damage than meant
             self._sets.update(leading_parameter_sets(self._sets.stream.codec, raw.data))
-        captured, clock_offset_s = self._times.told(verdict.pts_s)
+        captured, clock_offset_s = self._times.capture_time(graded.pts_s)
         yield Packet(
             data=raw.data,
-            pts_90k=round(verdict.pts_s * TICKS_PER_S),
+            pts_90k=round(graded.pts_s * TICKS_PER_S),
             captured=captured,
             duration_s=duration_s,
             is_keyframe=raw.is_keyframe,

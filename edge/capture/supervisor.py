@@ -37,7 +37,7 @@ class StreamTelemetry(Protocol):
     def frame_seen(self, camera_id: str) -> None: ...
 
 
-class StreamKeeper:
+class StreamSupervisor:
     """Opens a stream, hands its packets on, and opens it again whenever it ends, until told to stop."""
 
     def __init__(

@@ -1,6 +1,6 @@
 """Judging a camera's timestamps, and telling when a picture was taken. See docs/design/time.md.
 
-A camera counts ticks of a clock of its own. `TimestampJudge` decides whether a packet's ticks can be believed;
+A camera counts ticks of a clock of its own. `TimestampGrader` decides whether a packet's ticks can be believed;
 `CaptureClock` turns believed ticks into moments on the box's clocks.
 """
 
@@ -44,7 +44,7 @@ CLOCK_DOUBT_S = 60.0
 _log = structlog.get_logger(__name__)
 
 
-class Grade(StrEnum):
+class TimestampGrade(StrEnum):
     """What to do with a packet."""
 
     ACCEPT = "accept"
@@ -54,15 +54,15 @@ class Grade(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GradedTimestamp:
     """The grade, the ticks in seconds to go by (meaningless for DROP and END), and the reason unless accepted."""
 
-    grade: Grade
+    grade: TimestampGrade
     pts_s: float
     reason: str = ""
 
 
-class TimestampJudge:
+class TimestampGrader:
     """Grades the timestamps of one session, in decoding order.
 
     reorders: whether the stream has B-frames, so that a picture may rightly stand behind an earlier one.
@@ -79,8 +79,8 @@ class TimestampJudge:
         self._arrived_mono_s = 0.0
         self._late_run = 0
 
-    def judge(self, pts_s: float | None, arrived_mono_s: float | None, duration_s: float = 0.0) -> Verdict:
-        """Grade the next packet.
+    def grade(self, pts_s: float | None, arrived_mono_s: float | None, duration_s: float = 0.0) -> GradedTimestamp:
+        """TimestampGrade the next packet.
 
         pts_s: its presentation time on the camera's clock, None where the source gave none.
         arrived_mono_s: when it came, on the box's monotonic clock; None in a file, where every pause is as recorded.
@@ -96,11 +96,11 @@ class TimestampJudge:
             waited_s = ahead_s if arrived_mono_s is None else max(0.0, arrived_mono_s - self._arrived_mono_s)
             if ahead_s - waited_s > FORWARD_JUMP_MAX_S:
                 reason = f"the camera's clock jumped ahead by {ahead_s:.1f} s while {waited_s:.1f} s passed"
-                return Verdict(Grade.END, pts_s, reason)
+                return GradedTimestamp(TimestampGrade.END, pts_s, reason)
             return self._accepted(pts_s, arrived_mono_s)
         return self._behind(pts_s, self._newest_s, arrived_mono_s)
 
-    def _behind(self, pts_s: float, newest_s: float, arrived_mono_s: float | None) -> Verdict:
+    def _behind(self, pts_s: float, newest_s: float, arrived_mono_s: float | None) -> GradedTimestamp:
         behind_s = newest_s - pts_s
         known = any(abs(pts_s - other_s) < self._tick_s / 2 for other_s in self._recent_s)
         if self._reorders and behind_s <= REORDER_MAX_S and not known:
@@ -110,16 +110,16 @@ class TimestampJudge:
             return self._accepted(newest_s + self._tick_s, arrived_mono_s, reason)
         self._late_run += 1
         if behind_s > LATE_MAX_S or self._late_run > LATE_RUN_MAX:
-            return Verdict(Grade.END, pts_s, f"the camera's clock jumped back by {behind_s:.1f} s")
-        return Verdict(Grade.DROP, pts_s, f"the packet is {behind_s:.1f} s late")
+            return GradedTimestamp(TimestampGrade.END, pts_s, f"the camera's clock jumped back by {behind_s:.1f} s")
+        return GradedTimestamp(TimestampGrade.DROP, pts_s, f"the packet is {behind_s:.1f} s late")
 
-    def _accepted(self, pts_s: float, arrived_mono_s: float | None, repaired: str = "") -> Verdict:
+    def _accepted(self, pts_s: float, arrived_mono_s: float | None, repaired: str = "") -> GradedTimestamp:
         self._newest_s = pts_s if self._newest_s is None else max(self._newest_s, pts_s)
         self._recent_s.append(pts_s)
         self._late_run = 0
         if arrived_mono_s is not None:
             self._arrived_mono_s = arrived_mono_s
-        return Verdict(Grade.REPAIR if repaired else Grade.ACCEPT, pts_s, repaired)
+        return GradedTimestamp(TimestampGrade.REPAIR if repaired else TimestampGrade.ACCEPT, pts_s, repaired)
 
 
 class CaptureClock:

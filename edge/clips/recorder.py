@@ -1,4 +1,4 @@
-"""The clip desk: one thread that cuts clips out of the cameras' rings once the seconds after the trigger are in.
+"""The clip recorder: one thread that cuts clips out of the cameras' rings once the seconds after the trigger are in.
 
 Signals whose seconds overlap share a clip: while an order is open, another on the same camera prolongs it instead of
 storing the same seconds twice.
@@ -83,7 +83,7 @@ def ring_for(config: ClipConfig, *, analysed_apart: bool = False) -> PacketRing:
     return PacketRing(config.ring_s, config.ring_bytes, min(config.ring_s, rest_s))
 
 
-class ClipDesk:
+class ClipRecorder:
     """Takes orders from any thread, cuts in its own, and hands outcomes back through `outcomes`."""
 
     def __init__(
@@ -197,7 +197,7 @@ class ClipDesk:
         except ClipFault as fault:
             _log.warning("no clip", camera=order.camera_id, clip_id=str(order.clip_id), fault=str(fault))
             return ClipOutcome(order, None, str(fault))
-        except Exception as error:  # noqa: BLE001 - a defect in one clip must cost that clip, not the desk; it is logged whole
+        except Exception as error:  # noqa: BLE001 - a defect in one clip costs that clip alone; logged with its traceback
             _log.exception("clip failed", camera=order.camera_id, clip_id=str(order.clip_id))
             return ClipOutcome(order, None, f"the clip could not be written: {type(error).__name__}")
         return ClipOutcome(order, clip, None)

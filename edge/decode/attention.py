@@ -74,7 +74,7 @@ class AttentionSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class DecodeDecision:
     """For one picture: the attention that holds from now on, and whether to run the detector on this picture."""
 
     attention: Attention
@@ -101,10 +101,12 @@ class AttentionPolicy:
         usual_s = 1.5 * settings.rest_every_s if self.attention is Attention.RESTING else settings.quiet_every_s
         return usual_s + _JITTER_S
 
-    def decide(self, at_mono_s: float, *, moving: bool, people: int, keyframe_every_s: float = math.inf) -> Decision:
+    def decide(
+        self, at_mono_s: float, *, moving: bool, people: int, keyframe_every_s: float = math.inf
+    ) -> DecodeDecision:
         """What to do with the picture captured at `at_mono_s`.
 
-        moving: the gate's verdict on it. people: how many are there as far as is known: the boxes that may begin a
+        moving: the gate's result. people: how many are there as far as is known: the boxes that may begin a
         track in the newest analysed picture, or the tracks that it carried, whichever are more. keyframe_every_s: how
         far apart the camera's keyframes are, as far as is known.
 
@@ -132,7 +134,7 @@ class AttentionPolicy:
         detect = at_mono_s - self._detected_mono_s >= self._pause_s() - _JITTER_S or at_mono_s < self._detected_mono_s
         if detect:
             self._detected_mono_s = max(self._detected_mono_s, at_mono_s)
-        return Decision(self.attention, detect)
+        return DecodeDecision(self.attention, detect)
 
     def _attention(self, at_mono_s: float, *, held: bool, present: bool, keyframe_every_s: float) -> Attention:
         settings = self._settings

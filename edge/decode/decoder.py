@@ -97,7 +97,7 @@ class AnalysisDecoder:
         self._newest_mono_s = float("-inf")
         self._needs_keyframe = True
         # Damaged packets can overwrite a decoder's parameter sets, and not every camera repeats those in band.
-        self._is_hurt = False
+        self._is_corrupt = False
         self._quiet = False
         self._grouping = _Grouping()
         self.is_unfiltered = is_unfiltered
@@ -124,7 +124,7 @@ class AnalysisDecoder:
         if self._stream is None or packet.stream.epoch != self._stream.epoch:
             self._grouping = _Grouping()
             self._open(packet.stream)
-        elif self._is_hurt and packet.is_keyframe:
+        elif self._is_corrupt and packet.is_keyframe:
             self._open(packet.stream)
         frames = self._suited_to_group(packet)
         if self._quiet and not packet.is_keyframe:
@@ -174,7 +174,7 @@ class AnalysisDecoder:
         self._held.clear()
         self._skips = False
         self._needs_keyframe = True
-        self._is_hurt = False
+        self._is_corrupt = False
 
     def _suited_to_group(self, packet: Packet) -> list[Frame]:
         """Take the filter out or in again where a new group tells so; the frames that the decoder still held."""
@@ -208,7 +208,7 @@ class AnalysisDecoder:
         if self._context is None:
             return []
         if not packet.data:  # to FFmpeg an empty packet means the end of the stream
-            self._hurt()
+            self._mark_corrupt()
             return []
         compressed = av.Packet(packet.data)
         compressed.pts = packet.pts_90k
@@ -216,7 +216,7 @@ class AnalysisDecoder:
         try:
             pictures = self._context.decode(compressed)
         except av.error.FFmpegError:
-            self._hurt()
+            self._mark_corrupt()
             pictures = []
         else:
             self._needs_keyframe = False
@@ -231,15 +231,15 @@ class AnalysisDecoder:
         try:
             pictures = self._context.decode(None)
         except av.error.FFmpegError:
-            self._hurt()
+            self._mark_corrupt()
             pictures = []
         self._context.flush_buffers()
         self._needs_keyframe = True
         return self._due(pictures)
 
-    def _hurt(self) -> None:
+    def _mark_corrupt(self) -> None:
         self.counters.errors += 1
-        self._is_hurt = True
+        self._is_corrupt = True
 
     def _due(self, pictures: list[av.VideoFrame]) -> list[Frame]:
         frames: list[Frame] = []
@@ -247,7 +247,7 @@ class AnalysisDecoder:
         for picture in pictures:
             captured = self._captured.pop(picture.pts if picture.pts is not None else -1, None)
             if picture.is_corrupt:
-                self._hurt()
+                self._mark_corrupt()
             if captured is None or not self._is_due(captured):
                 continue
             frame = Frame.from_av(picture, captured)

@@ -10,7 +10,7 @@ import structlog
 from edge.capture.packets import Packet
 from edge.decode.frame import Frame
 from edge.decode.ladder import DecodeLadder
-from edge.decode.rate_control import AnalysisPace
+from edge.decode.rate_control import RateController
 
 _log = structlog.get_logger(__name__)
 
@@ -28,7 +28,7 @@ class AnalysisTelemetry(Protocol):
 
     def frames_dropped(self, camera_id: str, count: int = 1) -> None: ...
 
-    def pace_changed(self, camera_id: str, target_fps: float, *, degraded: bool) -> None: ...
+    def rate_changed(self, camera_id: str, target_fps: float, *, degraded: bool) -> None: ...
 
 
 class AnalysisFeed:
@@ -40,13 +40,13 @@ class AnalysisFeed:
         ladder: DecodeLadder,
         scheduler: FrameQueue,
         *,
-        pace: AnalysisPace,
+        rate_control: RateController,
         telemetry: AnalysisTelemetry,
     ) -> None:
         self._camera_id = camera_id
         self._ladder = ladder
         self._scheduler = scheduler
-        self._pace = pace
+        self._rate_control = rate_control
         self._telemetry = telemetry
 
     def __call__(self, packet: Packet) -> None:
@@ -55,14 +55,14 @@ class AnalysisFeed:
         dropped = self._scheduler.offer(self._camera_id, frames) if frames else 0
         if dropped:
             self._telemetry.frames_dropped(self._camera_id, dropped)
-        was_degraded = self._pace.is_degraded
-        if self._pace.note(packet.captured.mono_s, offered=len(frames), dropped=dropped):
+        was_degraded = self._rate_control.is_degraded
+        if self._rate_control.note(packet.captured.mono_s, offered=len(frames), dropped=dropped):
             self._slow_down_or_recover(was_degraded)
 
     def _slow_down_or_recover(self, was_degraded: bool) -> None:
-        fps, degraded = self._pace.fps, self._pace.is_degraded
+        fps, degraded = self._rate_control.fps, self._rate_control.is_degraded
         self._ladder.set_rate(fps)
-        self._telemetry.pace_changed(self._camera_id, fps, degraded=degraded)
+        self._telemetry.rate_changed(self._camera_id, fps, degraded=degraded)
         # A device that is too slow for good goes up and down for ever: only the ends of that are worth a line.
         log = _log.debug if was_degraded and degraded else _log.warning if degraded else _log.info
         words = "analysis slowed down: the device cannot keep up" if degraded else "analysis at its full rate again"

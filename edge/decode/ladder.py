@@ -18,7 +18,7 @@ from edge.decode.attention import Attention, AttentionPolicy, AttentionSettings
 from edge.decode.decoder import AnalysisDecoder
 from edge.decode.frame import Frame
 from edge.decode.masks import PrivacyMask
-from edge.decode.motion_gate import Luma, MotionGate, MotionSettings
+from edge.decode.motion_gate import GateSettings, Luma, MotionGate
 
 GATE_WH = (320, 180)
 """The size at which motion and the camera's health are judged."""
@@ -68,17 +68,17 @@ class DecodeLadder:
         analysis_fps: float = 5.0,
         mask: PrivacyMask | None = None,
         *,
-        motion: MotionSettings | None = None,
+        motion: GateSettings | None = None,
         attention: AttentionSettings | None = None,
-        on_picture: Callable[[Luma, Frame], Any] | None = None,
+        on_frame: Callable[[Luma, Frame], Any] | None = None,
     ) -> None:
-        """`on_picture` is shown every judged picture, small and whole: camera health looks on there."""
+        """`on_frame` is shown every judged picture, small and whole: camera health looks on there."""
         self._ring = ring
         self._fps = analysis_fps
         self._mask = mask
         self._gate = MotionGate(motion, None if mask is None else _masked(mask))
         self._policy = AttentionPolicy(attention)
-        self._on_picture = on_picture
+        self._on_frame = on_frame
         self._in_view = _NOBODY
         self._last_mono_s = float("-inf")
         self._moved_mono_s = float("-inf")
@@ -166,8 +166,8 @@ class DecodeLadder:
         moves = self._gate.observe(small, at_mono_s, people_xyxyn).active
         if moves:
             self._moved_mono_s = max(self._moved_mono_s, at_mono_s)
-        if self._on_picture is not None and at_mono_s > self._last_mono_s:
-            self._on_picture(small, frame)
+        if self._on_frame is not None and at_mono_s > self._last_mono_s:
+            self._on_frame(small, frame)
         self.counters.judged += 1
         return moves
 

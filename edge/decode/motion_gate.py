@@ -20,7 +20,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class MotionSettings:
+class GateSettings:
     """When a pixel is foreground and how fast the background follows. Times are in seconds, levels in 0..255.
 
     floor_levels, noise_factor: foreground differs from the background by more than floor + factor x its mean deviation.
@@ -55,7 +55,7 @@ class MotionSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class MotionVerdict:
+class MotionResult:
     """What moved in one picture.
 
     active: whether detection is worth its price on this picture.
@@ -71,14 +71,14 @@ class MotionVerdict:
 class MotionGate:
     """The gate of one camera. Not thread-safe: a camera's pictures come one after the other."""
 
-    def __init__(self, settings: MotionSettings | None = None, ignored: BoolArray | None = None) -> None:
+    def __init__(self, settings: GateSettings | None = None, ignored: BoolArray | None = None) -> None:
         """`ignored`: (height, width) bool of the small picture, true where a privacy mask lies; never motion there."""
-        self._settings = settings or MotionSettings()
+        self._settings = settings or GateSettings()
         self._ignored = ignored
         self._model: _Model | None = None
         self._at_mono_s = -math.inf
 
-    def observe(self, luma: Luma, at_mono_s: float, people_xyxyn: npt.ArrayLike | None = None) -> MotionVerdict:
+    def observe(self, luma: Luma, at_mono_s: float, people_xyxyn: npt.ArrayLike | None = None) -> MotionResult:
         """Judge a picture and learn from it.
 
         luma: (height, width) uint8, small (320 x 180 is meant); another shape than before starts anew.
@@ -98,20 +98,20 @@ class MotionGate:
                 raise ValueError(f"ignored must have the picture's shape {luma.shape}, got {self._ignored.shape}")
             self._model = _Model(smooth, self._settings, self._ignored)
             self._at_mono_s = at_mono_s
-            return MotionVerdict(active=True, share=0.0, relit=True)
+            return MotionResult(active=True, share=0.0, relit=True)
         elapsed_s = at_mono_s - self._at_mono_s
-        verdict = model.judge(smooth, learns=elapsed_s > 0.0)
+        result = model.compare(smooth, learns=elapsed_s > 0.0)
         if elapsed_s > 0.0:
             self._at_mono_s = at_mono_s
-            if not verdict.relit:
+            if not result.relit:
                 model.learn(smooth, elapsed_s, people_xyxyn)
-        return verdict
+        return result
 
 
 class _Model:
     """Mean and mean deviation of every pixel of one camera's small picture."""
 
-    def __init__(self, smooth: npt.NDArray[np.uint8], settings: MotionSettings, ignored: BoolArray | None) -> None:
+    def __init__(self, smooth: npt.NDArray[np.uint8], settings: GateSettings, ignored: BoolArray | None) -> None:
         self._settings = settings
         self._watched = np.full(smooth.shape, 255, np.uint8)
         if ignored is not None:
@@ -124,22 +124,22 @@ class _Model:
         self._difference = np.zeros(smooth.shape, np.uint8)
         self._foreground = np.zeros(smooth.shape, np.uint8)
 
-    def judge(self, smooth: npt.NDArray[np.uint8], *, learns: bool) -> MotionVerdict:
+    def compare(self, smooth: npt.NDArray[np.uint8], *, learns: bool) -> MotionResult:
         """Compare with the background; fit or restart it when the light changed (only if `learns`)."""
         self._compare(smooth)
         limit = self._settings.step_share * self._watched_px
         if cv2.countNonZero(self._foreground) > limit:
             if not learns:
-                return MotionVerdict(active=True, share=1.0)
+                return MotionResult(active=True, share=1.0)
             self._fit_brightness(smooth)
             self._compare(smooth)
             if cv2.countNonZero(self._foreground) > limit:
                 self.background = smooth.astype(np.float32)
-                return MotionVerdict(active=True, share=1.0, relit=True)
+                return MotionResult(active=True, share=1.0, relit=True)
         cells = cv2.resize(self._foreground, self._cells_wh, interpolation=cv2.INTER_AREA)
         count = int(np.count_nonzero(cells >= self._settings.cell_share * 255.0))
         share = min(1.0, count * self._settings.cell_px**2 / self._watched_px)
-        return MotionVerdict(active=count > 0, share=share)
+        return MotionResult(active=count > 0, share=share)
 
     def learn(self, smooth: npt.NDArray[np.uint8], elapsed_s: float, people_xyxyn: npt.ArrayLike | None) -> None:
         """Follow the picture: fast where it agrees with the background, slowly where it does not."""

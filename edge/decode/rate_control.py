@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class PaceSettings:
+class RateSettings:
     """settle_s: a step down comes so long after a step at the earliest, when what was queued has gone, and only where
         drops have gone on for so long: the burst with which a session begins is no overload.
     window_s: drops are counted together for so long, since at low rates they are rare.
@@ -31,15 +31,15 @@ class PaceSettings:
     floor_fps: float = 1.0
 
 
-class AnalysisPace:
+class RateController:
     """The analysis rate that one camera aims at. Belongs to the camera's thread."""
 
-    def __init__(self, full_fps: float, settings: PaceSettings | None = None) -> None:
+    def __init__(self, full_fps: float, settings: RateSettings | None = None) -> None:
         """`full_fps`: the configured rate, > 0, which is never exceeded."""
         if not full_fps > 0.0:
             raise ValueError(f"full_fps must be positive, got {full_fps}")
         self._full_fps = full_fps
-        self._settings = settings or PaceSettings()
+        self._settings = settings or RateSettings()
         self._floor_fps = min(full_fps, self._settings.floor_fps)
         self._fps = full_fps
         self._offered = self._dropped = 0

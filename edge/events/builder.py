@@ -19,7 +19,7 @@ import structlog
 
 from contract.clock import Instant
 from contract.event import ClipReference, EventData, Phase, Severity, SpotCheck, ThumbnailReference, TrackSummary
-from edge.clips.recorder import ClipDesk, ClipOrder, ClipOutcome
+from edge.clips.recorder import ClipOrder, ClipOutcome, ClipRecorder
 from edge.decode.frame import Frame
 from edge.events.drafts import Draft, DraftQueue
 from edge.events.track_history import TrackHistory
@@ -84,14 +84,14 @@ class SignalRecorder:
         *,
         history: TrackHistory,
         drafts: DraftQueue,
-        clip_desk: ClipDesk,
+        clip_recorder: ClipRecorder,
         new_id: Callable[[], UUID],
     ) -> None:
         self._provenance = provenance
         self._plan = plan
         self._history = history
         self._drafts = drafts
-        self._clip_desk = clip_desk
+        self._clip_recorder = clip_recorder
         self._new_id = new_id
         self._open: dict[str, _OpenSignal] = {}
         self._awaiting: dict[UUID, list[_OpenSignal]] = {}
@@ -150,7 +150,7 @@ class SignalRecorder:
 
     def _order_clip(self, known: _OpenSignal) -> None:
         clip_id = self._new_id()
-        order = self._clip_desk.order(
+        order = self._clip_recorder.order(
             ClipOrder(
                 clip_id=clip_id,
                 camera_id=self._provenance.camera_id,

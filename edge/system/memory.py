@@ -25,7 +25,7 @@ def bound_arenas() -> bool:
     return bool(mallopt(_M_ARENA_MAX, ARENAS))
 
 
-def give_back() -> bool:
+def trim_heap() -> bool:
     """Give the pages that no thread needs any more back to the system; true if there were any.
 
     Sessions, clips and decoders come and go in all sizes and leave holes between what stays. glibc keeps them, and the

@@ -163,7 +163,7 @@ class DeviceTelemetry:
         with self._lock:
             self._cameras[camera_id].dropped += count
 
-    def pace_changed(self, camera_id: str, target_fps: float, *, degraded: bool) -> None:
+    def rate_changed(self, camera_id: str, target_fps: float, *, degraded: bool) -> None:
         """From now on so many pictures a second are asked for; `degraded`: fewer than configured."""
         with self._lock:
             self._cameras[camera_id].target_fps = target_fps

@@ -1,4 +1,4 @@
-"""What clip desk and recorder need for tests: a filled ring, signals and frames."""
+"""What clip recorder and signal recorder need for tests: a filled ring, signals and frames."""
 
 from __future__ import annotations
 

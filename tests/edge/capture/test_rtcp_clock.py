@@ -92,7 +92,7 @@ def told(offset_s: float, arrived: Instant = ARRIVED) -> Instant:
     """The capture of a picture whose report is ahead of its arrival by so much."""
     clock = ReportedClock()
     clock.observe(5.0, arrived.utc.timestamp() + offset_s)
-    instant, said_s = clock.told(5.0, arrived)
+    instant, said_s = clock.capture_time(5.0, arrived)
     assert said_s == pytest.approx(offset_s, abs=2e-6)
     return instant
 
@@ -132,10 +132,10 @@ def test_a_camera_that_agrees_settles_the_doubt_about_a_step_of_the_boxs_clock()
 
 def test_the_newest_report_holds_until_the_next() -> None:
     clock = ReportedClock()
-    assert clock.told(5.0, ARRIVED) == (ARRIVED, None)
+    assert clock.capture_time(5.0, ARRIVED) == (ARRIVED, None)
     clock.observe(5.0, ARRIVED.utc.timestamp() + 7.0)
     clock.observe(6.0, None)
-    assert clock.told(7.0, ARRIVED)[1] == pytest.approx(9.0, abs=1e-5)
+    assert clock.capture_time(7.0, ARRIVED)[1] == pytest.approx(9.0, abs=1e-5)
 
 
 @pytest.mark.parametrize("limit_s", [-SENT_WITHIN_S, -EXPLAINED_MAX_S])
@@ -145,5 +145,5 @@ def test_a_report_at_the_limit_does_not_make_the_time_jump_to_and_fro(limit_s: f
     for index in range(100):
         arrived = ARRIVED.shifted(index * 0.04)
         clock.observe(0.0, arrived.utc.timestamp() + limit_s + 0.03 * (-1) ** index)
-        shifts_s.append((clock.told(0.0, arrived)[0].utc - arrived.utc).total_seconds())
+        shifts_s.append((clock.capture_time(0.0, arrived)[0].utc - arrived.utc).total_seconds())
     assert all(shift_s < 0.0 for shift_s in shifts_s[1:])

@@ -20,7 +20,7 @@ from edge.capture.demux import RawPacket
 from edge.capture.file_reader import FileReader
 from edge.capture.packets import Packet
 from edge.capture.session import FaultKind, Session, SourceFault, SourceSettings, open_session
-from edge.capture.timestamps import Grade
+from edge.capture.timestamps import TimestampGrade
 from edge.decode.decoder import AnalysisDecoder
 from tests.support.cameras import STREET, make_films, take
 from tests.support.media import Film, make_video, picture_number
@@ -331,4 +331,4 @@ def test_a_picture_that_is_sent_twice_is_one_picture(tmp_path: Path) -> None:
         with pytest.raises(SourceFault, match="end"):
             seen.extend(session.packets())
         assert numbers_of(seen) == list(range(film.count))
-        assert session.grades[Grade.DROP] == -(-film.count // 3)
+        assert session.grades[TimestampGrade.DROP] == -(-film.count // 3)

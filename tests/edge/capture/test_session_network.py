@@ -24,7 +24,7 @@ import pytest
 from contract.clock import SystemClock
 from edge.capture.packets import Packet
 from edge.capture.session import SourceSettings
-from edge.capture.supervisor import RETRY_CAP_S, StreamKeeper
+from edge.capture.supervisor import RETRY_CAP_S, StreamSupervisor
 from tests.support.media import Film, make_video
 
 ROOT = Path(__file__).parents[3]
@@ -104,7 +104,7 @@ def far_camera(tmp_path: Path) -> Iterator[FarCamera]:
 
 @dataclass
 class Watched:
-    """What the keeper reported, from its thread."""
+    """What the supervisor reported, from its thread."""
 
     packets: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -143,8 +143,8 @@ def test_a_pulled_cable_and_a_link_that_loses_everything_heal_without_anybody(
         far_camera.url, transport=transport, open_timeout_s=TIMEOUT_S, silence_timeout_s=TIMEOUT_S
     )
     watched, stop = Watched(), threading.Event()
-    keeper = StreamKeeper("gate", settings, watched.take, telemetry=watched, clock=SystemClock())
-    thread = threading.Thread(target=keeper.run, args=(stop,), daemon=True)
+    supervisor = StreamSupervisor("gate", settings, watched.take, telemetry=watched, clock=SystemClock())
+    thread = threading.Thread(target=supervisor.run, args=(stop,), daemon=True)
     thread.start()
     try:
         waited_s(lambda: len(watched.packets) > 25, 8.0)

@@ -14,7 +14,7 @@ from edge.capture import supervisor
 from edge.capture.bitstream import Codec
 from edge.capture.packets import Packet, StreamInfo
 from edge.capture.session import FaultKind, SourceFault, SourceSettings
-from edge.capture.supervisor import HEALTHY_AFTER_S, RETRY_CAP_S, StreamKeeper
+from edge.capture.supervisor import HEALTHY_AFTER_S, RETRY_CAP_S, StreamSupervisor
 from tests.support.events import NOON
 
 CAMERA = SourceSettings(url="rtsp://127.0.0.1:1/gate")
@@ -63,7 +63,7 @@ class Cameras:
         lasts_s, count, fault = self.sessions[self.opened - 1]
         self.clock.advance(lasts_s)
         for _ in range(count):
-            yield None  # type: ignore[misc] # the keeper hands packets on and never looks at them
+            yield None  # type: ignore[misc] # the supervisor hands packets on and never looks at them
         raise fault
 
 
@@ -101,7 +101,7 @@ def keep(monkeypatch: pytest.MonkeyPatch) -> Keep:
         stop, heard = PassingStop(clock), Heard()
         cameras = Cameras(clock, stop, sessions)
         monkeypatch.setattr(supervisor, "open_session", cameras.open_session)
-        StreamKeeper("gate", settings, on_packet, telemetry=heard, clock=clock).run(stop)
+        StreamSupervisor("gate", settings, on_packet, telemetry=heard, clock=clock).run(stop)
         assert cameras.opened == len(sessions)
         return stop, heard
 
@@ -169,6 +169,6 @@ def test_stopping_in_the_middle_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> N
     stop, heard = PassingStop(clock), Heard()
     cameras = Cameras(clock, stop, [(1.0, 3, UNREACHABLE)])
     monkeypatch.setattr(supervisor, "open_session", cameras.open_session)
-    StreamKeeper("gate", CAMERA, lambda _packet: stop.set(), telemetry=heard, clock=clock).run(stop)
+    StreamSupervisor("gate", CAMERA, lambda _packet: stop.set(), telemetry=heard, clock=clock).run(stop)
     assert heard.faults == []
     assert stop.waits_s == []

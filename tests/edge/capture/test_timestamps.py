@@ -19,91 +19,95 @@ from edge.capture.timestamps import (
     LATE_RUN_MAX,
     UNSEEN_DELAY_S,
     CaptureClock,
-    Grade,
-    TimestampJudge,
+    TimestampGrade,
+    TimestampGrader,
 )
 
 START = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 TICK_S = 1 / 90_000
 
 
-def judge(*, reorders: bool = False) -> TimestampJudge:
-    return TimestampJudge(tick_s=TICK_S, reorders=reorders)
+def grader_for(*, reorders: bool = False) -> TimestampGrader:
+    return TimestampGrader(tick_s=TICK_S, reorders=reorders)
 
 
-def grades(judging: TimestampJudge, pts_s: list[float | None], interval_s: float = 0.1) -> list[Grade]:
-    return [judging.judge(pts, index * interval_s).grade for index, pts in enumerate(pts_s)]
+def grades(grader: TimestampGrader, pts_s: list[float | None], interval_s: float = 0.1) -> list[TimestampGrade]:
+    return [grader.grade(pts, index * interval_s).grade for index, pts in enumerate(pts_s)]
 
 
 def test_even_timestamps_are_accepted_unchanged() -> None:
-    judging = judge()
-    verdicts = [judging.judge(index * 0.1, index * 0.1) for index in range(20)]
-    assert {verdict.grade for verdict in verdicts} == {Grade.ACCEPT}
-    assert [verdict.pts_s for verdict in verdicts] == [index * 0.1 for index in range(20)]
+    grader = grader_for()
+    graded = [grader.grade(index * 0.1, index * 0.1) for index in range(20)]
+    assert {graded.grade for graded in graded} == {TimestampGrade.ACCEPT}
+    assert [graded.pts_s for graded in graded] == [index * 0.1 for index in range(20)]
 
 
 def test_a_missing_timestamp_is_counted_on_from_the_one_before() -> None:
-    judging = judge()
-    judging.judge(10.0, 0.0)
-    verdict = judging.judge(None, 0.2, duration_s=0.2)
-    assert verdict.grade is Grade.REPAIR
-    assert verdict.pts_s == pytest.approx(10.2)
-    assert "no timestamp" in verdict.reason
+    grader = grader_for()
+    grader.grade(10.0, 0.0)
+    graded = grader.grade(None, 0.2, duration_s=0.2)
+    assert graded.grade is TimestampGrade.REPAIR
+    assert graded.pts_s == pytest.approx(10.2)
+    assert "no timestamp" in graded.reason
 
 
 @pytest.mark.parametrize("back_s", [0.0, 0.01, JITTER_MAX_S])
 def test_a_small_step_back_is_repaired_to_just_after_the_newest(back_s: float) -> None:
-    judging = judge()
-    judging.judge(10.0, 0.0)
-    verdict = judging.judge(10.0 - back_s, 0.1)
-    assert verdict.grade is Grade.REPAIR
-    assert verdict.pts_s == pytest.approx(10.0 + TICK_S)
+    grader = grader_for()
+    grader.grade(10.0, 0.0)
+    graded = grader.grade(10.0 - back_s, 0.1)
+    assert graded.grade is TimestampGrade.REPAIR
+    assert graded.pts_s == pytest.approx(10.0 + TICK_S)
 
 
 def test_a_late_packet_is_dropped_and_the_stream_goes_on() -> None:
-    assert grades(judge(), [10.0, 10.1, 10.1 - LATE_MAX_S, 10.2]) == [
-        Grade.ACCEPT, Grade.ACCEPT, Grade.DROP, Grade.ACCEPT,
+    assert grades(grader_for(), [10.0, 10.1, 10.1 - LATE_MAX_S, 10.2]) == [
+        TimestampGrade.ACCEPT, TimestampGrade.ACCEPT, TimestampGrade.DROP, TimestampGrade.ACCEPT,
     ]  # fmt: skip
 
 
 def test_a_large_jump_back_ends_the_session() -> None:
-    judging = judge()
-    judging.judge(4000.0, 0.0)
-    verdict = judging.judge(400.0, 0.1)
-    assert verdict.grade is Grade.END
-    assert verdict.reason == "the camera's clock jumped back by 3600.0 s"
+    grader = grader_for()
+    grader.grade(4000.0, 0.0)
+    graded = grader.grade(400.0, 0.1)
+    assert graded.grade is TimestampGrade.END
+    assert graded.reason == "the camera's clock jumped back by 3600.0 s"
 
 
 def test_late_packets_without_end_are_a_clock_set_back_and_end_the_session() -> None:
     late: list[float | None] = [10.0 - 2.0 + index * 0.1 for index in range(LATE_RUN_MAX + 1)]
-    assert grades(judge(), [10.0, *late]) == [Grade.ACCEPT, *[Grade.DROP] * LATE_RUN_MAX, Grade.END]
+    assert grades(grader_for(), [10.0, *late]) == [
+        TimestampGrade.ACCEPT,
+        *[TimestampGrade.DROP] * LATE_RUN_MAX,
+        TimestampGrade.END,
+    ]
 
 
 def test_a_large_jump_ahead_ends_the_session_unless_as_much_time_passed() -> None:
-    jumped = judge()
-    jumped.judge(0.0, 100.0)
-    verdict = jumped.judge(FORWARD_JUMP_MAX_S + 1.0, 100.1)
-    assert verdict.grade is Grade.END
-    assert "jumped ahead by 6.0 s while 0.1 s passed" in verdict.reason
-    stalled = judge()
-    stalled.judge(0.0, 100.0)
-    assert stalled.judge(30.0, 130.0).grade is Grade.ACCEPT
+    jumped = grader_for()
+    jumped.grade(0.0, 100.0)
+    graded = jumped.grade(FORWARD_JUMP_MAX_S + 1.0, 100.1)
+    assert graded.grade is TimestampGrade.END
+    assert "jumped ahead by 6.0 s while 0.1 s passed" in graded.reason
+    stalled = grader_for()
+    stalled.grade(0.0, 100.0)
+    assert stalled.grade(30.0, 130.0).grade is TimestampGrade.ACCEPT
 
 
 def test_a_pause_inside_a_file_is_as_recorded() -> None:
-    judging = judge()
-    judging.judge(0.0, None)
-    assert judging.judge(3000.0, None).grade is Grade.ACCEPT
+    grader = grader_for()
+    grader.grade(0.0, None)
+    assert grader.grade(3000.0, None).grade is TimestampGrade.ACCEPT
 
 
 def test_pictures_out_of_order_are_right_where_the_stream_has_b_frames_and_only_there() -> None:
     order: list[float | None] = [0.0, 0.3, 0.1, 0.2, 0.6, 0.4, 0.5]
-    assert set(grades(judge(reorders=True), order)) == {Grade.ACCEPT}
-    assert Grade.REPAIR in grades(judge(), order)
+    assert set(grades(grader_for(reorders=True), order)) == {TimestampGrade.ACCEPT}
+    assert TimestampGrade.REPAIR in grades(grader_for(), order)
 
 
 def test_the_same_timestamp_twice_is_repaired_with_b_frames_too() -> None:
-    assert grades(judge(reorders=True), [0.0, 0.3, 0.1, 0.1])[-1] is Grade.REPAIR
+    assert grades(grader_for(reorders=True), [0.0, 0.3, 0.1, 0.1])[-1] is TimestampGrade.REPAIR
 
 
 @given(
@@ -113,23 +117,23 @@ def test_the_same_timestamp_twice_is_repaired_with_b_frames_too() -> None:
 def test_whatever_comes_accepted_pictures_stand_one_after_the_other(
     pts_s: list[float | None], waits_s: list[float]
 ) -> None:
-    judging = judge()
+    grader = grader_for()
     arrived_s = 0.0
     accepted: list[float] = []
     for pts, wait_s in zip(pts_s, waits_s, strict=False):
         arrived_s += wait_s
-        verdict = judging.judge(pts, arrived_s)
-        assert bool(verdict.reason) == (verdict.grade is not Grade.ACCEPT)
-        if verdict.grade is Grade.END:
+        graded = grader.grade(pts, arrived_s)
+        assert bool(graded.reason) == (graded.grade is not TimestampGrade.ACCEPT)
+        if graded.grade is TimestampGrade.END:
             break
-        if verdict.grade is not Grade.DROP:
-            accepted.append(verdict.pts_s)
+        if graded.grade is not TimestampGrade.DROP:
+            accepted.append(graded.pts_s)
     assert all(before < after for before, after in pairwise(accepted))
 
 
 def test_a_tick_has_a_length() -> None:
     with pytest.raises(ValueError, match="a tick lasts"):
-        TimestampJudge(tick_s=0.0, reorders=False)
+        TimestampGrader(tick_s=0.0, reorders=False)
 
 
 class Camera:

@@ -12,7 +12,7 @@ from contract.clock import Instant
 from edge.capture.packets import Packet
 from edge.decode.feed import AnalysisFeed
 from edge.decode.frame import Frame
-from edge.decode.rate_control import AnalysisPace
+from edge.decode.rate_control import RateController
 from edge.detector.frame_scheduler import FrameScheduler
 from tests.support.events import NOON
 
@@ -38,13 +38,13 @@ class Ladder:
 @dataclass
 class Health:
     dropped: int = 0
-    paces: list[tuple[float, bool]] = field(default_factory=list)
+    rates: list[tuple[float, bool]] = field(default_factory=list)
 
     def frames_dropped(self, _camera_id: str, count: int = 1) -> None:
         self.dropped += count
 
-    def pace_changed(self, _camera_id: str, target_fps: float, *, degraded: bool) -> None:
-        self.paces.append((target_fps, degraded))
+    def rate_changed(self, _camera_id: str, target_fps: float, *, degraded: bool) -> None:
+        self.rates.append((target_fps, degraded))
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Site:
             "gate",
             self.ladder,  # type: ignore[arg-type] # a real one would need a film of minutes
             self.scheduler,
-            pace=AnalysisPace(5.0),
+            rate_control=RateController(5.0),
             telemetry=self.health,
         )
 
@@ -86,7 +86,7 @@ def test_the_ladder_is_slowed_down_and_health_told_of_each_step() -> None:
     site.run(60.0, taken_fps=2.0)
     assert site.ladder.rates
     assert site.ladder.rates[0] == 3.5
-    assert site.health.paces == [(rate, True) for rate in site.ladder.rates]
+    assert site.health.rates == [(rate, True) for rate in site.ladder.rates]
     assert site.health.dropped == site.scheduler.dropped("gate") > 0
 
 

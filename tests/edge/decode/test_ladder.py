@@ -171,7 +171,7 @@ def test_health_is_shown_each_judged_picture_once_in_order_and_small(shared_data
 
     ring = PacketRing(60.0)
     watched: Callable[..., object] = look
-    ladder = DecodeLadder(ring, on_picture=watched)
+    ladder = DecodeLadder(ring, on_frame=watched)
     climb(ladder, ring, packets_of(shared_data / "video/intel_one_by_one.mp4", 10.0), detector)
     assert [at_s for at_s, _ in shown] == sorted({at_s for at_s, _ in shown})
     assert {shape for _, shape in shown} == {(GATE_WH[1], GATE_WH[0])}
@@ -180,7 +180,7 @@ def test_health_is_shown_each_judged_picture_once_in_order_and_small(shared_data
 def test_the_gate_is_not_asked_again_while_what_it_said_still_holds(shared_data: Path, detector: Detector) -> None:
     asked: list[float] = []
     ring = PacketRing(60.0)
-    ladder = DecodeLadder(ring, on_picture=lambda _, frame: asked.append(frame.captured.mono_s))
+    ladder = DecodeLadder(ring, on_frame=lambda _, frame: asked.append(frame.captured.mono_s))
     run = climb(ladder, ring, packets_of(shared_data / "video/intel_one_by_one.mp4", 30.0), detector)
     moving = [at_s for at_s, attention in run.attention if attention is Attention.ACTIVE]
     assert np.median(np.diff([at_s for at_s in asked if at_s in moving])) == pytest.approx(0.4, abs=0.1)

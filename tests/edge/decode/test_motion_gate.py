@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.decode.motion_gate import MotionGate, MotionSettings, MotionVerdict
+from edge.decode.motion_gate import GateSettings, MotionGate, MotionResult
 from tests.support.views import HEIGHT, WIDTH, Luma, noisy, raining, small_pictures, swaying
 
 PERIOD_S = 0.2
@@ -21,11 +21,11 @@ def empty_hall(shared_data: Path) -> Luma:
     return np.asarray(np.median(pictures, axis=0), dtype=np.uint8)
 
 
-def verdicts(gate: MotionGate, pictures: Iterable[Luma], period_s: float = PERIOD_S) -> list[MotionVerdict]:
+def results(gate: MotionGate, pictures: Iterable[Luma], period_s: float = PERIOD_S) -> list[MotionResult]:
     return [gate.observe(picture, index * period_s) for index, picture in enumerate(pictures)]
 
 
-def active_share(found: list[MotionVerdict]) -> float:
+def active_share(found: list[MotionResult]) -> float:
     return sum(one.active for one in found) / len(found)
 
 
@@ -34,14 +34,14 @@ def film(seconds: float, picture_at: Callable[[float], Luma]) -> list[Luma]:
 
 
 def test_the_first_picture_is_active_because_nothing_is_known_yet(shared_data: Path) -> None:
-    verdict = MotionGate().observe(empty_hall(shared_data), 0.0)
-    assert verdict.active
-    assert verdict.relit
+    result = MotionGate().observe(empty_hall(shared_data), 0.0)
+    assert result.active
+    assert result.relit
 
 
 def test_real_people_are_motion_and_the_empty_hall_between_them_is_not(shared_data: Path) -> None:
     pictures, period_s = small_pictures(shared_data / "video/intel_one_by_one.mp4", 5.0, seconds=40.0)
-    found = verdicts(MotionGate(), pictures, period_s)
+    found = results(MotionGate(), pictures, period_s)
     # Nobody is seen until 6 s; somebody walks through from 8 s to 16 s and from 26 s to 38 s.
     seconds = np.arange(len(pictures)) * period_s
     moving = np.array([one.active for one in found])
@@ -53,7 +53,7 @@ def test_real_people_are_motion_and_the_empty_hall_between_them_is_not(shared_da
 @pytest.mark.parametrize("levels", [1.0, 6.0])
 def test_sensor_noise_is_no_motion_once_it_is_known(shared_data: Path, levels: float, grain: float) -> None:
     hall, rng = empty_hall(shared_data), np.random.default_rng(1)
-    found = verdicts(MotionGate(), film(20.0, lambda _: noisy(hall, levels, rng, grain)))
+    found = results(MotionGate(), film(20.0, lambda _: noisy(hall, levels, rng, grain)))
     assert active_share(found[25:]) <= 0.05
 
 
@@ -61,13 +61,13 @@ def test_sensor_noise_is_no_motion_once_it_is_known(shared_data: Path, levels: f
 def test_an_exposure_step_is_no_motion(shared_data: Path, gain: float, offset: float) -> None:
     hall, rng = empty_hall(shared_data), np.random.default_rng(2)
     stepped = np.clip(hall * gain + offset, 0, 255)
-    found = verdicts(MotionGate(), film(20.0, lambda at_s: noisy(hall if at_s < 10.0 else stepped, 1.5, rng)))
+    found = results(MotionGate(), film(20.0, lambda at_s: noisy(hall if at_s < 10.0 else stepped, 1.5, rng)))
     assert active_share(found[5:]) <= 0.03
 
 
 def test_dusk_is_no_motion(shared_data: Path) -> None:
     hall, rng = empty_hall(shared_data), np.random.default_rng(3)
-    found = verdicts(MotionGate(), film(30.0, lambda at_s: noisy(hall * (1.0 - at_s / 60.0), 1.5, rng)))
+    found = results(MotionGate(), film(30.0, lambda at_s: noisy(hall * (1.0 - at_s / 60.0), 1.5, rng)))
     assert active_share(found[5:]) == 0.0
 
 
@@ -76,7 +76,7 @@ def test_switching_to_infrared_is_looked_at_for_seconds_and_then_known(shared_da
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
     lamp = np.exp(-(((columns - WIDTH / 2) / 120) ** 2 + ((rows - HEIGHT / 2) / 80) ** 2))
     infrared = (255 - hall) * (0.2 + 0.8 * lamp)
-    found = verdicts(
+    found = results(
         MotionGate(), film(60.0, lambda at_s: noisy(hall if at_s < 20 else infrared, 1.5 if at_s < 20 else 6, rng))
     )
     switched = round(20.0 / PERIOD_S)
@@ -87,7 +87,7 @@ def test_switching_to_infrared_is_looked_at_for_seconds_and_then_known(shared_da
 
 def test_rain_as_wide_as_a_camera_shows_it_is_hardly_ever_motion(shared_data: Path) -> None:
     hall, rng = empty_hall(shared_data), np.random.default_rng(5)
-    found = verdicts(MotionGate(), film(20.0, lambda _: noisy(raining(hall, 200, 20.0, rng), 1.5, rng)))
+    found = results(MotionGate(), film(20.0, lambda _: noisy(raining(hall, 200, 20.0, rng), 1.5, rng)))
     assert active_share(found[5:]) <= 0.1
 
 
@@ -96,7 +96,7 @@ def test_a_swaying_tree_is_learnt_within_half_a_minute_and_a_person_before_it_st
     hall, rng = empty_hall(shared_data), np.random.default_rng(6)
     gate = MotionGate()
     calm = [noisy(swaying(hall, index * PERIOD_S, (160, 90)), 1.5, rng) for index in range(200)]
-    alone = verdicts(gate, calm)
+    alone = results(gate, calm)
     assert active_share(alone[:50]) > 0.1
     assert active_share(alone[150:]) <= 0.05
     walking = [swaying(picture, (200 + index) * PERIOD_S, (160, 90)) for index, picture in enumerate(pictures)]
@@ -112,7 +112,7 @@ def test_a_clock_drawn_into_the_picture_is_learnt(shared_data: Path) -> None:
         cv2.putText(drawn, f"12:00:{int(at_s) % 60:02d}", (10, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 235, 1)
         return noisy(drawn, 1.5, rng)
 
-    assert active_share(verdicts(MotionGate(), film(40.0, picture))[150:]) == 0.0
+    assert active_share(results(MotionGate(), film(40.0, picture))[150:]) == 0.0
 
 
 def test_what_was_parked_becomes_background_and_what_stands_in_a_known_box_does_not(shared_data: Path) -> None:
@@ -138,9 +138,9 @@ def test_nothing_under_a_privacy_mask_is_motion(shared_data: Path) -> None:
     under[60:120, 20:80] = 20
     beside[60:120, 200:260] = 20
     assert not gate.observe(under, 0.2).active
-    verdict = gate.observe(beside, 0.4)
-    assert verdict.active
-    assert verdict.share == pytest.approx(60 * 60 / (160 * HEIGHT), rel=0.1)
+    result = gate.observe(beside, 0.4)
+    assert result.active
+    assert result.share == pytest.approx(60 * 60 / (160 * HEIGHT), rel=0.1)
 
 
 def test_pictures_decoded_back_are_judged_and_not_learnt(shared_data: Path) -> None:
@@ -179,4 +179,4 @@ def test_a_mask_of_another_shape_is_refused() -> None:
 )
 def test_impossible_settings_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(change))):
-        MotionSettings(**change)  # type: ignore[arg-type]  # one wrong value at a time
+        GateSettings(**change)  # type: ignore[arg-type]  # one wrong value at a time

@@ -10,7 +10,7 @@ import pytest
 
 from contract.clock import Instant
 from edge.decode.frame import Frame
-from edge.decode.rate_control import AnalysisPace, PaceSettings
+from edge.decode.rate_control import RateController, RateSettings
 from edge.detector.frame_scheduler import FrameScheduler
 
 EPOCH = datetime(2026, 11, 24, tzinfo=UTC)
@@ -24,18 +24,18 @@ def frame(at_mono_s: float) -> Frame:
 
 @dataclass
 class Device:
-    """Cameras that offer at their pace and a detector that takes `detect_s` a picture, on a clock of their own."""
+    """Cameras that offer frames at their controller's rate and a detector that takes `detect_s` a frame."""
 
     full_fps: dict[str, float]
     detect_s: float
     now_s: float = 0.0
     free_at_s: float = 0.0
-    paces: dict[str, AnalysisPace] = field(init=False)
+    controllers: dict[str, RateController] = field(init=False)
     due_s: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
         self.scheduler = FrameScheduler(self.full_fps)
-        self.paces = {name: AnalysisPace(fps) for name, fps in self.full_fps.items()}
+        self.controllers = {name: RateController(fps) for name, fps in self.full_fps.items()}
         self.due_s = dict.fromkeys(self.full_fps, 0.0)
 
     def run(self, seconds: float) -> dict[str, float]:
@@ -44,11 +44,11 @@ class Device:
         until_s = self.now_s + seconds
         while self.now_s < until_s:
             self.now_s += STEP_S
-            for name, pace in self.paces.items():
+            for name, controller in self.controllers.items():
                 if self.now_s >= self.due_s[name]:
-                    self.due_s[name] = self.now_s + 1.0 / pace.fps
+                    self.due_s[name] = self.now_s + 1.0 / controller.fps
                     dropped = self.scheduler.offer(name, [frame(self.now_s)])
-                    pace.note(self.now_s, offered=1, dropped=dropped)
+                    controller.note(self.now_s, offered=1, dropped=dropped)
             while self.free_at_s <= self.now_s and (item := self.scheduler.take(0.0)) is not None:
                 analysed[item[0]] += 1
                 self.free_at_s = max(self.free_at_s, self.now_s) + self.detect_s
@@ -61,7 +61,7 @@ class Device:
 def test_a_device_that_keeps_up_leaves_every_camera_at_its_rate() -> None:
     device = Device({"a": 5.0, "b": 5.0}, detect_s=0.09)
     device.run(120.0)
-    assert [pace.fps for pace in device.paces.values()] == [5.0, 5.0]
+    assert [controller.fps for controller in device.controllers.values()] == [5.0, 5.0]
     assert device.dropped() == 0
 
 
@@ -73,7 +73,7 @@ def test_an_overloaded_device_stops_dropping_and_goes_on_working_at_its_limit() 
     offered = sum(analysed.values()) * 300.0
     assert device.dropped() - before < 0.05 * offered
     assert sum(analysed.values()) > 0.75 / 0.2
-    assert all(pace.is_degraded for pace in device.paces.values())
+    assert all(controller.is_degraded for controller in device.controllers.values())
 
 
 def test_cameras_that_want_the_same_get_nearly_the_same() -> None:
@@ -86,44 +86,44 @@ def test_cameras_that_want_the_same_get_nearly_the_same() -> None:
 def test_a_camera_that_wants_less_than_its_share_is_left_alone() -> None:
     device = Device({"modest": 1.5, "greedy": 15.0}, detect_s=0.2)
     device.run(120.0)
-    assert device.paces["modest"].fps == 1.5
+    assert device.controllers["modest"].fps == 1.5
     assert device.scheduler.dropped("modest") == 0
-    assert device.paces["greedy"].is_degraded
+    assert device.controllers["greedy"].is_degraded
 
 
 def test_the_rate_comes_back_when_there_is_room_again() -> None:
     device = Device({"a": 5.0, "b": 5.0}, detect_s=0.5)
     device.run(60.0)
-    assert all(pace.fps < 3.0 for pace in device.paces.values())
+    assert all(controller.fps < 3.0 for controller in device.controllers.values())
     device.detect_s = 0.05
     device.run(240.0)
-    assert [pace.fps for pace in device.paces.values()] == [5.0, 5.0]
-    assert not any(pace.is_degraded for pace in device.paces.values())
+    assert [controller.fps for controller in device.controllers.values()] == [5.0, 5.0]
+    assert not any(controller.is_degraded for controller in device.controllers.values())
 
 
 def test_the_rate_never_falls_below_the_floor_nor_a_low_configured_rate() -> None:
     device = Device({"a": 5.0, "slow": 0.5}, detect_s=30.0)
     device.run(600.0)
-    assert device.paces["a"].fps == PaceSettings().floor_fps
-    assert device.paces["slow"].fps == 0.5
+    assert device.controllers["a"].fps == RateSettings().floor_fps
+    assert device.controllers["slow"].fps == 0.5
 
 
 def test_a_single_drop_changes_nothing() -> None:
-    pace = AnalysisPace(5.0)
-    changes = [pace.note(second, offered=1, dropped=int(second == 3)) for second in range(60)]
+    controller = RateController(5.0)
+    changes = [controller.note(second, offered=1, dropped=int(second == 3)) for second in range(60)]
     assert not any(changes)
 
 
 def test_the_burst_in_which_sessions_begin_is_no_overload_and_drops_that_go_on_are() -> None:
-    pace = AnalysisPace(5.0)
+    controller = RateController(5.0)
     for step in range(150):
-        pace.note(step * 0.2, offered=1, dropped=int(step in (2, 3, 4)))
-        assert not pace.is_degraded
-    changes = [pace.note(30.0 + step * 0.2, offered=1, dropped=step % 2) for step in range(15)]
+        controller.note(step * 0.2, offered=1, dropped=int(step in (2, 3, 4)))
+        assert not controller.is_degraded
+    changes = [controller.note(30.0 + step * 0.2, offered=1, dropped=step % 2) for step in range(15)]
     assert sum(changes) == 1
-    assert pace.fps == pytest.approx(3.5)
+    assert controller.fps == pytest.approx(3.5)
 
 
-def test_a_pace_without_a_rate_is_refused() -> None:
+def test_a_controller_without_a_rate_is_refused() -> None:
     with pytest.raises(ValueError, match="full_fps must be positive"):
-        AnalysisPace(0.0)
+        RateController(0.0)

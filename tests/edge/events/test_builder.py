@@ -14,7 +14,7 @@ from contract.clock import ManualClock
 from contract.event import Event, Phase, Severity
 from edge.capture.packet_ring import PacketRing
 from edge.capture.packets import Packet
-from edge.clips.recorder import GRACE_S, ClipDesk
+from edge.clips.recorder import GRACE_S, ClipRecorder
 from edge.detections import Detections
 from edge.events.builder import ClipPlan, Provenance, SignalRecorder
 from edge.events.drafts import DraftQueue
@@ -42,7 +42,7 @@ class Site:
     clips: Path
     clock: ManualClock
     ring: PacketRing
-    desk: ClipDesk
+    clip_recorder: ClipRecorder
     history: TrackHistory
     recorder: SignalRecorder
     film: list[Packet]
@@ -51,8 +51,8 @@ class Site:
         """Let the camera record up to that second of the film, and settle the clips that are due."""
         fill(self.ring, self.film, second)
         self.clock.advance(START.mono_s + second - self.clock.mono_s())
-        self.desk.cut_due()
-        for outcome in self.desk.outcomes():
+        self.clip_recorder.cut_due()
+        for outcome in self.clip_recorder.outcomes():
             self.recorder.settle(outcome)
 
     def events(self) -> list[Event]:
@@ -70,7 +70,7 @@ def site_in(folder: Path, film: list[Packet]) -> Iterator[Site]:
     clips = folder / "clips"
     clips.mkdir()
     ring = PacketRing(max_seconds=70.0)
-    desk = ClipDesk({"gate": ring}, {"gate": None}, clock)
+    clip_recorder = ClipRecorder({"gate": ring}, {"gate": None}, clock)
     history = TrackHistory(60.0)
     square = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9))
     with open_outbox(folder, clock) as outbox:
@@ -79,10 +79,10 @@ def site_in(folder: Path, film: list[Packet]) -> Iterator[Site]:
             ClipPlan(5.0, 5.0, clips),
             history=history,
             drafts=DraftQueue(outbox),
-            clip_desk=desk,
+            clip_recorder=clip_recorder,
             new_id=new_id,
         )
-        yield Site(outbox, clips, clock, ring, desk, history, recorder, film)
+        yield Site(outbox, clips, clock, ring, clip_recorder, history, recorder, film)
 
 
 @pytest.fixture
@@ -147,8 +147,8 @@ def test_a_clip_that_cannot_be_is_told_with_its_reason(site: Site) -> None:
     site.recorder.record(signal("crowd", BEGAN, 10.0), None)
     site.recorder.record(signal("crowd", ENDED, 11.0), None)
     site.clock.advance(15.0 + GRACE_S)
-    site.desk.cut_due()
-    for outcome in site.desk.outcomes():
+    site.clip_recorder.cut_due()
+    for outcome in site.clip_recorder.outcomes():
         site.recorder.settle(outcome)
     told = site.events()
     assert [event.data.phase for event in told] == [BEGAN, CONTINUES, ENDED]

@@ -60,7 +60,7 @@ def test_whoever_has_decided_otherwise_is_heeded() -> None:
 GIVE_BACK = """
 import ctypes
 from pathlib import Path
-from edge.system.memory import give_back
+from edge.system.memory import trim_heap
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 libc.memset.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
@@ -70,7 +70,7 @@ pieces = [libc.malloc(60_000) for _ in range(1000)]
 for piece in pieces: libc.memset(piece, 1, 60_000)
 for piece in pieces[:-1]: libc.free(ctypes.c_void_p(piece))
 before = resident()
-print(give_back(), before - resident())
+print(trim_heap(), before - resident())
 """
 
 

@@ -155,7 +155,7 @@ def test_the_analysis_rate_is_the_mean_of_the_last_ten_seconds(telemetry: Device
 
 def test_the_rate_that_is_aimed_at_is_told(telemetry: DeviceTelemetry) -> None:
     assert telemetry.cameras()[0].telemetry.target_fps is None
-    telemetry.pace_changed("gate", 3.5, degraded=True)
+    telemetry.rate_changed("gate", 3.5, degraded=True)
     reported = telemetry.cameras()[0].telemetry
     assert (reported.target_fps, reported.degraded) == (3.5, True)
     assert telemetry.cameras()[1].telemetry.degraded is False
@@ -240,7 +240,7 @@ def test_a_cameras_clock_is_told_while_its_reports_tell_it(telemetry: DeviceTele
 
 def test_the_document_lists_every_metric_and_no_other(telemetry: DeviceTelemetry, clock: ManualClock) -> None:
     telemetry.frame_seen("gate")
-    telemetry.pace_changed("gate", 5.0, degraded=False)
+    telemetry.rate_changed("gate", 5.0, degraded=False)
     telemetry.frame_dated("gate", 0.1, 0.2)
     served = {sample.name for metric in registry_of(telemetry, clock).collect() for sample in metric.samples}
     assert set(re.findall(r"`(kentongan_edge_\w+)`", DOCUMENT.read_text(encoding="utf-8"))) == served
