@@ -21,17 +21,17 @@ WATCH_EVERY_S = 0.5
 
 
 class _StoppedError(BaseException):
-    """The demo was asked to end."""
+    """A signal requested the demo's end."""
 
 
 def state_folder(source: OwnSource | None) -> Path:
-    """Where the demo keeps its data between runs: in the user's state folder, own cameras apart from simulated ones."""
+    """The folder of the demo's data between runs; the user's own camera has a folder of its own."""
     states = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return states / "kentongan-demo" / ("simulated" if source is None else "own-camera")
 
 
 def main() -> int:
-    """Run the demo until SIGINT, SIGTERM or SIGHUP. The process's exit status."""
+    """Run the demo until SIGINT, SIGTERM or SIGHUP. Returns the process's exit status."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stopped)
     try:
@@ -48,12 +48,12 @@ def main() -> int:
 
 
 def _source() -> OwnSource | None:
-    """The user's source; None, with the footage at hand, where the simulated cameras are wanted."""
-    told = os.environ.get("SOURCE", "").strip()
-    if not told:
+    """The user's source, or None for the simulated cameras, whose footage is then available."""
+    given = os.environ.get("SOURCE", "").strip()
+    if not given:
         ensure_streams(cache_folder())
         return None
-    source = own_source(told)
+    source = own_source(given)
     fault = fault_of(source) if source.is_file else None
     if fault is not None:
         raise MissingPrerequisiteError(f"SOURCE {source.shown} cannot be played: {fault}.")
@@ -90,7 +90,7 @@ def _greet(stack: Stack, source: OwnSource | None) -> None:
         *(f"  {one.title:<{width}}  {one.username:<{name_width}}  {one.password}" for one in stack.accounts),
         "",
         *_about_cameras(stack, source, width),
-        f"  {'Data and logs':<{width}}  {stack.state} (delete it to begin anew)",
+        f"  {'Data and logs':<{width}}  {stack.state} (delete it to start over)",
         "",
         "Ctrl-C stops everything.",
         "",
@@ -106,7 +106,7 @@ def _about_cameras(stack: Stack, source: OwnSource | None, width: int) -> list[s
         lines = [f"  {kampung:<{width}}  {', '.join(cameras)}" for kampung, cameras in names.items()]
         return [*lines, "", "The first alerts come within a minute; the operator's page shows them by itself.", ""]
     fault = fault_of(source)
-    state = "" if fault is None else f"\n  It gives no picture now ({fault}); Kentongan keeps trying."
+    state = "" if fault is None else f"\n  It delivers no video now ({fault}); Kentongan keeps trying."
     return [f"  {stack.cameras[0].kampung.name:<{width}}  {source.shown}{state}", ""]
 
 

@@ -1,4 +1,4 @@
-"""The demo's log-ins: made once, with passwords that nobody has used before, and kept beside the demo's data."""
+"""The demo's log-ins: generated once with fresh passwords and stored with the demo's data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Account:
 
 
 def new_accounts() -> list[Account]:
-    """One operator of each kampung, an auditor and an administrator, with fresh passwords."""
+    """One operator for each kampung, an auditor and an administrator, with fresh passwords."""
     return [
         Account(f"Operator, {CEMPAKA.name}", "operator", "operator", CEMPAKA.id, new_password()),
         Account(f"Operator, {KENANGA.name}", "operator-kenanga", "operator", KENANGA.id, new_password()),
@@ -44,19 +44,19 @@ def new_password() -> str:
 
 
 def load_accounts(file: Path) -> list[Account] | None:
-    """The accounts in `file`; None where there is none yet."""
+    """The accounts in `file`, or None if it does not exist."""
     if not file.is_file():
         return None
     return [Account(**entry) for entry in json.loads(file.read_text())]
 
 
 def save_accounts(file: Path, accounts: list[Account]) -> None:
-    """Write the accounts where only this user can read them."""
+    """Write the accounts to a file that only this user can read."""
     write_private(file, json.dumps([asdict(account) for account in accounts], indent=1))
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write `text` to `file`, readable by this user alone from its first byte on."""
+    """Write `text` to `file`, which only this user can read from its first byte on."""
     file.unlink(missing_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
         handle.write(text)

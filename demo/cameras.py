@@ -1,10 +1,10 @@
-"""Simulated cameras: a real RTSP server, in a process of its own, that plays files for ever with continuous timestamps.
+"""Simulated cameras: a real RTSP server in its own process that loops files with continuous timestamps.
 
     python -m demo.cameras FOLDER [--port N]
 
 serves every .mp4 and .mkv of FOLDER (H.264 or H.265, no B-frames) to any number of clients over RTSP/TCP on the
 loopback address; each client starts at the beginning. When it listens, it prints `{"port": N}` on a line of its own;
-its log goes to standard error. SIGTERM or SIGINT ends it.
+its log goes to standard error. SIGTERM or SIGINT stops it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from aio_rtsp_toolkit import server as rtsp
 
 HOST = "127.0.0.1"
 SESSION_TIMEOUT_S = 60
-"""A client that says nothing for so long is gone; FFmpeg's says something every half of it."""
+"""A client silent for this long is gone; FFmpeg's sends a keep-alive twice in that time."""
 
 
 class _StandardErrorLog:
-    """The library's log without its chatter about every request and every receiver report."""
+    """Log the library's messages except those about single requests and receiver reports."""
 
     def debug(self, message: str) -> None:
         pass
@@ -47,7 +47,7 @@ class _StandardErrorLog:
 
 
 def camera_url(port: int, file: Path) -> str:
-    """Where the server on `port` plays `file` over and over (`play_count_0` is the library's word for that)."""
+    """The URL at which the server on `port` loops `file` (`play_count_0` is the library's parameter for that)."""
     return f"rtsp://{HOST}:{port}/{file.name}/play_count_0"
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClipFacts:
-    """What was measured on the clip's bytes; `faults` says in words what is wrong."""
+    """What was measured on the clip's bytes; `faults` describes each deviation."""
 
     covers_trigger: bool
     frames: int
@@ -27,7 +27,7 @@ class ClipFacts:
     faults: list[str] = field(default_factory=list)
 
     def as_json(self) -> Json:
-        """The facts by the names under which `make smoke` reports them."""
+        """The facts under the names that `make smoke` reports."""
         return {
             "clip_covers_trigger": self.covers_trigger,
             "clip_frames": self.frames,

@@ -1,4 +1,4 @@
-"""One person at the console, as a program: logs in, reads, acts, and listens to the live feed."""
+"""A scripted console user: logs in, reads, decides, and listens to the live feed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 API = "/api/v1"
 FEED_SILENCE_S = 40.0
-"""The feed says something at least every 15 s; after this long it is dead."""
+"""The feed sends at least a keep-alive every 15 s; after this long it is dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class ConsoleClient:
         self._feed_http.close()
 
     def get(self, path: str, **params: str) -> httpx.Response:
-        """GET a path of the API, whatever the answer."""
+        """GET a path of the API; any status is returned."""
         return self._http.get(f"{API}{path}", params=params)
 
     def read(self, path: str, **params: str) -> Json:
@@ -69,30 +69,30 @@ class ConsoleClient:
         return answer
 
     def download(self, path: str, start: int | None = None) -> httpx.Response:
-        """The bytes at a path, from `start` on where it is given."""
+        """The bytes at a path, from the offset `start` on if given."""
         headers = {} if start is None else {"Range": f"bytes={start}-"}
         return self._http.get(f"{API}{path}", headers=headers)
 
     def post(self, path: str, body: Json) -> httpx.Response:
-        """POST JSON with the session's CSRF token, whatever the answer."""
+        """POST JSON with the session's CSRF token; any status is returned."""
         return self._http.post(f"{API}{path}", json=body)
 
     def listen(self) -> None:
-        """Begin to collect what the live feed says; returns once the server has opened it."""
+        """Start collecting the live feed's messages; returns once the server has opened it."""
         opened = threading.Event()
         threading.Thread(target=self._listen, args=(opened,), name="live feed", daemon=True).start()
         if not opened.wait(timeout=15.0):
             raise TimeoutError("the live feed did not open within 15 s")
 
     def arrivals(self) -> list[Arrival]:
-        """Everything that the live feed has said so far. Raises ConnectionError when the feed broke."""
+        """All messages of the live feed so far. Raises ConnectionError if the feed broke."""
         with self._news:
             if self._arrivals.fault is not None:
                 raise ConnectionError(f"the live feed of {self.account.username} broke: {self._arrivals.fault}")
             return list(self._arrivals.items)
 
     def wait_for_news(self, seen: int, timeout_s: float) -> list[Arrival]:
-        """What the feed has said, once that is more than `seen` messages or `timeout_s` seconds are over."""
+        """The feed's messages, once there are more than `seen` or `timeout_s` seconds have passed."""
         with self._news:
             self._news.wait_for(lambda: len(self._arrivals.items) > seen or self._arrivals.fault, timeout_s)
         return self.arrivals()

@@ -1,7 +1,7 @@
-"""The simulated cameras' footage: real people, filmed by a fixed camera, cut into several cameras' pictures.
+"""The simulated cameras' footage: real people filmed by a fixed camera, cropped into several cameras' streams.
 
-The source is `vtest.avi` (PETS 2009, S2.L1, view 1) out of Debian's package opencv-doc. It is fetched from the
-machine's own Debian sources, never stored in this repository. From it each `Recipe` makes one H.264 stream the way a
+The source is `vtest.avi` (PETS 2009, S2.L1, view 1) from Debian's package opencv-doc. It is downloaded from
+the machine's own Debian sources and never stored in this repository. Each `Recipe` makes one H.264 stream of it, as a
 camera would: a crop at its own size and speed, a keyframe every two seconds, no B-frames.
 """
 
@@ -33,7 +33,7 @@ VTEST_INSTALLED = Path("/usr/share/doc/opencv-doc/examples/data") / VTEST
 SOURCE_SIZE_WH = (768, 576)
 SOURCE_FRAMES = 795
 NEEDED_BYTES = 600_000_000
-"""The package unpacks to 96 MB beside its own 96 MB, the streams to some 20 MB: with room for apt's lists."""
+"""The package takes 96 MB and its content 96 MB more, the streams some 20 MB; the rest is for apt's lists."""
 
 ENCODER = {"preset": "veryfast", "crf": "23", "bf": "0", "sc_threshold": "0"}
 KEYFRAME_EVERY_S = 2
@@ -41,9 +41,9 @@ KEYFRAME_EVERY_S = 2
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One simulated camera's picture, made from `first` (included) to `last` (excluded) of the source's frames.
+    """One simulated camera's stream, made from frame `first` (included) to `last` (excluded) of the source.
 
-    `crop_xywh` is in the source's pixels. A loop looks seamless where its ends show nobody.
+    `crop_xywh` is in the source's pixels. A loop appears seamless if nobody is visible at its ends.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Recipe:
         if not 0 <= self.first < self.last <= SOURCE_FRAMES:
             raise ValueError(f"frames {self.first}..{self.last} of {self.name} must lie in 0..{SOURCE_FRAMES}")
         if self.size_wh[0] % 2 or self.size_wh[1] % 2:
-            raise ValueError(f"size {self.size_wh} of {self.name} must be even, as 4:2:0 pictures are")
+            raise ValueError(f"size {self.size_wh} of {self.name} must be even, because frames are 4:2:0")
 
     @property
     def duration_s(self) -> float:
@@ -68,9 +68,9 @@ class Recipe:
 
     @property
     def file_name(self) -> str:
-        """The stream's name in the cache; another recipe or another encoder setting is another name."""
-        told = repr((astuple(self), sorted(ENCODER.items()), KEYFRAME_EVERY_S, VTEST_SHA256))
-        return f"{self.name}-{hashlib.sha256(told.encode()).hexdigest()[:8]}.mp4"
+        """The stream's name in the cache; it changes with the recipe and the encoder settings."""
+        parameters = repr((astuple(self), sorted(ENCODER.items()), KEYFRAME_EVERY_S, VTEST_SHA256))
+        return f"{self.name}-{hashlib.sha256(parameters.encode()).hexdigest()[:8]}.mp4"
 
 
 # The scene was filmed at 7 frames a second. Where people stand, in the source's frames: two at the lamp post from 13
@@ -89,9 +89,9 @@ def cache_folder() -> Path:
 
 
 def ensure_streams(folder: Path) -> dict[str, Path]:
-    """The streams of all recipes by name, made in `folder` where they are not there yet.
+    """The streams of all recipes by name; missing ones are made in `folder`.
 
-    Raises MissingPrerequisiteError when the footage cannot be had.
+    Raises MissingPrerequisiteError if the footage is unavailable.
     """
     streams = {recipe.name: folder / recipe.file_name for recipe in RECIPES}
     missing = [recipe for recipe in RECIPES if not streams[recipe.name].is_file()]
@@ -104,9 +104,9 @@ def ensure_streams(folder: Path) -> dict[str, Path]:
 
 
 def ensure_vtest(folder: Path) -> Path:
-    """`vtest.avi`, its digest checked: as installed, as cached in `folder`, or out of a downloaded opencv-doc.
+    """`vtest.avi`, with its digest checked: as installed, from the cache in `folder`, or from a downloaded opencv-doc.
 
-    Raises MissingPrerequisiteError when there is no room, no network or not the file that was expected.
+    Raises MissingPrerequisiteError without disk space or network, or if the file is not the expected one.
     """
     cached = folder / VTEST
     for candidate in (cached, VTEST_INSTALLED):
@@ -141,16 +141,16 @@ def make_stream(recipe: Recipe, source: Path, target: Path) -> None:
             stream.pix_fmt = "yuv420p"
             stream.codec_context.gop_size = recipe.fps * KEYFRAME_EVERY_S
             stream.codec_context.max_b_frames = 0
-            for number, picture in enumerate(_pictures(recipe, source)):
-                frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+            for number, image_bgr in enumerate(_images_bgr(recipe, source)):
+                frame = av.VideoFrame.from_ndarray(image_bgr, format="bgr24")
                 frame.pts = number
                 out.mux(stream.encode(frame))
             out.mux(stream.encode(None))
         unfinished.replace(target)
 
 
-def _pictures(recipe: Recipe, source: Path) -> Iterator[NDArray[np.uint8]]:
-    """The recipe's pictures, height x width x BGR."""
+def _images_bgr(recipe: Recipe, source: Path) -> Iterator[NDArray[np.uint8]]:
+    """The recipe's frames as arrays (height, width, 3), uint8, BGR."""
     x, y, width, height = recipe.crop_xywh
     with av.open(str(source)) as container:
         for number, frame in enumerate(container.decode(video=0)):

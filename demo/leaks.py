@@ -1,4 +1,4 @@
-"""What an operator can learn of a kampung that is not theirs, tried by every way that the API has."""
+"""What an operator can learn about another kampung, tried through every route of the API."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
 
 
 def count_leaks(outsider: ConsoleClient, kampung_id: str, alert: Json) -> list[str]:
-    """Every way in which `outsider` learned of `kampung_id`, to which `alert` belongs; empty when there is none.
+    """Every route by which `outsider` learned about `kampung_id`, to which `alert` belongs; empty if there is none.
 
-    A refusal is 403 or 404, or an empty list; anything else that is answered counts.
+    A refusal is 403, 404 or an empty list; any other answer counts.
     """
     leaks: list[str] = []
     for path in ("/session", "/kampung", "/alerts", "/audit"):
         reply = outsider.get(path)
         if reply.is_success and _tells(reply.json(), kampung_id, alert):
-            leaks.append(f"GET {path} tells of {kampung_id}")
+            leaks.append(f"GET {path} reveals {kampung_id}")
     for path, params in (
         ("/alerts", {"kampung": kampung_id}),
         ("/alerts", {"camera": str(alert["camera_id"])}),
@@ -33,7 +33,7 @@ def count_leaks(outsider: ConsoleClient, kampung_id: str, alert: Json) -> list[s
             leaks.append(f"GET /alerts/ID{part} answers {reply.status_code}")
     leaks += _acts(outsider, alert)
     return leaks + [
-        f"the live feed told of {kampung_id}"
+        f"the live feed revealed {kampung_id}"
         for arrival in outsider.arrivals()
         if _tells(arrival.data, kampung_id, alert)
     ]

@@ -1,4 +1,4 @@
-"""Coded slices: the proof that a clip holds the camera's own pictures and not re-encoded ones."""
+"""Coded slices: the proof that a clip contains the camera's own coded video."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ H265_SLICE_TYPES = range(32)
 
 
 def slice_digests(path: Path) -> list[str]:
-    """SHA-256 of every coded slice NAL unit of the video in `path`, in the order in which it stands there.
+    """SHA-256 of every coded slice NAL unit of the video in `path`, in stream order.
 
     Parameter sets and supplemental information are left out: a container may rewrite those. Raises ValueError for a
     codec other than H.264 and H.265.
@@ -43,12 +43,12 @@ def _is_slice(unit: bytes, codec: str) -> bool:
 
 
 def _units(annex_b: bytes) -> list[bytes]:
-    """The NAL units between the start codes (ITU-T H.264, annex B), their trailing zeros cut off."""
+    """The NAL units between the start codes (ITU-T H.264, annex B), without trailing zeros."""
     return [stripped for part in annex_b.split(b"\x00\x00\x01") if (stripped := part.rstrip(b"\x00"))]
 
 
 def is_cut_from(clip: list[str], source: list[str]) -> bool:
-    """Whether `clip` is a stretch of `source` played in a loop, not one slice changed, left out or added."""
+    """Whether `clip` is a section of the looped `source` without a slice changed, missing or added."""
     if not clip or not source:
         return False
     rounds = source * (len(clip) // len(source) + 2)

@@ -1,4 +1,4 @@
-"""Child processes that end with us: cleanly when we stop, and by themselves when we are killed."""
+"""Child processes that end with their parent: in order when it stops, by signal when it is killed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(slots=True)
 class Child:
-    """A running child, with the file that its output goes to."""
+    """A running child and the file of its output."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -41,9 +41,9 @@ class Child:
 def start(
     name: str, command: Sequence[str], log: Path, env: Mapping[str, str], *, stdout: int | IO[bytes] | None = None
 ) -> Child:
-    """Start `command` in a session of its own, so that a terminal's Ctrl-C reaches us alone and we stop in order.
+    """Start `command` in its own session, so that a terminal's Ctrl-C reaches only the parent.
 
-    Its output goes to `log`, begun anew; `stdout` may take standard output elsewhere (for example a pipe).
+    Its output overwrites `log`; `stdout` redirects standard output (for example to a pipe).
     """
     with log.open("wb") as file:
         process = subprocess.Popen(
@@ -59,7 +59,7 @@ def start(
 
 
 def _follows(parent: int) -> Callable[[], None]:
-    """What a child does before it becomes its program: ask the kernel for SIGTERM when its parent dies."""
+    """In the child before exec: request SIGTERM from the kernel for the parent's death."""
 
     def follow() -> None:
         _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
@@ -70,7 +70,7 @@ def _follows(parent: int) -> Callable[[], None]:
 
 
 def stop(children: Sequence[Child], patience_s: float) -> list[str]:
-    """Ask every child to end, wait for all of them together, and kill what is left. Names those that were killed."""
+    """Request every child's end, wait for all, and kill the rest. Returns the names of the killed ones."""
     for child in children:
         if child.exit_status is None:
             child.process.terminate()

@@ -1,7 +1,7 @@
-"""The demo's imaginary place: two kampung, their cameras, zones and rules, and the configuration files that say so.
+"""The demo's site: two kampung with cameras, zones and rules, and the configuration files for them.
 
-The thresholds are far shorter than a street's (`docs/behaviours.md` has those), because the footage lasts two minutes:
-loitering from 15 s, a crowd from three people on.
+The thresholds are far lower than those for a street (`docs/behaviours.md`), because the footage lasts two minutes:
+loitering from 15 s, a crowd from three people.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OWN_CAMERA_ID = "kamera-sendiri"
 OWN_CAMERA_VARIABLE = "KENTONGAN_CAMERA_URL"
 LOITERING_S = 15.0
 COOLDOWN_S = 60.0
-"""The footage repeats itself every minute or two: without it the same people would alert in every round."""
+"""The footage repeats every minute or two; without this quiet time the same people would alert in every round."""
 
 Settings = dict[str, object]
 Polygon = tuple[tuple[float, float], ...]
@@ -36,7 +36,7 @@ KENANGA = Kampung("kampung-kenanga", "Kampung Kenanga")
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A part of a camera's picture; `capacity` None asks for loitering alone, `loitering` False for the crowd alone."""
+    """A zone. `capacity` None: no occupancy rule; `loitering` False: no loitering rule."""
 
     id: str
     name: str
@@ -103,11 +103,11 @@ OWN = Camera(
     CEMPAKA,
     (Zone("seluruh-gambar", "Seluruh gambar", _rectangle(0.0, 0.0, 1.0, 1.0), capacity=2),),
 )
-"""The user's own camera: the whole picture is one zone."""
+"""The user's own camera: the whole frame is one zone."""
 
 
 def provisioning(cameras: Sequence[Camera]) -> Settings:
-    """What the server is told about the place."""
+    """The site file for the server."""
     return {
         "kampung": [{"id": kampung.id, "name": kampung.name} for kampung in (CEMPAKA, KENANGA)],
         "cameras": [

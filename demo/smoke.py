@@ -1,12 +1,12 @@
-"""`make smoke`: the demo without a person, from the camera to the audit log, every claim checked.
+"""`make smoke`: the unattended demo from the camera to the audit log, with every claim checked.
 
 The last line printed is one JSON object; the exit status is 0 only if everything holds. Times in it:
 
 * `first_alert_s`: from the first frame that a simulated camera sent to the first alert in the operator's live feed;
   `loitering_s` and `occupancy_s` the same for the first alert of each behaviour.
 * `event_to_feed_s`: from the moment the edge worker made the event (the time in its UUIDv7 id: the rule has fired,
-  nothing is stored yet) to the alert's arrival in the operator's live feed; `capture_to_feed_s` from the capture.
-* `clip_s`: from that arrival to the feed's word that the clip is stored.
+  nothing is stored yet) to the alert's arrival in the operator's live feed; `capture_to_feed_s` starts at the capture.
+* `clip_s`: from that arrival to the feed's message that the clip is stored.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ TIME_LIMIT_S = 150.0
 STOP_RESERVE_S = 15.0
 BOTH_RULES_WITHIN_S = 60.0
 SEEN_BY_ITS_OPERATOR = 11
-"""Session, kampung, alerts, two filters, alert, thumbnail, clip, transition, note, and a word in the live feed."""
+"""Session, kampung, alerts, two filters, alert, thumbnail, clip, transition, note, and a message in the live feed."""
 RULES = ("loitering", "occupancy")
 
 
 class SmokeError(Exception):
-    """Something that the smoke test asserts does not hold; the message says what was expected and what came."""
+    """An assertion of the smoke test failed; the message has the expected and the actual value."""
 
 
 class Smoke:
-    """One run. `result` grows as facts become known, so that a failed run still tells what it saw."""
+    """One run. `result` grows with each fact, so that a failed run still reports what it measured."""
 
     def __init__(self, stack: Stack, result: Json) -> None:
         self.stack = stack
@@ -61,7 +61,7 @@ class Smoke:
         self._deadline = time.monotonic() + TIME_LIMIT_S - STOP_RESERVE_S
 
     def run(self) -> None:
-        """Everything from the server's start to the last check. Raises SmokeError and whatever the parts raise."""
+        """Everything from the server's start to the last check. Raises SmokeError and the parts' own errors."""
         self.stack.start_server(free_port(None))
         operator_account, other_account, auditor_account, _ = self.stack.accounts
         with ExitStack() as sessions:
@@ -171,11 +171,11 @@ class Smoke:
         leaks = count_leaks(other, CEMPAKA.id, alert)
         self.result["cross_kampung_leaks"] = len(leaks)
         _require(not leaks, "nothing of another kampung", "; ".join(leaks))
-        seen = len(count_leaks(operator, CEMPAKA.id, alert))  # the same attempts by somebody who may: no blind probe
+        seen = len(count_leaks(operator, CEMPAKA.id, alert))  # the same attempts with permission: the probe works
         _require(seen >= SEEN_BY_ITS_OPERATOR, f"{SEEN_BY_ITS_OPERATOR} ways in for the own operator", str(seen))
 
     def _await(self, client: ConsoleClient, what: str, wanted: Callable[[Arrival], bool]) -> Arrival:
-        """The first `alert` message of the live feed that is `wanted`, now or as soon as it comes."""
+        """The first `alert` message of the live feed that is `wanted`, at once or on its arrival."""
         seen: list[Arrival] = []
         while True:
             for arrival in seen:
@@ -201,7 +201,7 @@ def _seconds(span: timedelta) -> float:
 
 
 def main() -> int:
-    """Run it all. The process's exit status."""
+    """Run everything. Returns the process's exit status."""
     signal.signal(signal.SIGTERM, _interrupted)
     result: Json = {}
     fault: str | None = None
@@ -226,7 +226,7 @@ def main() -> int:
 
 
 def _run_in(folder: Path, result: Json) -> None:
-    """Run on the state folder `folder`, stop everything, and prove what was left. Fills `result` as facts come."""
+    """Run on the state folder `folder`, stop everything, and check what is stored. Fills `result` on the way."""
     with Stack(folder) as stack:
         try:
             Smoke(stack, result).run()

@@ -1,4 +1,4 @@
-"""Where the demo's pictures come from: the simulated cameras, or the one that the user names with SOURCE."""
+"""The demo's video sources: the simulated cameras, or the one named by SOURCE."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class OwnSource:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a video file rather than a camera: what is wrong with a file stays wrong."""
+        """Whether it is a video file rather than a camera; a file's fault is permanent."""
         return self.url.startswith("file:")
 
 
-def own_source(told: str) -> OwnSource:
+def own_source(given: str) -> OwnSource:
     """What SOURCE names. Raises MissingPrerequisiteError, in one sentence, when it cannot be a source."""
-    if told.startswith(("rtsp://", "rtsps://")):
+    if given.startswith(("rtsp://", "rtsps://")):
         try:
-            parts = urlsplit(told)
+            parts = urlsplit(given)
             host, port = parts.hostname, parts.port
         except ValueError:
             host, port = None, None
@@ -43,17 +43,17 @@ def own_source(told: str) -> OwnSource:
                 "SOURCE must look like rtsp://user:password@host:port/path; in the password write @ as %40, : as %3A "
                 "and / as %2F."
             )
-        return OwnSource(told, f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}")
-    file = Path(told).expanduser().resolve()
-    if "://" in told or not file.is_file():
-        scheme, _, rest = told.partition("://")
-        shown = f"{scheme}://..." if rest else told
+        return OwnSource(given, f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}")
+    file = Path(given).expanduser().resolve()
+    if "://" in given or not file.is_file():
+        scheme, _, rest = given.partition("://")
+        shown = f"{scheme}://..." if rest else given
         raise MissingPrerequisiteError(f"SOURCE must be an rtsp:// address or a video file, got {shown}.")
     return OwnSource(file.as_uri(), str(file))
 
 
 def fault_of(source: OwnSource) -> str | None:
-    """Why no picture can be had from `source` now, in words without its log-in; None when one can."""
+    """Why `source` delivers no video now, without its log-in; None if it does."""
     options = {} if source.is_file else {"rtsp_transport": "tcp"}
     address = source.shown if source.is_file else source.url
     try:

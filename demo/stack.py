@@ -33,16 +33,16 @@ USUAL_PORT = 8080
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
 SERVER_VARIABLES = "KENTONGAN_SERVER_"
-"""Settings of a real server on this machine: they would go before the demo's own."""
+"""Environment settings of a real server on this machine would override the demo's."""
 KEPT_FROM_CHILDREN = ("SOURCE", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")
 
 
 class StackError(Exception):
-    """A part of the stack does not do what it should; the message says which and shows its last words."""
+    """A part of the stack failed; the message names it and shows the end of its log."""
 
 
 class ChildDiedError(StackError):
-    """A child ended although nobody asked it to; the message says which, and its last words."""
+    """A child ended unexpectedly; the message names it and shows the end of its log."""
 
     def __init__(self, child: Child) -> None:
         super().__init__(
@@ -51,7 +51,7 @@ class ChildDiedError(StackError):
 
 
 class Stack:
-    """The whole of Kentongan on this machine. Use as a context manager: leaving it stops everything."""
+    """A complete Kentongan on this machine. A context manager: leaving it stops everything."""
 
     def __init__(self, state: Path, *, source: OwnSource | None = None) -> None:
         self.state = state
@@ -71,7 +71,7 @@ class Stack:
 
     @property
     def address(self) -> str:
-        """Where the console is."""
+        """The console's address."""
         return f"http://{HOST}:{self.port}"
 
     def log_of(self, name: str) -> Path:
@@ -97,7 +97,7 @@ class Stack:
             os.close(self._lock)
 
     def start_server(self, port: int) -> None:
-        """Provision the place and its log-ins where that was not done yet, and start the server on `port`.
+        """Provision the site and its log-ins unless that is done, and start the server on `port`.
 
         Raises StackError.
         """
@@ -113,7 +113,7 @@ class Stack:
         self._wait_until_ready()
 
     def start_cameras_and_edge(self) -> None:
-        """Start the simulated cameras, unless the user brought a source, and the edge worker that reads them."""
+        """Start the simulated cameras, unless the user named a source, and the edge worker."""
         urls = {} if self._source else self._start_cameras()
         env = {} if self._source is None else {OWN_CAMERA_VARIABLE: self._source.url}
         settings = edge_settings(self.cameras, urls, self.address, self.state / "edge")
@@ -122,21 +122,21 @@ class Stack:
         self._start("edge", ["edge.cli.main", "run", "--config", str(config)], env)
 
     def check(self) -> None:
-        """Raise ChildDiedError when a child ended by itself."""
+        """Raise ChildDiedError if a child ended by itself."""
         for child in self._children:
             if child.exit_status is not None:
                 raise ChildDiedError(child)
 
     def stop(self) -> list[str]:
-        """End the children one after the other, the last started first: the worker says its last words to the server.
+        """Stop the children one by one, the last started first, so that the worker can still reach the server.
 
-        Names those that had to be killed.
+        Returns the names of those that had to be killed.
         """
         children, self._children = self._children[::-1], []
         return [name for child in children for name in processes.stop([child], STOP_WITHIN_S)]
 
     def prove_invariants(self) -> None:
-        """Let the server's checker read everything that was stored. Raises StackError with what it found."""
+        """Run `kentongan-server check` on everything that is stored. Raises StackError with its findings."""
         self._cli("check")
 
     def pids(self) -> list[int]:
@@ -200,17 +200,17 @@ class Stack:
             write_private(token, self._cli("device", "token", DEVICE_ID).strip().splitlines()[-1])
 
     def _cli(self, *words: str, said: str = "") -> str:
-        """What `kentongan-server WORDS` prints, `said` being its standard input."""
+        """The output of `kentongan-server WORDS` with `said` as its standard input."""
         command = [sys.executable, "-m", "server.cli", *words, "--config", str(self.state / "server.yaml")]
         done = subprocess.run(command, input=said, capture_output=True, text=True, env=self.env, cwd=ROOT, check=False)
         if done.returncode != 0:
-            told = "\n".join(f"  {line}" for line in (done.stdout + done.stderr).rstrip().splitlines()[-15:])
-            raise StackError(f"kentongan-server {words[0]} ended with {done.returncode}:\n{told}")
+            output = "\n".join(f"  {line}" for line in (done.stdout + done.stderr).rstrip().splitlines()[-15:])
+            raise StackError(f"kentongan-server {words[0]} ended with {done.returncode}:\n{output}")
         return done.stdout
 
 
 def free_port(preferred: int | None) -> int:
-    """`preferred` where it can be had, else any free port of the loopback address."""
+    """The port `preferred` if it is free, else any free port of the loopback address."""
     for port in (preferred, 0):
         if port is None:
             continue

@@ -1,4 +1,4 @@
-"""`kentongan-models`: what detectors there are, whether their files are whole, and how to add one."""
+"""`kentongan-models`: list the detectors, verify their files, export one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turning other people's detectors into ONNX files with a manifest entry. Needs the `train` extra; not for the edge."""
+"""Export third-party detectors to ONNX with a manifest entry. Needs the `train` extra; not for the edge."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REQUIRED = ("ultralytics", "torch", "onnx")
 
 
 def export_yolo(source: str, target: Path, *, width: int, height: int) -> str:
-    """Export an ultralytics model to `target` and give the manifest entry for it, as TOML.
+    """Export an ultralytics model to `target` and return its manifest entry as TOML.
 
     source: a .pt file that exists, or the name of a model description such as `yolo11n.yaml`, whose weights are random.
     width, height: of the input in pixels, multiples of 32. Whether the output is end to end is read from the export.
@@ -40,7 +40,7 @@ def export_yolo(source: str, target: Path, *, width: int, height: int) -> str:
 
     with tempfile.TemporaryDirectory() as scratch:
         model = YOLO(source, task="detect")
-        # The exporter writes beside the weights' path: never beside the user's own file.
+        # The exporter writes next to the weights: never next to the user's own file.
         model.model.pt_path = str(Path(scratch) / "model.pt")
         # nms=False keeps the end-to-end head of a model that has one (26) and adds no suppression to the others.
         made = model.export(format="onnx", imgsz=(height, width), nms=False, simplify=True, opset=17, device="cpu")

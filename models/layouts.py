@@ -15,18 +15,18 @@ FloatArray = npt.NDArray[np.float32]
 Decoded = tuple[FloatArray, FloatArray]
 
 YOLOX_STRIDES = (8, 16, 32)
-# More candidates than this in one picture are noise: the best are kept, so that suppression stays cheap and bounded.
+# More candidates than this in one frame are noise; keeping only the best bounds the cost of suppression.
 MAX_CANDIDATES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """A tensor's shape; None where the model's export decides."""
+    """A tensor's shape; None for a dimension that the model's export decides."""
 
     dims: tuple[int | None, ...]
 
     def allows(self, actual: Sequence[int | str | None]) -> bool:
-        """Whether a declared shape may turn out as this one; symbolic dimensions may."""
+        """Whether a declared shape is compatible with this one; a symbolic dimension fits any size."""
         return len(actual) == len(self.dims) and all(
             want is None or not isinstance(have, int) or have == want
             for want, have in zip(self.dims, actual, strict=True)

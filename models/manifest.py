@@ -1,7 +1,7 @@
-"""The manifest of person detectors: what each file must be, how its input is made and how its output is read.
+"""The manifest of person detectors: each file's digest, how its input is made and how its output is read.
 
-Nothing but a manifest knows a model's name, size or digest. The project's own manifest lies beside this module; a
-device may name one of its own, so that any YOLOv8, 11, 12, 26 or YOLOX export to ONNX can take the default's place.
+Nothing but a manifest knows a model's name, size or digest. The project's own manifest is in this package; a
+device may name another, so that any YOLOv8, 11, 12, 26 or YOLOX export to ONNX can replace the default.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Channels(StrEnum):
 
 
 class Letterbox(StrEnum):
-    """Where the picture lies in the input when their shapes differ; the rest is filled with the pad value."""
+    """Position of the frame in the input if their shapes differ; the rest is filled with the pad value."""
 
     TOP_LEFT = "top-left"
     CENTRE = "centre"
@@ -72,11 +72,10 @@ class InputSpec(_Strict):
 
 
 class OutputSpec(_Strict):
-    """The output tensor and what becomes of its boxes.
+    """The output tensor and the thresholds for its boxes.
 
-    score_threshold: weaker boxes are not handed on at all.
-    strong_score: from here on a box is believed by itself: it may begin a track; those between are only used to carry
-        on tracks that exist.
+    score_threshold: weaker boxes are discarded.
+    strong_score: boxes from this score on may start a track; weaker ones only continue existing tracks.
     """
 
     name: str
@@ -139,7 +138,7 @@ class ModelSpec(_Strict):
 
 
 class Manifest(_Strict):
-    """The models that a manifest names, by name, and which of them is meant when none is named."""
+    """The models of a manifest by name, and the default."""
 
     default: str
     models: tuple[ModelSpec, ...] = Field(alias="model", min_length=1)
@@ -165,7 +164,7 @@ class Manifest(_Strict):
 
 
 def load_manifest(path: Path | None = None, weights: Path | None = None) -> Manifest:
-    """Read a manifest: the project's own, or the one at `path`; its files lie beside it, or in the folder `weights`.
+    """Read a manifest: the project's own, or the one at `path`; its files are in the same folder, or in `weights`.
 
     Raises NOT_FOUND without a file, BAD_INPUT with one line for each fault. No model file is opened.
     """
@@ -187,7 +186,7 @@ def load_manifest(path: Path | None = None, weights: Path | None = None) -> Mani
 
 
 def verify(spec: ModelSpec) -> bytes:
-    """The file's bytes, once their digest is the manifest's: what was checked is what is loaded.
+    """The file's bytes after their digest was compared with the manifest's, so that what was checked is what is loaded.
 
     Raises NOT_FOUND without a file, DIGEST_MISMATCH with both digests.
     """

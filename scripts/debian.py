@@ -1,4 +1,4 @@
-"""Debian packages without root: download one with apt-get into a folder of our own, and take files out of it."""
+"""Debian packages without root: download one with apt-get into a folder, and extract files from it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LISTS = Path("/var/lib/apt/lists")
 
 
 def as_root() -> list[str] | None:
-    """What to put before a command so that it runs as root: nothing for root, sudo where it asks no password."""
+    """The prefix that runs a command as root: empty for root, sudo if it needs no password."""
     if os.geteuid() == 0:
         return []
     if shutil.which("sudo") and attempt(["sudo", "-n", "true"]) is None:
@@ -26,7 +26,7 @@ def as_root() -> list[str] | None:
 def download_package(name: str, into: Path) -> Path:
     """The newest .deb of the package `name` from the machine's own sources, downloaded into `into`.
 
-    The machine's package lists are used where there are any; else, or when they are out of date, fresh ones are
+    The machine's package lists are used if present; if they are missing or out of date, fresh ones are
     fetched into `into`, so that neither root nor a changed system is needed.
 
     Raises MissingPrerequisiteError where there is no apt-get, no network, or no such package.
@@ -52,7 +52,7 @@ def download_package(name: str, into: Path) -> Path:
 
 
 def _private_state(root: Path) -> list[str]:
-    """Options that make apt-get keep its lists and caches in `root`, owned by whoever calls."""
+    """Options that make apt-get keep its lists and caches in `root`, owned by the calling user."""
     for part in ("state/lists/partial", "cache/archives/partial"):
         (root / part).mkdir(parents=True, exist_ok=True)
     settings = {

@@ -1,4 +1,4 @@
-"""`python -m scripts.npm WORDS...`: npm in the console's folder, whichever Node there is."""
+"""`python -m scripts.npm WORDS...`: npm in the console's folder, with the machine's Node or the wheel's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scripts.say import MissingPrerequisiteError
 
 
 def main(words: list[str]) -> int:
-    """Run npm with `words`. The process's exit status."""
+    """Run npm with `words`. Returns the process's exit status."""
     try:
         npm, env = npm_command()
     except MissingPrerequisiteError as error:

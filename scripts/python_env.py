@@ -1,7 +1,7 @@
-"""The Python environment `.venv`: what uv.lock says, installed by uv, which pip installs first.
+"""The Python environment `.venv`: the packages of uv.lock, installed by uv, which pip installs first.
 
-Bare Debian has Python without ensurepip; then pip comes out of Debian's package python3-pip-whl, unpacked without
-root, so that nothing of the system changes.
+Bare Debian has Python without ensurepip; then pip is extracted from Debian's package python3-pip-whl without root, so
+that the system does not change.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def ensure_python(profile: str, *, node_wheel: bool) -> None:
-    """Make `.venv` hold what `profile` (demo, test or bench) needs; each of them needs what the one before it does.
+    """Install what `profile` (demo, test or bench) needs into `.venv`; each profile includes the one before.
 
-    `node_wheel` adds a Node.js from a wheel to the demo's; the others have it anyhow. Raises
+    `node_wheel` adds Node.js from a wheel to the demo's packages; the others have it anyway. Raises
     MissingPrerequisiteError.
     """
     locked = digest([ROOT / "uv.lock", ROOT / "pyproject.toml"], sys.version)
@@ -89,7 +89,7 @@ def _sync(options: list[str]) -> None:
     env.pop("VIRTUAL_ENV", None)
     if SYSTEM_CERTIFICATES.is_file():
         env.setdefault("SSL_CERT_FILE", str(SYSTEM_CERTIFICATES))
-    # Inexact: the demo must not take away what the tests installed, nor either of them what a developer added.
+    # Inexact: the demo must not remove what the tests installed, nor either of them what a developer added.
     command = [str(UV), "sync", "--frozen", "--inexact", "--no-install-project", "--no-progress", *options]
     fault = attempt(command, cwd=ROOT, env=env)
     if fault is None:

@@ -1,4 +1,4 @@
-"""How the set-up talks: one line for each step, one sentence for what is missing."""
+"""Messages of the set-up: one line for each step, one sentence for what is missing."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 class MissingPrerequisiteError(Exception):
-    """Something the machine lacks; the message is one sentence that says what, and what to do about it."""
+    """The machine lacks something; the message is one sentence with the remedy."""
 
 
 def step(text: str) -> None:
-    """Say what is being done now; on standard error, so that standard output stays the program's own."""
+    """Print a step on standard error, so that standard output stays the program's own."""
     print(f"set-up: {text}", file=sys.stderr, flush=True)
 
 
 def run(
     command: Sequence[str], *, otherwise: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> None:
-    """Run `command` quietly; when it fails, show the end of what it printed and raise `otherwise`.
+    """Run `command` quietly; if it fails, show the end of its output and raise `otherwise`.
 
     Raises MissingPrerequisiteError with the sentence `otherwise`.
     """
@@ -33,7 +33,7 @@ def run(
 
 
 def attempt(command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str | None:
-    """Run `command` quietly. None when it went well, else the last lines of what it printed."""
+    """Run `command` quietly. None on success, else the last lines of its output."""
     try:
         done = subprocess.run(
             list(command),

@@ -1,6 +1,6 @@
-"""Set this checkout up: `python3 -m scripts.setup PROFILE`. Quick when there is nothing to do.
+"""Set up this checkout: `python3 -m scripts.setup PROFILE`. Quick if there is nothing to do.
 
-Needs Python 3.11 or newer and a network; everything else it brings itself, into the checkout and, for the browser
+Needs Python 3.11 or newer and a network; it installs everything else, into the checkout and, for the browser
 tests, Debian's chromium.
 """
 
@@ -10,12 +10,12 @@ import shutil
 import sys
 
 NEEDED_BYTES = 2_500_000_000
-"""What `.venv`, `node_modules` and the package caches take in all on a fresh machine, rounded up."""
+"""What `.venv`, `node_modules` and the package caches take in total on a fresh machine, rounded up."""
 
 
 def main(profile: str) -> int:
-    """Set up for `profile` (demo, test or bench). The process's exit status."""
-    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs an older one gets a sentence, not a stack trace
+    """Set up for `profile` (demo, test or bench). Returns the process's exit status."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older Python gets a sentence, not a stack trace
         found = ".".join(map(str, sys.version_info[:3]))
         print(f"set-up: Python 3.11 or newer is needed; {sys.executable} is {found}.", file=sys.stderr)
         return 1
