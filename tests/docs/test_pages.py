@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.words import script_strings
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 ARCHITECTURE = (DOCS / "architecture.md").read_text(encoding="utf-8")
@@ -59,6 +61,18 @@ def test_the_changelog_of_a_version_fits_on_a_screen() -> None:
     for version in versions:
         assert len(re.findall(r"^- ", version, re.MULTILINE)) <= 25, version.splitlines()[0]
         assert set(re.findall(r"^### (.+)$", version, re.MULTILINE)) <= {"Added", "Changed", "Fixed"}
+
+
+@pytest.mark.parametrize(("language", "part"), [("id", 0), ("en", 1)])
+def test_the_operators_page_names_what_stands_on_the_console(language: str, part: int) -> None:
+    """Words in italics, and the first column of tables, are labels of the console."""
+    page = (DOCS / "desk.md").read_text(encoding="utf-8").split("\n## At the desk, in English\n")[part]
+    path = f"console/src/i18n/{language}.ts"
+    shown = {word.text.casefold() for word in script_strings((ROOT / path).read_text(encoding="utf-8"), path)}
+    rows = re.findall(r"^\| (.+?) \| ", page, re.MULTILINE)[1:]  # after the head
+    labels = [*re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", page), *rows]
+    assert len(labels) >= 12
+    assert sorted(label for label in labels if " ".join(label.split()).casefold() not in shown) == []
 
 
 def test_the_operators_page_says_the_same_in_both_languages() -> None:
