@@ -2,6 +2,9 @@
 
 import type { Words } from './id';
 
+/** `1 alert`, `2 alerts`; `n` is a formatted number. */
+const count = (n: string, singular: string, plural = `${singular}s`): string => `${n} ${n === '1' ? singular : plural}`;
+
 export const en: Words = {
   product: 'Kentongan',
   duty: 'Kampung watch',
@@ -29,7 +32,7 @@ export const en: Words = {
     pages: 'Pages',
     live: 'Connected',
     connecting: 'Connecting…',
-    down: 'Disconnected',
+    down: 'Offline',
     open: 'Open alerts',
     logout: 'Log out',
     language: 'Language',
@@ -78,7 +81,7 @@ export const en: Words = {
     camera_fault: 'Camera fault',
   },
   ruleShort: { loitering: 'Loitering' },
-  people: (n) => `${n} people`,
+  people: (n) => count(n, 'person', 'people'),
   behaviour: 'Behaviour observed',
   actor: { device: 'device', server: 'server' },
 
@@ -93,10 +96,10 @@ export const en: Words = {
 
   feed: {
     title: 'Alerts',
-    count: (n) => `${n} incidents`,
-    countMore: (n) => `${n} incidents loaded, there are more`,
-    many: (n) => `${n} alerts`,
-    manyNew: (n, newCount) => `${n} alerts, ${newCount} new`,
+    count: (n) => count(n, 'incident'),
+    countMore: (n) => `${count(n, 'incident')} loaded, there are more`,
+    many: (n) => count(n, 'alert'),
+    manyNew: (n, newCount) => `${count(n, 'alert')}, ${newCount} new`,
     waiting: (n) => `${n} new`,
     showWaiting: 'Show',
     announce: (severity, what, where) => `New alert, ${severity}: ${what}, ${where}`,
@@ -179,7 +182,7 @@ export const en: Words = {
     noNeighbours: 'This camera has no other incidents around that time.',
     actions: 'Decision',
     acknowledge: 'Take',
-    acknowledgeAll: (n) => `Take ${n} alerts of this incident`,
+    acknowledgeAll: (n) => `Take ${count(n, 'alert')} of this incident`,
     decide: 'Decide',
     note: 'Note',
     readOnly: 'You can only view this: the operators of this kampung decide.',
@@ -200,7 +203,7 @@ export const en: Words = {
     note: 'Note (optional)',
     noteOnly: 'Note',
     noteTitle: 'Add a note',
-    all: (n) => `Also for the ${n} other alerts of this incident that are still open`,
+    all: (n) => `Also for ${count(n, 'other open alert')} of this incident`,
     confirm: 'Save the decision',
     saveNote: 'Save the note',
     cancel: 'Cancel',
@@ -255,8 +258,8 @@ export const en: Words = {
     where: 'Kampung',
     actor: 'Who (exact name)',
     search: 'Search',
-    count: (n) => `${n} alerts`,
-    countMore: (n) => `${n} alerts loaded, there are more`,
+    count: (n) => count(n, 'alert'),
+    countMore: (n) => `${count(n, 'alert')} loaded, there are more`,
     more: 'Load older ones',
     empty: 'No entry matches this search.',
     clear: 'Clear the search',
@@ -290,15 +293,15 @@ export const en: Words = {
     byZone: 'By zone',
     rule: 'Rule',
     alerts: 'Alerts',
-    showAlerts: (n, rule) => `${n} alerts, ${rule}: show the list`,
+    showAlerts: (n, rule) => `${count(n, 'alert')}, ${rule}: show the list`,
     judged: 'Decided',
     unjudged: (percent) => `${percent} % not yet`,
     precision: 'Precision',
     between: (low, high) => `between ${low} and ${high} %`,
     unknown: 'no decision that counts yet',
     found: 'Found',
-    foundFrom: (n, missed) => `from ${n} spot checks; about ${missed} missed`,
-    foundNeeds: (n) => `needs ${n} more spot checks`,
+    foundFrom: (n, missed) => `from ${count(n, 'spot check')}; about ${missed} missed`,
+    foundNeeds: (n) => `needs ${count(n, 'more spot check')}`,
     notSpotChecked: 'not checked',
     howFound:
       'Found: the share of useful cases that did raise an alert. Estimated from the spot checks below, among people who stayed for at least half of the limit; shorter stays are never checked.',
@@ -339,7 +342,7 @@ export const en: Words = {
     snippet: (where) => `Settings for ${where}`,
     copy: 'Copy',
     copied: 'Copied',
-    needs: (n) => `needs ${n} more decisions before anything is suggested.`,
+    needs: (n) => `needs ${count(n, 'more decision')} before anything is suggested.`,
     nothingBetter: 'no higher threshold is proven to be better.',
     how: 'A suggestion is never applied automatically: a person considers it and changes the rules of the zone in the device settings. Apply one at a time, because two together were not evaluated. If the present value is not set under that name, it belongs to separate hours or a separate area. Alerts exist only above the threshold, so decisions can only suggest raising it; lowering it needs spot checks.',
   },

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { ALERT_KEYS, FEED_KEYS } from '../state/keys';
 import { WORDS } from '.';
 
-/** Every sentence with its path; functions are called with arguments that are easy to find again. */
+/** Every string with its path; functions are called with arguments that are easy to find in the result. */
 function sentences(value: unknown, path = ''): [string, string][] {
   if (typeof value === 'string') return [[path, value]];
   if (typeof value === 'function') {
-    const spoken: unknown = value('‹1›', '‹2›', '‹3›');
-    return [[path, String(spoken)]];
+    const result: unknown = value('‹1›', '‹2›', '‹3›');
+    return [[path, String(result)]];
   }
   return Object.entries(value as object).flatMap(([key, inner]) => sentences(inner, `${path}.${key}`));
 }
@@ -16,15 +16,15 @@ const indonesian = new Map(sentences(WORDS.id));
 const english = new Map(sentences(WORDS.en));
 
 describe('the two languages', () => {
-  it('say the same things', () => {
+  it('have the same keys', () => {
     expect([...english.keys()].sort()).toEqual([...indonesian.keys()].sort());
   });
 
-  it('leave nothing unsaid', () => {
+  it('leave no string empty', () => {
     for (const [path, text] of [...indonesian, ...english]) expect(text.trim(), path).not.toBe('');
   });
 
-  it('use the same values in each sentence', () => {
+  it('use the same values in each string', () => {
     const values = (text: string) => [...text.matchAll(/‹\d›/g)].map(String).sort();
     for (const [path, text] of indonesian) expect(values(english.get(path) ?? ''), path).toEqual(values(text));
   });
@@ -32,6 +32,11 @@ describe('the two languages', () => {
   it('speak of behaviour and never of suspects', () => {
     for (const [path, text] of [...indonesian, ...english]) expect(text, path).not.toMatch(/tersangka|suspect|pelaku/i);
     expect(WORDS.id.behaviour).toBe('Perilaku teramati');
+  });
+
+  it('count one and many', () => {
+    expect([WORDS.en.feed.count('1'), WORDS.en.feed.count('2')]).toEqual(['1 incident', '2 incidents']);
+    expect([WORDS.en.people('1'), WORDS.en.people('± 31–78')]).toEqual(['1 person', '± 31–78 people']);
   });
 
   it('explain every key', () => {

@@ -354,7 +354,7 @@ export const id = {
       next: 'Kejadian berikutnya',
       previous: 'Kejadian sebelumnya',
       first: 'Ke kejadian terbaru',
-      digest: 'Ke yang di luar jatah dan kembali',
+      digest: 'Di luar jatah dan kembali',
       'show-new': 'Tampilkan yang baru',
       filters: 'Buka filter',
       sound: 'Suara hidup atau mati',
