@@ -7,8 +7,10 @@ that a signal that has a clip names it before its last word.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -53,11 +55,31 @@ class Phase(StrEnum):
 
 
 class Severity(StrEnum):
-    """How soon somebody should look: `critical` now, `warning` soon, `notice` when there is time."""
+    """How soon somebody should look: `critical` now, `warning` soon, `notice` when there is time.
+
+    Members are defined in ascending order. As strings they compare alphabetically: compare their `rank` instead.
+    """
 
     NOTICE = "notice"
     WARNING = "warning"
     CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for `notice`, 1 for `warning`, 2 for `critical`."""
+        return Severity.rank_of(self)
+
+    @staticmethod
+    def rank_of(severity: str) -> int:
+        """The rank of a severity given as a member or as its value, for use as a sort key.
+
+        Raises:
+            KeyError: `severity` is unknown.
+        """
+        return _SEVERITY_RANK[severity]
+
+
+_SEVERITY_RANK: Mapping[str, int] = MappingProxyType({severity: rank for rank, severity in enumerate(Severity)})
 
 
 class _Frozen(BaseModel):

@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 
 from contract.clock import Instant
-from contract.event import ClipReference, EventData, Phase, Severity, SpotCheck, ThumbnailReference, TrackSummary
+from contract.event import ClipReference, EventData, Phase, SpotCheck, ThumbnailReference, TrackSummary
 from edge.clips.recorder import ClipOrder, ClipOutcome, ClipRecorder
 from edge.decode.frame import Frame
 from edge.events.drafts import Draft, DraftQueue
@@ -31,7 +31,6 @@ THUMBNAIL_WIDTH_PX = 640
 THUMBNAIL_QUALITY = 75
 MAX_TRACKS_OF_A_SIGNAL = 200
 
-_RANK = {Severity.NOTICE: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 _log = structlog.get_logger(__name__)
 
@@ -126,7 +125,7 @@ class SignalRecorder:
         """
         sharing = self._awaiting.pop(outcome.order.clip_id)
         # The outbox files a clip under the first event that brings it: the most severe decides when it is sent.
-        for known in sorted(sharing, key=lambda known: _RANK[known.began.severity], reverse=True):
+        for known in sorted(sharing, key=lambda known: known.began.severity.rank, reverse=True):
             later_s = known.began.captured.mono_s - outcome.order.trigger.mono_s
             clip = None if outcome.clip is None else _seen_from(outcome.clip, later_s)
             if later_s > 0.0 and (clip is None or clip.trigger_offset_s > clip.duration_s):

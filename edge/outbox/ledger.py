@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
-from contract.event import Event, EventData, Phase, Severity
+from contract.event import Event, EventData, Phase
 from edge.outbox.records import (
     Attachment,
     AttachmentKind,
@@ -25,7 +25,6 @@ from edge.outbox.records import (
 
 KEPT_DELETIONS = 10_000
 SHARERS_WITHIN = 100
-SEVERITY_RANK = {Severity.NOTICE: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 _KEYS = {"events": "sequence", "attachments": "attachment_id"}
 
@@ -54,7 +53,7 @@ class Ledger:
         data, body = event.data, event.to_json()
         self._connection.execute(
             "INSERT INTO events (sequence, event_id, severity, committed_at, body) VALUES (?, ?, ?, ?, ?)",
-            (data.device_sequence, str(event.id), SEVERITY_RANK[data.severity], at_s, body),
+            (data.device_sequence, str(event.id), data.severity.rank, at_s, body),
         )
         self._connection.execute("UPDATE meta SET value = ? WHERE name = 'last_sequence'", (data.device_sequence,))
 
@@ -91,7 +90,7 @@ class Ledger:
                 path,
                 attachment.sha256,
                 attachment.size_bytes,
-                SEVERITY_RANK[event.data.severity],
+                event.data.severity.rank,
             ),
         )
 
