@@ -22,8 +22,8 @@ from sqlalchemy import insert
 
 from contract.clock import SystemClock
 from contract.ids import UuidV7Factory
-from server.alerts.quality import QualityDesk
 from server.permissions import Scope
+from server.precision.service import PrecisionService
 from server.provision import Site, apply_site
 from server.settings import Settings
 from server.store import migrate
@@ -85,13 +85,13 @@ async def measure(folder: Path, stored: Stored, days: tuple[int, ...]) -> dict[s
         await apply_site(database, clock, Site.model_validate(site), "shell:bench")
         async with database.write() as writing:
             await writing.session.execute(insert(Alert), list(rows(stored, clock.utc(), random.Random(1))))
-        desk = QualityDesk(database, clock)
+        desk = PrecisionService(database, clock)
         return {f"{span} days": await _report(desk, span) for span in days}
     finally:
         await database.close()
 
 
-async def _report(desk: QualityDesk, days: int) -> dict[str, float]:
+async def _report(desk: PrecisionService, days: int) -> dict[str, float]:
     cpu_s, began_s = time.process_time(), time.perf_counter()
     report = await desk.report(Scope(everywhere=True, kampung_ids=frozenset()), None, days)
     return {

@@ -17,7 +17,7 @@ class CameraState(StrEnum):
     LOST = "lost"
 
 
-class CameraHealth(BaseModel):
+class CameraTelemetry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     camera_id: Slug
@@ -54,4 +54,4 @@ class Heartbeat(BaseModel):
     last_sequence: int = Field(
         ge=0, le=MAX_COUNT, description="device sequence number of the newest event; 0 before the first"
     )
-    cameras: tuple[CameraHealth, ...] = Field(max_length=64)
+    cameras: tuple[CameraTelemetry, ...] = Field(max_length=64)

@@ -19,7 +19,7 @@ from contract.errors import Problem
 from contract.event import Event
 from contract.heartbeat import Heartbeat
 from server import http_errors
-from server.api import alerts, audit, console, digest, feed, health, ingest, kampung, media, precision, session
+from server.api import alerts, audit, console, digest, feed, ingest, kampung, media, precision, probes, session
 from server.api.schemas import FeedAlert, FeedCameras
 from server.deps import Guard
 from server.middleware import RequestEnvelope
@@ -28,7 +28,7 @@ from server.services import Services
 # The console comes last: it answers every address that nobody else knows.
 ROUTERS: tuple[APIRouter, ...] = tuple(
     module.router
-    for module in (session, kampung, alerts, digest, media, precision, audit, feed, ingest, health, console)
+    for module in (session, kampung, alerts, digest, media, precision, audit, feed, ingest, probes, console)
 )
 _SCHEMAS_NOT_IN_ROUTES = (Event, Heartbeat, FeedAlert, FeedCameras, Problem)
 

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from server.auth.accounts import AccountDesk
-    from server.auth.devices import DeviceDesk
+    from server.auth.accounts import AccountService
+    from server.auth.devices import DeviceService
     from server.settings import Settings
     from server.store.database import Database
 
@@ -243,19 +243,19 @@ def _with_database(config: Path | None, work: Callable[[Database], Awaitable[T]]
         _fail(error.detail)
 
 
-def _with_devices(config: Path | None, work: Callable[[DeviceDesk], Awaitable[T]]) -> T:
+def _with_devices(config: Path | None, work: Callable[[DeviceService], Awaitable[T]]) -> T:
     from contract.clock import SystemClock
-    from server.auth.devices import DeviceDesk
+    from server.auth.devices import DeviceService
 
-    return _with_database(config, lambda database: work(DeviceDesk(database, SystemClock())))
+    return _with_database(config, lambda database: work(DeviceService(database, SystemClock())))
 
 
-def _with_accounts(config: Path | None, work: Callable[[AccountDesk], Awaitable[T]]) -> T:
+def _with_accounts(config: Path | None, work: Callable[[AccountService], Awaitable[T]]) -> T:
     from contract.clock import SystemClock
-    from server.auth.accounts import AccountDesk
+    from server.auth.accounts import AccountService
     from server.auth.passwords import Passwords
 
-    return _with_database(config, lambda database: work(AccountDesk(database, SystemClock(), Passwords(), _actor())))
+    return _with_database(config, lambda database: work(AccountService(database, SystemClock(), Passwords(), _actor())))
 
 
 def _fail(sentence: str) -> NoReturn:

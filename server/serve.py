@@ -10,9 +10,9 @@ import structlog
 import uvicorn
 
 from server.app import create_app
+from server.http_protocol import BoundedHeadProtocol
 from server.services import Services
 from server.settings import Log, Settings
-from server.wire import BoundedHeadProtocol
 
 
 class KentonganServer(uvicorn.Server):

@@ -7,23 +7,25 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 
 from contract.clock import Clock, SystemClock
-from server.alerts.desk import AlertDesk
-from server.alerts.incidents import IncidentBook
-from server.alerts.media import MediaDesk
-from server.alerts.quality import QualityDesk
-from server.auth.devices import DeviceDesk
+from server.alerts.media import MediaService
+from server.alerts.placements import PlacementService
+from server.alerts.service import AlertService
+from server.audit_log import AuditLogService
+from server.auth.devices import DeviceService
 from server.auth.passwords import LogInThrottle, Passwords
-from server.auth.sessions import SessionDesk
+from server.auth.sessions import SessionService
 from server.check.readiness import Readiness
 from server.clips.files import MediaFiles
 from server.ingest.clips import ClipUploads
 from server.ingest.events import EventIngest
 from server.ingest.heartbeats import HeartbeatIngest
 from server.ingest.thumbnails import ThumbnailIngest
-from server.ingest.verdicts import VerdictDesk
+from server.ingest.verdicts import VerdictService
+from server.kampung import KampungService
 from server.live.cameras import CameraWatch
 from server.live.feed import LiveFeed
 from server.metrics import Metrics
+from server.precision.service import PrecisionService
 from server.settings import Settings
 from server.store.database import Database
 
@@ -35,16 +37,18 @@ class Services:
     settings: Settings
     clock: Clock
     database: Database
-    sessions: SessionDesk
-    devices: DeviceDesk
-    alerts: AlertDesk
-    quality: QualityDesk
-    media: MediaDesk
+    sessions: SessionService
+    devices: DeviceService
+    alerts: AlertService
+    audit_log: AuditLogService
+    kampung: KampungService
+    precision: PrecisionService
+    media: MediaService
     events: EventIngest
     uploads: ClipUploads
     thumbnails: ThumbnailIngest
     heartbeats: HeartbeatIngest
-    verdicts: VerdictDesk
+    verdicts: VerdictService
     feed: LiveFeed
     cameras: CameraWatch
     readiness: Readiness
@@ -68,23 +72,25 @@ def build_services(settings: Settings, clock: Clock | None = None, hasher: Passw
     clock = clock or SystemClock()
     database = Database(settings.database)
     files = MediaFiles(settings.clips)
-    book = IncidentBook(settings.alert_budget)
-    feed = LiveFeed(database, book, settings.live)
+    placements = PlacementService(settings.alert_budget)
+    feed = LiveFeed(database, placements, settings.live)
     events = EventIngest(database, clock, feed.wake, settings.limits.clip_bytes)
     return Services(
         settings=settings,
         clock=clock,
         database=database,
-        sessions=SessionDesk(database, clock, Passwords(hasher), LogInThrottle(settings.log_in), settings.sessions),
-        devices=DeviceDesk(database, clock),
-        alerts=AlertDesk(database, clock, book, feed.wake),
-        quality=QualityDesk(database, clock),
-        media=MediaDesk(database, clock, files),
+        sessions=SessionService(database, clock, Passwords(hasher), LogInThrottle(settings.log_in), settings.sessions),
+        devices=DeviceService(database, clock),
+        alerts=AlertService(database, clock, placements, feed.wake),
+        audit_log=AuditLogService(database),
+        kampung=KampungService(database),
+        precision=PrecisionService(database, clock),
+        media=MediaService(database, clock, files),
         events=events,
         uploads=ClipUploads(database, clock, files, feed.wake),
         thumbnails=ThumbnailIngest(database, clock, files, feed.wake),
         heartbeats=HeartbeatIngest(database, clock, feed.wake),
-        verdicts=VerdictDesk(database),
+        verdicts=VerdictService(database),
         feed=feed,
         cameras=CameraWatch(database, clock, settings.cameras, feed.wake),
         readiness=Readiness(database, files),

@@ -27,7 +27,7 @@ from bench.behaviours.desk_hours import ACTS, FAIR, QUIET, Act, Said, camera_hou
 from bench.behaviours.desk_server import DeskAlert, Listed, through_the_server
 from bench.scenarios.people import Rng
 from contract.event import Severity
-from server.alerts.governor import Place, hour_of
+from server.alerts.governor import Placement, hour_start
 from server.settings import AlertBudget
 
 KAMPUNG, CAMERAS = 32, 4
@@ -91,11 +91,11 @@ def scored(listed: Sequence[Listed]) -> DeskDay:
     incidents: dict[UUID, list[Listed]] = {}
     for one in sorted(listed, key=lambda one: one.alert.received_at):
         incidents.setdefault(one.incident, []).append(one)
-    shown = [own for own in incidents.values() if own[0].place is Place.SHOWN]
-    waiting = [own for own in incidents.values() if own[0].place is Place.DIGEST]
+    shown = [own for own in incidents.values() if own[0].placement is Placement.SHOWN]
+    waiting = [own for own in incidents.values() if own[0].placement is Placement.DIGEST]
     critical = [one for one in listed if one.alert.severity is Severity.CRITICAL]
-    by_hour = Counter(hour_of(own[0].shown_at) for own in shown if own[0].shown_at is not None)
-    asked = Counter(hour_of(own[0].alert.received_at) for own in incidents.values())
+    by_hour = Counter(hour_start(own[0].shown_at) for own in shown if own[0].shown_at is not None)
+    asked = Counter(hour_start(own[0].alert.received_at) for own in incidents.values())
     budget = AlertBudget().incidents_per_hour
     return DeskDay(
         alerts=len(listed),
@@ -109,7 +109,7 @@ def scored(listed: Sequence[Listed]) -> DeskDay:
         digest=len(waiting),
         true_digest=sum(map(_is_true, waiting)),
         critical=len(critical),
-        critical_shown=sum(one.place is Place.SHOWN for one in critical),
+        critical_shown=sum(one.placement is Placement.SHOWN for one in critical),
     )
 
 

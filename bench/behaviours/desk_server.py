@@ -13,9 +13,9 @@ from contract.clock import ManualClock
 from contract.event import Event, EventData, Phase, Rule, Severity
 from contract.ids import UuidV7Factory
 from contract.reasons import Reason
-from server.alerts.desk import AlertDesk
-from server.alerts.governor import Place
-from server.alerts.incidents import IncidentBook, PlacedAlert
+from server.alerts.governor import Placement
+from server.alerts.placements import PlacedAlert, PlacementService
+from server.alerts.service import AlertService
 from server.ingest.events import EventIngest
 from server.permissions import Scope
 from server.provision import Site, apply_site
@@ -50,7 +50,7 @@ class Listed:
 
     alert: DeskAlert
     incident: UUID
-    place: Place
+    placement: Placement
     shown_at: datetime | None
 
 
@@ -71,14 +71,15 @@ async def through_the_server(
     try:
         await apply_site(database, clock, _site(kampung, cameras), "shell:bench")
         sent = await _send(in_order, database, clock, settings)
-        desk = AlertDesk(database, clock, IncidentBook(budget), lambda: None)
-        found = [(place, one) for place in Place for one in await _listed(desk, place)]
+        desk = AlertService(database, clock, PlacementService(budget), lambda: None)
+        found = [(placement, one) for placement in Placement for one in await _listed(desk, placement)]
     finally:
         await database.close()
     if sorted(one.named.alert.id for _, one in found) != sorted(sent):
         raise RuntimeError(f"{len(sent)} alerts were sent and {len(found)} are listed")
     return [
-        Listed(sent[one.named.alert.id], one.decision.incident_id, place, one.decision.shown_at) for place, one in found
+        Listed(sent[one.named.alert.id], one.incident.incident_id, placement, one.incident.shown_at)
+        for placement, one in found
     ]
 
 
@@ -100,10 +101,10 @@ async def _send(
     return sent
 
 
-async def _listed(desk: AlertDesk, place: Place) -> list[PlacedAlert]:
-    found, cursor = await desk.page(EVERYTHING, AlertFilter(), place, None, 200)
+async def _listed(desk: AlertService, placement: Placement) -> list[PlacedAlert]:
+    found, cursor = await desk.page(EVERYTHING, AlertFilter(), placement, None, 200)
     while cursor is not None:
-        more, cursor = await desk.page(EVERYTHING, AlertFilter(), place, cursor, 200)
+        more, cursor = await desk.page(EVERYTHING, AlertFilter(), placement, cursor, 200)
         found += more
     return found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from contract.clock import Clock
-from contract.heartbeat import CameraHealth, CameraState, Heartbeat
+from contract.heartbeat import CameraState, CameraTelemetry, Heartbeat
 from edge.outbox import OutboxStats
 from edge.system.redact import redact_text
 
@@ -73,14 +73,14 @@ class _Camera:
 
 @dataclass(frozen=True, slots=True)
 class CameraSnapshot:
-    """A camera's health at one moment, with what a heartbeat has no place for.
+    """A camera's telemetry at one moment, with what a heartbeat has no place for.
 
     clock_offset_s: by how much the camera's clock is ahead; None while no sender report of this session told it.
     capture_uncertainty_s: of the newest picture's capture time; None while there is no session.
     recorded: whether the stream that clips are cut from is read.
     """
 
-    telemetry: CameraHealth
+    telemetry: CameraTelemetry
     last_frame_age_s: float | None
     sessions_lost: int
     looks_taken: int
@@ -206,7 +206,7 @@ def _snapshot(camera_id: str, camera: _Camera, now_s: float) -> CameraSnapshot:
     age_s = None if camera.last_frame_s is None else now_s - camera.last_frame_s
     seen = camera.seen.whole_seconds(now_s)
     analysed = camera.analysed.whole_seconds(now_s)
-    telemetry = CameraHealth(
+    telemetry = CameraTelemetry(
         camera_id=camera_id,
         state=_state(camera, age_s),
         last_frame_at=camera.last_frame_at,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from contract.heartbeat import CameraHealth
+from contract.heartbeat import CameraTelemetry
 from edge.outbox import OutboxStats
 from edge.sender import SenderStatus
 
@@ -32,7 +32,7 @@ class CameraStatus(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    telemetry: CameraHealth
+    telemetry: CameraTelemetry
     attention: str = Field(
         description="how closely it is watched: quiet, waiting, resting, watching, searching or active"
     )

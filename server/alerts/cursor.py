@@ -34,12 +34,3 @@ def decode_position(cursor: str) -> Position:
     except (ValueError, OverflowError, OSError, binascii.Error):
         raise KentonganError(ErrorKind.BAD_INPUT, "cursor must be the next_cursor of an earlier page") from None
     return Position(captured_at, position_id)
-
-
-def decode_sequence(cursor: str) -> int:
-    """Raises:
-    KentonganError: `bad-input` when `cursor` is no sequence number.
-    """
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise KentonganError(ErrorKind.BAD_INPUT, "cursor must be the next_cursor of an earlier page")
-    return int(cursor)

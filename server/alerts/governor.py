@@ -1,14 +1,14 @@
-"""Which incidents a desk is shown at once, and which wait in its digest.
+"""The alert budget: which incidents a person is shown, and which wait in that person's digest.
 
-Alerts of one place and behaviour that follow each other are one incident. A desk is whoever reads: only the incidents
-of the kampung that a person is granted count against their budget, so no count tells of others. EEMUA 191 puts one
-operator at about one alarm in ten minutes; that is the budget of six incidents in an hour of the clock, counted by when
-the server received them. Nothing is dropped: every alert is in one incident, every incident is shown or in the digest.
+Alerts of one zone and rule that follow each other form one incident. The budget is per person: only incidents of the
+kampung that a person is granted count, so no count reveals other kampung. EEMUA 191 recommends about one alarm in ten
+minutes per operator, hence six incidents per clock hour, counted by the time of receipt. Nothing is dropped: every
+alert belongs to one incident, and every incident is either shown or in the digest.
 
-Decisions are replayed from the asks of one day (from midnight in Jakarta), in the order in which they were stored, each
-from what came before it alone. So the same asks give the same answer, also after a restart, and an incident once shown
-stays shown whatever arrives later. The price is that a place given is not taken back for something stronger: half of
-the places are therefore kept from notices.
+Placements are replayed from one day's requests (a day begins at midnight in Jakarta) in the order in which they were
+stored; each depends only on the requests before it. The same requests therefore give the same placements, also after a
+restart, and a shown incident stays shown whatever arrives later. The cost: a place is never taken back for something
+more severe. Notices may therefore use only half of the budget.
 """
 
 from __future__ import annotations
@@ -23,19 +23,18 @@ from contract.event import Severity
 
 JOIN_WITHIN = timedelta(minutes=10)
 JAKARTA = timezone(timedelta(hours=7))
-"""WIB, which has no summer time: the hours of the clock are UTC's, the days are not."""
-_RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.NOTICE: 2}
+"""WIB. It has no daylight saving time, so its hours begin with UTC's hours; its days do not begin with UTC's days."""
 
 
-class Place(StrEnum):
-    """Where an incident stands."""
+class Placement(StrEnum):
+    """Whether an incident is shown or waits in the digest."""
 
     SHOWN = "shown"
     DIGEST = "digest"
 
 
-class Why(StrEnum):
-    """What decided about an incident's place."""
+class PlacementReason(StrEnum):
+    """Why an incident has its placement."""
 
     CRITICAL = "critical"
     WITHIN_BUDGET = "within_budget"
@@ -46,40 +45,42 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """An alert opened or became more severe: its incident asks for a place.
+class PlacementRequest:
+    """An alert opened or became more severe, so its incident requests a placement.
 
-    `sequence` is the order in which asks were stored; `at`, when that was, is aware.
+    sequence: position in the order in which requests were stored. requested_at: timezone-aware.
     """
 
     sequence: int
     incident_id: UUID
-    at: datetime
+    requested_at: datetime
     severity: Severity
 
 
 @dataclass(slots=True)
-class Decision:
-    """The place of an incident. It ranks by the worst that its alerts were; `shown_by` is the ask that was granted, and
-    `shown_at` when that was.
+class IncidentPlacement:
+    """The placement of one incident for one person.
+
+    first_request, shown_by: sequences of its first request and of the request that got it shown (None while it is in
+    the digest). requested_at: time of its newest request. severity: the highest severity of its alerts so far.
     """
 
     incident_id: UUID
-    first: int
-    place: Place
-    why: Why
-    asked_at: datetime
-    worst: Severity
+    first_request: int
+    placement: Placement
+    reason: PlacementReason
+    requested_at: datetime
+    severity: Severity
     shown_by: int | None = None
     shown_at: datetime | None = None
 
     def raised_by(self, sequences: Iterable[int]) -> bool:
-        """Whether one of these asks brought the incident from the digest among the shown."""
-        return self.shown_by is not None and self.shown_by != self.first and self.shown_by in sequences
+        """Whether one of these requests moved the incident from the digest to the shown incidents."""
+        return self.shown_by is not None and self.shown_by != self.first_request and self.shown_by in sequences
 
 
-class DayOfDesk:
-    """The incidents that began on one day, as one desk is given them."""
+class DailyBudget:
+    """One person's alert budget on one day, and the placements of the incidents that began on that day."""
 
     def __init__(self, day: int, per_hour: int) -> None:
         """Raises:
@@ -89,57 +90,64 @@ class DayOfDesk:
             raise ValueError(f"per_hour must be at least 1, got {per_hour}")
         self.day = day
         self.newest: int | None = None
-        self.decisions: dict[UUID, Decision] = {}
+        self.placements: dict[UUID, IncidentPlacement] = {}
         self._per_hour = per_hour
         self._used: dict[datetime, int] = {}
 
-    def take(self, asks: Iterable[Ask]) -> None:
-        """Decide about further asks, which are in order; those that were taken before change nothing."""
-        for ask in asks:
-            if self.newest is None or ask.sequence > self.newest:
-                self.newest = ask.sequence
-                self._decide(ask)
+    def apply(self, requests: Iterable[PlacementRequest]) -> None:
+        """Place the incidents of further requests, given in order. A request that was applied before has no effect."""
+        for request in requests:
+            if self.newest is None or request.sequence > self.newest:
+                self.newest = request.sequence
+                self._apply(request)
 
-    def _decide(self, ask: Ask) -> None:
-        known = self.decisions.get(ask.incident_id)
-        if known is None:
-            known = Decision(
-                ask.incident_id, ask.sequence, Place.DIGEST, Why.BUDGET_SPENT, ask.at, ask.severity
-            )  # fmt: skip
-            self.decisions[ask.incident_id] = known
-        known.asked_at = ask.at
-        known.worst = min(known.worst, ask.severity, key=_RANK.__getitem__)
-        if known.worst is Severity.CRITICAL:
-            known.why = Why.CRITICAL
-        if known.place is Place.SHOWN:
+    def _apply(self, request: PlacementRequest) -> None:
+        incident = self.placements.get(request.incident_id)
+        if incident is None:
+            incident = IncidentPlacement(
+                incident_id=request.incident_id,
+                first_request=request.sequence,
+                placement=Placement.DIGEST,
+                reason=PlacementReason.BUDGET_SPENT,
+                requested_at=request.requested_at,
+                severity=request.severity,
+            )
+            self.placements[request.incident_id] = incident
+        incident.requested_at = request.requested_at
+        incident.severity = max(incident.severity, request.severity, key=Severity.rank_of)
+        if incident.severity is Severity.CRITICAL:
+            incident.reason = PlacementReason.CRITICAL
+        if incident.placement is Placement.SHOWN:
             return
-        hour = hour_of(ask.at)
-        if known.worst is not Severity.CRITICAL:
-            known.why = self._place_for(known.worst, hour)
-        if known.why in (Why.CRITICAL, Why.WITHIN_BUDGET):
-            known.place, known.shown_by, known.shown_at = Place.SHOWN, ask.sequence, ask.at
+        hour = hour_start(request.requested_at)
+        if incident.severity is not Severity.CRITICAL:
+            incident.reason = self._reason(incident.severity, hour)
+        if incident.reason in (PlacementReason.CRITICAL, PlacementReason.WITHIN_BUDGET):
+            incident.placement, incident.shown_by = Placement.SHOWN, request.sequence
+            incident.shown_at = request.requested_at
             self._used[hour] = self._used.get(hour, 0) + 1
 
-    def _place_for(self, severity: Severity, hour: datetime) -> Why:
+    def _reason(self, severity: Severity, hour: datetime) -> PlacementReason:
         used = self._used.get(hour, 0)
-        # What asks again after its day's end would else be counted on neither day: then only the critical is shown.
+        # A request after the end of its incident's day would count on neither day: only critical incidents are shown.
         if used >= self._per_hour or day_of(hour) != self.day:
-            return Why.BUDGET_SPENT
+            return PlacementReason.BUDGET_SPENT
         if severity is Severity.NOTICE and used >= (self._per_hour + 1) // 2:
-            return Why.NOTICES_SPENT
-        return Why.WITHIN_BUDGET
+            return PlacementReason.NOTICES_SPENT
+        return PlacementReason.WITHIN_BUDGET
 
 
-def unlimited(incident_id: UUID, why: Why = Why.NO_BUDGET) -> Decision:
-    """The place of every incident where there is no budget, and of what is no alert and takes none."""
-    begin = datetime.fromtimestamp(0, UTC)
-    return Decision(incident_id, 0, Place.SHOWN, why, begin, Severity.NOTICE)
+def always_shown(incident_id: UUID, reason: PlacementReason = PlacementReason.NO_BUDGET) -> IncidentPlacement:
+    """A placement that uses no budget: for every incident when no budget is set, and for spot checks."""
+    epoch = datetime.fromtimestamp(0, UTC)
+    return IncidentPlacement(incident_id, 0, Placement.SHOWN, reason, epoch, Severity.NOTICE)
 
 
-def joined(captured_at: datetime, others: Iterable[tuple[datetime, UUID]]) -> UUID | None:
-    """The incident that takes an alert, out of (capture time, incident) of the alerts of its place and behaviour.
+def matching_incident(captured_at: datetime, others: Iterable[tuple[datetime, UUID]]) -> UUID | None:
+    """The incident that an alert joins; None if it begins a new one.
 
-    It is that of the alert captured nearest to it, of two the earlier, if that was within ten minutes.
+    others: (capture time, incident) of alerts of the same zone and rule. The alert captured nearest in time decides,
+    if it lies within `JOIN_WITHIN`; of two equally near, the earlier one.
     """
     near = ((abs(at - captured_at), at, incident) for at, incident in others)
     nearest = min((one for one in near if one[0] <= JOIN_WITHIN), default=None)
@@ -147,15 +155,15 @@ def joined(captured_at: datetime, others: Iterable[tuple[datetime, UUID]]) -> UU
 
 
 def day_of(at: datetime) -> int:
-    """The number of the day in Jakarta (days since the calendar's beginning)."""
+    """The proleptic ordinal of the day in Jakarta."""
     return at.astimezone(JAKARTA).toordinal()
 
 
-def day_began_at(day: int) -> datetime:
-    """Its midnight, in UTC."""
+def day_start(day: int) -> datetime:
+    """Midnight in Jakarta at which the day begins, in UTC."""
     return datetime.fromordinal(day).replace(tzinfo=JAKARTA).astimezone(UTC)
 
 
-def hour_of(at: datetime) -> datetime:
-    """The beginning of the hour of the clock, in UTC."""
+def hour_start(at: datetime) -> datetime:
+    """The beginning of the clock hour, in UTC."""
     return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

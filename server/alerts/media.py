@@ -29,7 +29,7 @@ class StoredMedia:
     sha256: str
 
 
-class MediaDesk:
+class MediaService:
     """Finds stored pictures for people."""
 
     def __init__(self, database: Database, clock: Clock, files: MediaFiles) -> None:

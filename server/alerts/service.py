@@ -1,4 +1,4 @@
-"""What people see and decide. Nothing outside a person's grants exists for them."""
+"""Alerts for people: lists, details, transitions and notes. What a person is not granted does not exist for them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from contract.clock import Clock
 from contract.errors import ErrorKind, KentonganError
 from contract.ids import UuidV7Factory
 from contract.verdict import VerdictKind
-from server.alerts.cursor import decode_position, decode_sequence, encode_position
-from server.alerts.governor import Place, hour_of
-from server.alerts.incidents import DigestCount, IncidentBook, PlacedAlert
+from server.alerts.cursor import decode_position, encode_position
+from server.alerts.governor import Placement, hour_start
+from server.alerts.placements import DigestCount, PlacedAlert, PlacementService
 from server.alerts.states import check_transition
 from server.auth.sessions import Person
 from server.permissions import Permission, Scope
 from server.store import alerts, audit, feed, places
 from server.store.alerts import AlertFilter, Position
-from server.store.audit import AuditEntry, AuditFilter
+from server.store.audit import AuditEntry
 from server.store.database import Database
 from server.store.feed import FeedEntry
-from server.store.places import CameraRecord
-from server.store.tables import Alert, AlertHistory, AuditRow, Clip, EventRow
+from server.store.tables import Alert, AlertHistory, Clip, EventRow
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What somebody decides about the alert as they saw it, that is at `expected_version`."""
+class AlertTransition:
+    """A requested change of state. It applies only while the alert is at `expected_version`, the version seen."""
 
     to: str
     verdict: VerdictKind | None
@@ -40,7 +39,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class AlertRecord:
-    """An alert with everything that is known about it."""
+    """An alert with its events, history, clip and related alerts.
+
+    mates: the other alerts of its incident. neighbours: alerts of other incidents of its camera near it in time.
+    """
 
     placed: PlacedAlert
     events: Sequence[EventRow]
@@ -51,95 +53,57 @@ class AlertRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class KampungOverview:
-    id: str
-    name: str
-    open_alerts: dict[str, int]
-    cameras: list[CameraRecord]
-
-
-@dataclass(frozen=True, slots=True)
 class DigestOverview:
-    """What waits in one person's digest. `whole`: false when there are more open incidents than were counted."""
+    """Counts of one person's digest by kampung id. complete: false when more incidents are open than were counted."""
 
     hour_began_at: datetime
     kampung: list[tuple[str, DigestCount]]
-    whole: bool
+    complete: bool
 
 
-class AlertDesk:
-    """Lists, details and decisions."""
+class AlertService:
+    """Reads alerts for people and applies what people decide about them."""
 
-    def __init__(self, database: Database, clock: Clock, book: IncidentBook, wake_feed: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, placements: PlacementService, wake_feed: Callable[[], None]
+    ) -> None:
         self._database = database
         self._clock = clock
-        self._book = book
+        self._placements = placements
         self._wake_feed = wake_feed
         self._new_id = UuidV7Factory(clock)
 
-    async def kampung_names(self, scope: Scope) -> Sequence[tuple[str, str]]:
-        async with self._database.read() as reading:
-            return await places.kampung_names(reading, scope)
-
-    async def overview(self, scope: Scope, alert_scope: Scope) -> list[KampungOverview]:
-        """The kampung in `scope`; open alerts are counted where `alert_scope` allows."""
-        async with self._database.read() as reading:
-            names = await places.kampung_names(reading, scope)
-            cameras = await places.cameras(reading, scope)
-            counts = await alerts.open_counts(reading, alert_scope)
-        return [
-            KampungOverview(
-                id=kampung_id,
-                name=name,
-                open_alerts=counts.get(kampung_id, {}),
-                cameras=[camera for camera in cameras if camera.kampung_id == kampung_id],
-            )
-            for kampung_id, name in names
-        ]
-
     async def digest(self, scope: Scope) -> DigestOverview:
-        """What waits in the digest of whoever is granted `scope`; every kampung of it is named, none else is."""
+        """Counts of the digest in `scope`. Every kampung of the scope is listed, also those with empty counts."""
         now = self._clock.utc()
         async with self._database.read() as reading:
             names = await places.kampung_names(reading, scope)
-            counts, whole = await self._book.digest(reading, scope, now)
+            counts, complete = await self._placements.digest(reading, scope, now)
         kampung = [(kampung_id, counts.get(kampung_id, DigestCount())) for kampung_id, _ in names]
-        return DigestOverview(hour_of(now), kampung, whole)
+        return DigestOverview(hour_start(now), kampung, complete)
 
     async def page(
-        self, scope: Scope, wanted: AlertFilter, place: Place | None, cursor: str | None, limit: int
+        self, scope: Scope, wanted: AlertFilter, placement: Placement | None, cursor: str | None, limit: int
     ) -> tuple[list[PlacedAlert], str | None]:
-        """A page of alerts, newest first, and the cursor of the next one; of one place it may hold fewer than `limit`.
+        """A page of alerts, newest first, and the cursor of the next page (None on the last).
+
+        With `placement`, a page may hold fewer alerts than `limit` and still have a next page.
 
         Raises:
-            KentonganError: `bad-input` for a cursor that is none.
+            KentonganError: `bad-input` for an invalid cursor.
         """
         after = decode_position(cursor) if cursor else None
         async with self._database.read() as reading:
-            if place is None:
+            if placement is None:
                 found = await alerts.page(reading, scope, wanted, after, limit + 1)
                 last = found[limit - 1].alert if len(found) > limit else None
                 next_position = Position(last.captured_at, last.id) if last else None
             else:
-                ids, next_position = await self._book.page_of(reading, scope, place, wanted, after, limit)
+                ids, next_position = await self._placements.page_of(reading, scope, placement, wanted, after, limit)
                 known = await alerts.several(reading, ids)
                 found = [known[alert_id] for alert_id in ids]
-            shown = await self._book.placed(reading, scope, found[:limit])
+            shown = await self._placements.placed(reading, scope, found[:limit])
         return shown, encode_position(next_position) if next_position else None
-
-    async def audit_page(
-        self, scope: Scope, wanted: AuditFilter, cursor: str | None, limit: int
-    ) -> tuple[Sequence[AuditRow], str | None]:
-        """A page of audit entries, newest first, and the cursor of the next one.
-
-        Raises:
-            KentonganError: `bad-input` for a cursor that is none.
-        """
-        before = decode_sequence(cursor) if cursor else None
-        async with self._database.read() as reading:
-            found = await audit.page(reading, scope, wanted, before, limit + 1)
-        shown = found[:limit]
-        return shown, str(shown[-1].sequence) if len(found) > limit else None
 
     async def detail(self, person: Person, alert_id: UUID) -> AlertRecord:
         """Raises:
@@ -150,40 +114,42 @@ class AlertDesk:
             named = await alerts.one(reading, scope, alert_id)
             if named is None:
                 raise _no_such_alert()
-            (placed,) = await self._book.placed(reading, scope, [named])
+            mates = await alerts.incident_mates(reading, named.alert)
+            neighbours = await alerts.neighbours(reading, named.alert)
+            (placed,) = await self._placements.placed(reading, scope, [named])
             return AlertRecord(
                 placed=placed,
                 events=await alerts.events_of(reading, alert_id),
                 history=await alerts.history_of(reading, alert_id),
                 clip=await alerts.clip_of(reading, named.alert),
-                mates=await self._book.placed(reading, scope, await alerts.incident_mates(reading, named.alert)),
-                neighbours=await self._book.placed(reading, scope, await alerts.neighbours(reading, named.alert)),
+                mates=await self._placements.placed(reading, scope, mates),
+                neighbours=await self._placements.placed(reading, scope, neighbours),
             )
 
-    async def decide(self, person: Person, alert_id: UUID, decision: Decision) -> AlertRecord:
-        """Change the alert's state; state, history, audit entry and feed entry commit together.
+    async def transition(self, person: Person, alert_id: UUID, wanted: AlertTransition) -> AlertRecord:
+        """Change the alert's state. State, history, audit entry and feed entry are committed together.
 
         Raises:
             KentonganError: `not-found`, `forbidden`, `conflict` (version or state), `bad-input` (verdict).
         """
         now = self._clock.utc()
         async with self._database.write() as writing:
-            alert = await self._handled(writing.session, person, alert_id, decision.expected_version)
-            check_transition(alert.state, decision.to, decision.verdict)
+            alert = await self._handled(writing.session, person, alert_id, wanted.expected_version)
+            check_transition(alert.state, wanted.to, wanted.verdict)
             before = alert.state
-            verdict = decision.verdict.value if decision.verdict is not None else None
-            alert.state = decision.to
+            verdict = wanted.verdict.value if wanted.verdict is not None else None
+            alert.state = wanted.to
             alert.verdict = verdict
-            if decision.to == "acknowledged" or alert.acknowledged_by is None:
+            if wanted.to == "acknowledged" or alert.acknowledged_by is None:
                 alert.acknowledged_by = person.user_name
             change = AlertHistory(
-                kind="transition", from_state=before, to_state=decision.to, verdict=verdict, note=decision.note
+                kind="transition", from_state=before, to_state=wanted.to, verdict=verdict, note=wanted.note
             )
             detail = {
-                "from": before, "to": decision.to, "verdict": verdict, "has_note": decision.note is not None,
+                "from": before, "to": wanted.to, "verdict": verdict, "has_note": wanted.note is not None,
                 "version": alert.version + 1,
             }  # fmt: skip
-            entry = AuditEntry(person.actor, f"alert.{decision.to}", alert.kampung_id, f"alert:{alert.id}", detail)
+            entry = AuditEntry(person.actor, f"alert.{wanted.to}", alert.kampung_id, f"alert:{alert.id}", detail)
             await self._record(writing.session, alert, change, entry)
             alert.updated_at = now
             writing.after_commit(self._wake_feed)
@@ -207,15 +173,16 @@ class AlertDesk:
         return await self.detail(person, alert_id)
 
     async def _handled(self, session: AsyncSession, person: Person, alert_id: UUID, expected_version: int) -> Alert:
+        """The alert's row, locked, if the person may handle it and has seen its current version."""
         alert = await alerts.for_change(session, alert_id)
         if alert is None or alert.kampung_id not in person.scope(Permission.ALERT_READ):
             raise _no_such_alert()
         if alert.kampung_id not in person.scope(Permission.ALERT_HANDLE):
-            raise KentonganError(ErrorKind.FORBIDDEN, "this account may look at this kampung's alerts, not decide")
+            raise KentonganError(ErrorKind.FORBIDDEN, "this account may read this kampung's alerts but not handle them")
         if alert.version != expected_version:
             raise KentonganError(
                 ErrorKind.CONFLICT,
-                f"somebody else decided meanwhile: the alert is at version {alert.version}, not {expected_version}",
+                f"the alert was changed meanwhile: it is at version {alert.version}, expected {expected_version}",
             )
         return alert
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from server.alerts.desk import Decision
+from server.alerts.service import AlertTransition
 from server.api.present import alert_detail, alert_summary
 from server.api.schemas import AlertDetail, AlertPage, AlertQuery, NewNote, Transition
 from server.deps import AlertHandler, AlertReader, ServicesDep
@@ -21,11 +21,11 @@ router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 async def list_alerts(wanted: Annotated[AlertQuery, Query()], person: AlertReader, services: ServicesDep) -> AlertPage:
     """Alerts of the granted kampung, newest first. `next_cursor` leads to the next page and is null on the last.
 
-    With `place`, a page may hold fewer than `limit` although it is not the last.
+    With `placement`, a page may hold fewer than `limit` although it is not the last.
     """
-    narrowed = AlertFilter(**wanted.model_dump(exclude={"place", "cursor", "limit"}))
+    narrowed = AlertFilter(**wanted.model_dump(exclude={"placement", "cursor", "limit"}))
     found, next_cursor = await services.alerts.page(
-        person.scope(Permission.ALERT_READ), narrowed, wanted.place, wanted.cursor, wanted.limit
+        person.scope(Permission.ALERT_READ), narrowed, wanted.placement, wanted.cursor, wanted.limit
     )
     pictures = person.scope(Permission.PICTURE_VIEW)
     return AlertPage(items=[alert_summary(alert, pictures) for alert in found], next_cursor=next_cursor)
@@ -42,8 +42,8 @@ async def transition_alert(
     alert_id: UUID, body: Transition, person: AlertHandler, services: ServicesDep
 ) -> AlertDetail:
     """Acknowledge, resolve or dismiss. 409 when somebody else decided meanwhile; the detail names the new version."""
-    decision = Decision(body.to, body.verdict, body.note, body.expected_version)
-    changed = await services.alerts.decide(person, alert_id, decision)
+    wanted = AlertTransition(body.to, body.verdict, body.note, body.expected_version)
+    changed = await services.alerts.transition(person, alert_id, wanted)
     return alert_detail(changed, person.scope(Permission.PICTURE_VIEW))
 
 

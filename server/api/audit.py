@@ -21,7 +21,7 @@ async def list_audit(wanted: Annotated[AuditQuery, Query()], person: AuditReader
     Entries about no kampung (log-ins, accounts, devices) are for those who may see the log of every kampung.
     """
     narrowed = AuditFilter(**wanted.model_dump(exclude={"cursor", "limit"}))
-    rows, next_cursor = await services.alerts.audit_page(
+    rows, next_cursor = await services.audit_log.page(
         person.scope(Permission.AUDIT_READ), narrowed, wanted.cursor, wanted.limit
     )
     items = [

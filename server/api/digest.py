@@ -1,4 +1,4 @@
-"""The digest: how much waits there. Its alerts are listed with `place=digest`."""
+"""The digest: how much waits there. Its alerts are listed with `placement=digest`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ async def get_digest(person: AlertReader, services: ServicesDep) -> Digest:
         incidents_per_hour=budget.incidents_per_hour,
         hour_began_at=overview.hour_began_at,
         kampung=[
-            KampungDigest(kampung_id=kampung_id, this_hour=count.this_hour, in_all=count.in_all)
+            KampungDigest(kampung_id=kampung_id, this_hour=count.this_hour, total=count.total)
             for kampung_id, count in overview.kampung
         ],
-        whole=overview.whole,
+        complete=overview.complete,
     )

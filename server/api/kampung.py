@@ -15,7 +15,7 @@ router = APIRouter(prefix="/api/v1/kampung", tags=["kampung"])
 @router.get("")
 async def list_kampung(person: KampungReader, services: ServicesDep) -> list[KampungStatus]:
     """Every kampung granted to this person; the others do not exist for them."""
-    overview = await services.alerts.overview(
+    overview = await services.kampung.overview(
         person.scope(Permission.KAMPUNG_READ), person.scope(Permission.ALERT_READ)
     )
     ages = services.cameras

@@ -7,11 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from contract.verdict import VerdictKind
-from server.alerts.estimates import Estimate
-from server.alerts.lowering import Lowering
-from server.alerts.quality import RuleQuality, ZoneQuality
-from server.alerts.recall import MIN_SPOT_CHECKS, Recall
-from server.alerts.suggestions import Suggestion
 from server.api.precision_schemas import (
     LowerSetting,
     PrecisionQuery,
@@ -24,6 +19,11 @@ from server.api.precision_schemas import (
 )
 from server.deps import AlertReader, ServicesDep
 from server.permissions import Permission
+from server.precision.estimates import Estimate
+from server.precision.lowering import Lowering
+from server.precision.recall import MIN_SPOT_CHECKS, Recall
+from server.precision.service import RuleAssessment, ZoneAssessment
+from server.precision.suggestions import Suggestion
 
 router = APIRouter(prefix="/api/v1/precision", tags=["precision"])
 
@@ -33,7 +33,7 @@ async def get_precision(
     wanted: Annotated[PrecisionQuery, Query()], person: AlertReader, services: ServicesDep
 ) -> PrecisionReport:
     """Alerts and verdicts of the granted kampung, by zone and rule, with the precision and recall that they tell."""
-    report = await services.quality.report(person.scope(Permission.ALERT_READ), wanted.kampung, wanted.days)
+    report = await services.precision.report(person.scope(Permission.ALERT_READ), wanted.kampung, wanted.days)
     return PrecisionReport(
         since=report.since,
         zones=[_zone(zone) for zone in report.zones],
@@ -41,7 +41,7 @@ async def get_precision(
     )
 
 
-def _zone(zone: ZoneQuality) -> ZonePrecision:
+def _zone(zone: ZoneAssessment) -> ZonePrecision:
     place = zone.place
     return ZonePrecision(
         **_counts(zone),
@@ -57,7 +57,7 @@ def _zone(zone: ZoneQuality) -> ZonePrecision:
     )
 
 
-def _counts(one: ZoneQuality | RuleQuality) -> dict[str, Any]:
+def _counts(one: ZoneAssessment | RuleAssessment) -> dict[str, Any]:
     tally = one.tally
     return {
         "rule": tally.rule,

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 from contract.event import Rule
 from contract.ids import Slug
-from server.alerts.suggestions import Setting
+from server.api.schemas import RequestModel, ResponseModel
+from server.precision.suggestions import Setting
 
 MAX_DAYS = 365
 
 
-class PrecisionQuery(BaseModel):
+class PrecisionQuery(RequestModel):
     """Which alerts count."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kampung: Slug | None = Field(default=None, description="only this kampung")
     days: int = Field(default=30, ge=1, le=MAX_DAYS, description="captured in the last so many days")
 
 
-class _Given(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class ShareEstimate(_Given):
+class ShareEstimate(ResponseModel):
     """A share in 0 to 1 with its 90 % credible interval (Beta posterior, Jeffreys prior)."""
 
     mean: float
@@ -32,7 +27,7 @@ class ShareEstimate(_Given):
     high: float
 
 
-class RecallEstimate(_Given):
+class RecallEstimate(ResponseModel):
     """How much of what is worth an alert the rule finds, among stays of at least half of the limit."""
 
     share: ShareEstimate | None = Field(description="null while `needed` is above 0")
@@ -41,7 +36,7 @@ class RecallEstimate(_Given):
     missed: float = Field(description="stays worth an alert that did not alert while spot checks were on, about")
 
 
-class VerdictTally(_Given):
+class VerdictTally(ResponseModel):
     """Alerts of one rule and their verdicts."""
 
     rule: Rule
@@ -60,7 +55,7 @@ class VerdictTally(_Given):
     recall: RecallEstimate | None = Field(description="null where no spot check was judged")
 
 
-class SuggestedSetting(_Given):
+class SuggestedSetting(ResponseModel):
     """A higher value for one setting of one zone. It is never applied by itself, and two were not weighed together."""
 
     setting: Setting
@@ -77,7 +72,7 @@ class SuggestedSetting(_Given):
     snippet: str = Field(description="YAML for the rules of the zone in the device's configuration")
 
 
-class LowerSetting(_Given):
+class LowerSetting(ResponseModel):
     """A lower value for one setting of one zone, suggested by spot checks. Never applied by itself."""
 
     setting: Setting
@@ -104,7 +99,7 @@ class ZonePrecision(VerdictTally):
     )
 
 
-class PrecisionReport(_Given):
+class PrecisionReport(ResponseModel):
     """Every rule that alerted since `since`: zone by zone, and of all those zones together."""
 
     since: AwareDatetime

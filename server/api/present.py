@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from contract.event import ClipReference, Event
 from contract.reasons import Reason, sentence
-from server.alerts.desk import AlertRecord
-from server.alerts.incidents import PlacedAlert
+from server.alerts.placements import PlacedAlert
+from server.alerts.service import AlertRecord
 from server.api.schemas import (
     AlertDetail,
     AlertSummary,
@@ -33,7 +33,7 @@ def camera_status(camera: CameraRecord, state: str) -> CameraStatus:
             "kampung_id": camera.kampung_id,
             "state": state,
             "last_frame_at": camera.last_frame_at,
-            "coverage": camera.health.coverage if camera.health else None,
+            "coverage": camera.telemetry.coverage if camera.telemetry else None,
         }
     )
 
@@ -68,7 +68,7 @@ def alert_detail(record: AlertRecord, pictures: Scope) -> AlertDetail:
 
 
 def _summary_fields(placed: PlacedAlert, pictures: Scope) -> dict[str, object]:
-    named, decision = placed.named, placed.decision
+    named, incident = placed.named, placed.incident
     alert = named.alert
     reasons = tuple(Reason.model_validate(reason) for reason in alert.reasons)
     visible = alert.kampung_id in pictures
@@ -103,7 +103,7 @@ def _summary_fields(placed: PlacedAlert, pictures: Scope) -> dict[str, object]:
         "updated_at": alert.updated_at,
         "trigger_boxes": alert.trigger_boxes,
         "spot_check_chance": alert.spot_check_chance,
-        "incident": {"id": decision.incident_id, "place": decision.place, "why": decision.why},
+        "incident": {"id": incident.incident_id, "placement": incident.placement, "reason": incident.reason},
     }
 
 

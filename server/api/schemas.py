@@ -12,7 +12,7 @@ from contract.event import BoxXyxyn, ClipReference, Phase, Rule, Severity
 from contract.ids import Slug
 from contract.reasons import Language
 from contract.verdict import VerdictKind
-from server.alerts.governor import Place, Why
+from server.alerts.governor import Placement, PlacementReason
 from server.permissions import Permission, Role
 
 
@@ -40,37 +40,37 @@ def _text(password: SecretStr) -> SecretStr:
 Password = Annotated[SecretStr, Field(min_length=1, max_length=1024), AfterValidator(_text)]
 
 
-class _Taken(BaseModel):
+class RequestModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Given(BaseModel):
+class ResponseModel(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
 # --- session -------------------------------------------------------------------------------------------------------
 
 
-class LogIn(_Taken):
+class LogIn(RequestModel):
     username: str = Field(min_length=1, max_length=64)
     password: Password
 
 
-class SessionChange(_Taken):
+class SessionChange(RequestModel):
     language: Language
 
 
-class GrantedRole(_Given):
+class GrantedRole(ResponseModel):
     role: Role
     kampung_id: str | None = Field(description="null: every kampung")
 
 
-class KampungName(_Given):
+class KampungName(ResponseModel):
     id: str
     name: str
 
 
-class Me(_Given):
+class Me(ResponseModel):
     """Who is logged in, what they may do and where."""
 
     username: str
@@ -86,7 +86,7 @@ class Me(_Given):
 # --- kampung -------------------------------------------------------------------------------------------------------
 
 
-class OpenAlerts(_Given):
+class OpenAlerts(ResponseModel):
     """Alerts that are new or acknowledged, by severity."""
 
     critical: int = 0
@@ -94,7 +94,7 @@ class OpenAlerts(_Given):
     notice: int = 0
 
 
-class CameraStatus(_Given):
+class CameraStatus(ResponseModel):
     id: str
     name: str
     kampung_id: str
@@ -103,7 +103,7 @@ class CameraStatus(_Given):
     coverage: float | None = Field(description="share of the last hour that was seen, 0..1; null before any report")
 
 
-class KampungStatus(_Given):
+class KampungStatus(ResponseModel):
     id: str
     name: str
     open_alerts: OpenAlerts
@@ -113,22 +113,22 @@ class KampungStatus(_Given):
 # --- alerts --------------------------------------------------------------------------------------------------------
 
 
-class ReasonInWords(_Given):
+class ReasonInWords(ResponseModel):
     code: str
     params: dict[str, float]
     text_id: str
     text_en: str
 
 
-class IncidentPlace(_Given):
-    """The incident that an alert belongs to, and where it stands on the desk of whoever reads."""
+class AlertIncident(ResponseModel):
+    """The incident that an alert belongs to, and its placement for the reader."""
 
     id: UUID = Field(description="the id of its first alert")
-    place: Place
-    why: Why
+    placement: Placement
+    reason: PlacementReason = Field(description="why it has this placement")
 
 
-class AlertSummary(_Given):
+class AlertSummary(ResponseModel):
     """One row of the feed."""
 
     id: UUID
@@ -160,13 +160,13 @@ class AlertSummary(_Given):
     acknowledged_by: str | None
     updated_at: AwareDatetime
     trigger_boxes: list[BoxXyxyn]
-    incident: IncidentPlace
+    incident: AlertIncident
     spot_check_chance: float | None = Field(
         description="null for an alert; else this is a stay that did not alert, picked as a spot check with this chance"
     )
 
 
-class AlertQuery(_Taken):
+class AlertQuery(RequestModel):
     """Which alerts to list, newest first, and where in the list to go on."""
 
     kampung: Slug | None = Field(default=None, description="only this kampung")
@@ -174,7 +174,9 @@ class AlertQuery(_Taken):
     rule: Rule | None = None
     state: tuple[AlertState, ...] = Field(default=(), max_length=16, description="any of these; repeat the parameter")
     severity: tuple[Severity, ...] = Field(default=(), max_length=16, description="any of these; repeat the parameter")
-    place: Place | None = Field(default=None, description="only what stands there on this person's desk")
+    placement: Placement | None = Field(
+        default=None, description="only alerts whose incident has this placement for the reader"
+    )
     incident: UUID | None = Field(default=None, description="only the alerts of this incident")
     spot_check: bool = Field(
         default=False, description="stays shown as a spot check in place of alerts; no list holds both"
@@ -185,30 +187,30 @@ class AlertQuery(_Taken):
     limit: int = Field(default=50, ge=1, le=200)
 
 
-class AlertPage(_Given):
+class AlertPage(ResponseModel):
     items: list[AlertSummary]
     next_cursor: str | None
 
 
-class KampungDigest(_Given):
+class KampungDigest(ResponseModel):
     """Incidents of a kampung in the digest that have an open alert."""
 
     kampung_id: str
-    this_hour: int = Field(description="that asked for a place in this hour of the clock")
-    in_all: int
+    this_hour: int = Field(description="incidents that requested a placement in this clock hour")
+    total: int
 
 
-class Digest(_Given):
-    """What waits in this person's digest. `GET /api/v1/alerts?place=digest` lists it."""
+class Digest(ResponseModel):
+    """Counts of the reader's digest. `GET /api/v1/alerts?placement=digest` lists its alerts."""
 
     enabled: bool = Field(description="false: there is no budget, and everything is shown")
     incidents_per_hour: int
     hour_began_at: AwareDatetime
     kampung: list[KampungDigest]
-    whole: bool = Field(description="false: there are so many open incidents that not all were counted")
+    complete: bool = Field(description="false: more incidents are open than were counted")
 
 
-class EventBrief(_Given):
+class EventBrief(ResponseModel):
     id: UUID
     phase: Phase
     severity: Severity
@@ -219,12 +221,12 @@ class EventBrief(_Given):
     received_at: AwareDatetime
 
 
-class TrackBox(_Given):
+class TrackBox(ResponseModel):
     offset_s: float = Field(description="seconds from the alert's captured_at; negative: before")
     box: BoxXyxyn
 
 
-class TrackPath(_Given):
+class TrackPath(ResponseModel):
     track_id: int
     boxes: list[TrackBox]
 
@@ -234,7 +236,7 @@ class ClipStatus(ClipReference):
     verified: bool = Field(description="the stored bytes had the announced SHA-256 when they were sealed")
 
 
-class HistoryEntry(_Given):
+class HistoryEntry(ResponseModel):
     at: AwareDatetime
     actor: str
     kind: Literal["opened", "transition", "note"]
@@ -244,7 +246,7 @@ class HistoryEntry(_Given):
     note: str | None
 
 
-class Note(_Given):
+class Note(ResponseModel):
     at: AwareDatetime
     actor: str
     note: str
@@ -262,14 +264,14 @@ class AlertDetail(AlertSummary):
     neighbours: list[AlertSummary] = Field(description="alerts of this camera's other incidents around the same time")
 
 
-class Transition(_Taken):
+class Transition(RequestModel):
     to: Literal["acknowledged", "resolved", "dismissed"]
     verdict: VerdictKind | None = None
     note: NoteText | None = None
     expected_version: int = Field(ge=1)
 
 
-class NewNote(_Taken):
+class NewNote(RequestModel):
     note: NoteText
     expected_version: int = Field(ge=1)
 
@@ -277,7 +279,7 @@ class NewNote(_Taken):
 # --- audit ---------------------------------------------------------------------------------------------------------
 
 
-class AuditQuery(_Taken):
+class AuditQuery(RequestModel):
     kampung: Slug | None = Field(default=None, description="only this kampung")
     actor: str | None = Field(default=None, max_length=80, description="for example user:budi")
     action: str | None = Field(default=None, max_length=40, description="for example clip.viewed")
@@ -287,7 +289,7 @@ class AuditQuery(_Taken):
     limit: int = Field(default=100, ge=1, le=500)
 
 
-class AuditItem(_Given):
+class AuditItem(ResponseModel):
     id: int
     at: AwareDatetime
     actor: str = Field(description="user:<name>, device:<id> or server")
@@ -297,7 +299,7 @@ class AuditItem(_Given):
     detail: dict[str, str | int | bool | None]
 
 
-class AuditPage(_Given):
+class AuditPage(ResponseModel):
     items: list[AuditItem]
     next_cursor: str | None
 
@@ -305,7 +307,7 @@ class AuditPage(_Given):
 # --- feed ----------------------------------------------------------------------------------------------------------
 
 
-class FeedAlert(_Given):
+class FeedAlert(ResponseModel):
     """Data of an `alert` event of the feed; its SSE id is the feed sequence."""
 
     kind: Literal["created", "updated"]
@@ -315,7 +317,7 @@ class FeedAlert(_Given):
     )
 
 
-class FeedCameras(_Given):
+class FeedCameras(ResponseModel):
     """Data of a `cameras` event of the feed: the cameras whose state changed."""
 
     cameras: list[CameraStatus]
@@ -324,21 +326,21 @@ class FeedCameras(_Given):
 # --- ingest --------------------------------------------------------------------------------------------------------
 
 
-class IngestReceipt(_Given):
+class IngestReceipt(ResponseModel):
     event_id: UUID
     alert_id: UUID
     duplicate: bool
 
 
-class ReadinessCheck(_Given):
+class ReadinessCheck(ResponseModel):
     ok: bool
     detail: str
 
 
-class Readiness(_Given):
+class Readiness(ResponseModel):
     ready: bool
     checks: dict[str, ReadinessCheck]
 
 
-class Liveness(_Given):
+class Liveness(ResponseModel):
     status: Literal["ok"] = "ok"

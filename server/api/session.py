@@ -54,7 +54,7 @@ async def log_out(person: SignedIn, services: ServicesDep, response: Response) -
 
 
 async def _me(services: Services, person: Person) -> Me:
-    kampung = await services.alerts.kampung_names(person.scope(Permission.KAMPUNG_READ))
+    kampung = await services.kampung.names(person.scope(Permission.KAMPUNG_READ))
     return Me.model_validate(
         {
             "username": person.user_name,

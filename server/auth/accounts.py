@@ -29,7 +29,7 @@ class AccountLine:
     grants: tuple[Grant, ...]
 
 
-class AccountDesk:
+class AccountService:
     """Makes, changes and disables accounts; every change is in the audit log."""
 
     def __init__(self, database: Database, clock: Clock, passwords: Passwords, actor: str) -> None:

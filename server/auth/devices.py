@@ -21,7 +21,7 @@ revoked token may be good for so long."""
 MAX_TRUSTED = 10_000
 
 
-class DeviceDesk:
+class DeviceService:
     """Issues, checks and revokes device tokens."""
 
     def __init__(self, database: Database, clock: Clock) -> None:

@@ -57,7 +57,7 @@ class Person:
         return scope_of(self.grants, permission)
 
 
-class SessionDesk:
+class SessionService:
     """Issues, checks and ends sessions."""
 
     def __init__(

@@ -7,14 +7,11 @@ says about the course of things comes from all of them. The same events give the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
 from contract.event import Event, EventData, Phase, Severity
 from server.store.tables import Alert
-
-_RANK: Mapping[str, int] = {Severity.NOTICE: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 
 def open_alert(alert_id: UUID, event: Event, received_at: datetime) -> Alert:
@@ -60,7 +57,7 @@ def continue_alert(alert: Alert, event: Event, received_at: datetime) -> None:
         _take_trigger(alert, event)
     alert.score = max(alert.score, data.score)
     alert.people_count = max(alert.people_count, data.people_count)
-    alert.severity = max(alert.severity, data.severity.value, key=_RANK.__getitem__)
+    alert.severity = max(alert.severity, data.severity.value, key=Severity.rank_of)
     _take_course(alert, data)
     alert.updated_at = received_at
 

@@ -19,7 +19,7 @@ from contract.clock import Clock
 from contract.errors import ErrorKind, KentonganError
 from contract.event import Event, EventData
 from contract.ids import UuidV7Factory
-from server.alerts.governor import day_began_at, day_of, joined
+from server.alerts.governor import day_of, day_start, matching_incident
 from server.clips.files import clip_name
 from server.ingest.apply import continue_alert, open_alert
 from server.ingest.moments import check_moments
@@ -29,7 +29,7 @@ from server.store.database import Database, WriteTransaction
 from server.store.devices import EnrolledDevice
 from server.store.feed import FeedEntry
 from server.store.incidents import Source
-from server.store.tables import Alert, Clip, EventRow, IncidentAsk
+from server.store.tables import Alert, Clip, EventRow, PlacementRequestRow
 
 MAX_BATCH = 128
 MAX_WAITING = 2000
@@ -66,12 +66,12 @@ class _Batch:
     new_alerts: list[Alert] = field(default_factory=list)
     new_events: list[EventRow] = field(default_factory=list)
     new_clips: list[Clip] = field(default_factory=list)
-    asks: list[tuple[int, Alert, str]] = field(default_factory=list)
-    """For each ask: which entry of `feed` tells of it, whose alert it is, and its severity then."""
+    requests: list[tuple[int, Alert, str]] = field(default_factory=list)
+    """For each placement request: the index of its entry in `feed`, its alert, and the alert's severity then."""
 
-    def ask(self, alert: Alert) -> None:
-        """The entry put into `feed` last is also an ask of the alert's incident."""
-        self.asks.append((len(self.feed) - 1, alert, alert.severity))
+    def request_placement(self, alert: Alert) -> None:
+        """Request a placement for the alert's incident, under the sequence of the entry added to `feed` last."""
+        self.requests.append((len(self.feed) - 1, alert, alert.severity))
 
 
 class EventIngest:
@@ -195,7 +195,7 @@ class EventIngest:
             known=await events.known_events(session, [job.event.id for job in jobs]),
             alerts=alerts,
             clips=await events.known_clips(session, clip_ids) if clip_ids else {},
-            incidents=await _alerts_beside(session, jobs, alerts, received_at),
+            incidents=await _nearest_alerts(session, jobs, alerts, received_at),
         )
 
     def _apply(self, batch: _Batch, job: _Job) -> Receipt:
@@ -215,8 +215,8 @@ class EventIngest:
             if data.spot_check is None:
                 _join(batch, alert, _source(data))
                 batch.feed.append(FeedEntry("created", alert.kampung_id, alert_id=alert.id))
-                batch.ask(alert)
-            else:  # nobody is told of it, and it asks for no place: it waits where spot checks are looked for
+                batch.request_placement(alert)
+            else:  # a spot check is in no feed and requests no placement
                 alert.incident_id = alert.id
             action = "alert.opened"
         else:
@@ -225,7 +225,7 @@ class EventIngest:
             if data.spot_check is None:
                 batch.feed.append(FeedEntry("updated", alert.kampung_id, alert_id=alert.id))
                 if alert.severity != severity:
-                    batch.ask(alert)
+                    batch.request_placement(alert)
         row = _event_row(job, alert, batch.received_at)
         batch.known[event.id] = row
         batch.new_events.append(row)
@@ -246,11 +246,13 @@ class EventIngest:
         await audit.append(writing.session, batch.received_at, batch.audit)
         newest = await feed.append(writing.session, batch.received_at, batch.feed)
         before = newest - len(batch.feed)
-        asks = [_ask_row(before + 1 + entry, alert, severity, batch) for entry, alert, severity in batch.asks]
-        await incidents.add_asks(writing.session, asks)
+        requests = [
+            _request_row(before + 1 + entry, alert, severity, batch) for entry, alert, severity in batch.requests
+        ]
+        await incidents.add_requests(writing.session, requests)
 
 
-async def _alerts_beside(
+async def _nearest_alerts(
     session: AsyncSession, jobs: list[_Job], known: Collection[tuple[str, UUID]], received_at: datetime
 ) -> dict[Source, list[tuple[datetime, UUID]]]:
     """By source: the alerts just before and after those that will open, with their incidents.
@@ -262,7 +264,7 @@ async def _alerts_beside(
         for job in jobs
         if job.event.data.spot_check is None and (job.device_id, job.event.data.signal_id) not in known
     ]
-    return await incidents.alerts_beside(session, opening, day_began_at(day_of(received_at)))
+    return await incidents.nearest_alerts(session, opening, day_start(day_of(received_at)))
 
 
 def _source(data: EventData) -> Source:
@@ -272,12 +274,12 @@ def _source(data: EventData) -> Source:
 def _join(batch: _Batch, alert: Alert, source: Source) -> None:
     """Put a new alert into the incident that takes it, or begin one with it."""
     others = batch.incidents.setdefault(source, [])
-    alert.incident_id = joined(alert.captured_at, others) or alert.id
+    alert.incident_id = matching_incident(alert.captured_at, others) or alert.id
     others.append((alert.captured_at, alert.incident_id))
 
 
-def _ask_row(sequence: int, alert: Alert, severity: str, batch: _Batch) -> IncidentAsk:
-    return IncidentAsk(
+def _request_row(sequence: int, alert: Alert, severity: str, batch: _Batch) -> PlacementRequestRow:
+    return PlacementRequestRow(
         sequence=sequence,
         incident_id=alert.incident_id,
         alert_id=alert.id,

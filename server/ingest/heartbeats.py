@@ -8,7 +8,7 @@ from contract.clock import Clock
 from contract.errors import ErrorKind, KentonganError
 from contract.heartbeat import Heartbeat
 from server.ingest.moments import check_moments
-from server.store import feed, health
+from server.store import feed, telemetry
 from server.store.database import Database
 from server.store.devices import EnrolledDevice
 from server.store.feed import FeedEntry
@@ -35,8 +35,8 @@ class HeartbeatIngest:
         # Ages are counted from when the report came in: the device's own clock may be wrong.
         now = self._clock.utc()
         async with self._database.write() as writing:
-            await health.record_device(writing.session, heartbeat, now)
-            changed = await health.record_cameras(writing.session, heartbeat.cameras, now)
+            await telemetry.record_device(writing.session, heartbeat, now)
+            changed = await telemetry.record_cameras(writing.session, heartbeat.cameras, now)
             if changed:
                 entries = [FeedEntry("camera", device.kampung_of[camera], camera_id=camera) for camera in changed]
                 await feed.append(writing.session, now, entries)

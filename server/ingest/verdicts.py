@@ -10,7 +10,7 @@ from server.store.devices import EnrolledDevice
 from server.store.verdicts import JudgedAlert
 
 
-class VerdictDesk:
+class VerdictService:
     """Hands out verdicts. It only reads, so a device may ask again for what it has lost."""
 
     def __init__(self, database: Database) -> None:

@@ -10,11 +10,11 @@ import structlog
 from contract.clock import Clock
 from contract.errors import KentonganError
 from server.settings import CameraAges
-from server.store import feed, health, places
+from server.store import feed, places, telemetry
 from server.store.database import Database
 from server.store.feed import FeedEntry
 from server.store.places import CameraRecord
-from server.store.tables import CameraHealthRow
+from server.store.tables import CameraTelemetryRow
 
 _ORDER = ("live", "late", "lost")
 _log = structlog.get_logger(__name__)
@@ -41,9 +41,9 @@ class CameraWatch:
 
     def state_of(self, camera: CameraRecord) -> str:
         """`live`, `late` or `lost`; `unknown` before the first report."""
-        return self._state(camera.health) if camera.health is not None else "unknown"
+        return self._state(camera.telemetry) if camera.telemetry is not None else "unknown"
 
-    def _state(self, row: CameraHealthRow) -> str:
+    def _state(self, row: CameraTelemetryRow) -> str:
         """What the device said, or worse: a silent device cannot vouch for its cameras."""
         age_s = (self._clock.utc() - row.reported_at).total_seconds()
         by_age = "lost" if age_s >= self._ages.lost_s else "late" if age_s >= self._ages.late_s else "live"
@@ -52,20 +52,20 @@ class CameraWatch:
     async def run_once(self) -> int:
         """Publish the states that changed by silence; returns how many."""
         async with self._database.read() as reading:
-            stale = [row.camera_id for row, _ in await places.health_rows(reading) if self._changed(row)]
+            stale = [row.camera_id for row, _ in await places.telemetry_rows(reading) if self._changed(row)]
         if not stale:
             return 0
         entries = []
         async with self._database.write() as writing:
-            for row, kampung_id in await places.health_rows(writing.session):
+            for row, kampung_id in await places.telemetry_rows(writing.session):
                 if self._changed(row):
-                    await health.publish_state(writing.session, row.camera_id, self._state(row))
+                    await telemetry.publish_state(writing.session, row.camera_id, self._state(row))
                     entries.append(FeedEntry("camera", kampung_id, camera_id=row.camera_id))
             await feed.append(writing.session, self._clock.utc(), entries)
             writing.after_commit(self._wake_feed)
         return len(entries)
 
-    def _changed(self, row: CameraHealthRow) -> bool:
+    def _changed(self, row: CameraTelemetryRow) -> bool:
         return self._state(row) != row.published_state
 
     async def _run(self) -> None:

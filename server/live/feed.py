@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contract.errors import ErrorKind, KentonganError
-from server.alerts.incidents import IncidentBook, PlacedAlert
+from server.alerts.placements import PlacedAlert, PlacementService
 from server.auth.sessions import Person
 from server.permissions import Permission, Scope
 from server.settings import Live
@@ -46,9 +46,9 @@ class FeedBatch:
 class LiveFeed:
     """Wakes whoever follows, and reads for them what is new."""
 
-    def __init__(self, database: Database, book: IncidentBook, settings: Live) -> None:
+    def __init__(self, database: Database, placements: PlacementService, settings: Live) -> None:
         self._database = database
-        self._book = book
+        self._placements = placements
         self._settings = settings
         self._followers: dict[asyncio.Event, UUID] = {}
         self._closed = False
@@ -140,7 +140,7 @@ class LiveFeed:
 
     async def _placed(self, reading: AsyncSession, scope: Scope, ids: Sequence[UUID]) -> dict[UUID, PlacedAlert]:
         named = await alerts.several(reading, ids) if ids else {}
-        return {one.named.alert.id: one for one in await self._book.placed(reading, scope, list(named.values()))}
+        return {one.named.alert.id: one for one in await self._placements.placed(reading, scope, list(named.values()))}
 
     async def _raised(
         self, reading: AsyncSession, scope: Scope, rows: Sequence[FeedRow], placed: dict[UUID, PlacedAlert]
@@ -153,7 +153,7 @@ class LiveFeed:
         by = {
             alert_id: one.named.alert.incident_id
             for alert_id, one in placed.items()
-            if one.decision.raised_by(sequences[alert_id])
+            if one.incident.raised_by(sequences[alert_id])
         }
         if not by:
             return {}

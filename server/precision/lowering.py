@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from contract.event import Rule
 from contract.verdict import VerdictKind
-from server.alerts.estimates import Estimate, share, surely_at_most
-from server.alerts.precision import is_right
-from server.alerts.suggestions import Setting, round_values
-from server.store.quality import Course
+from server.precision.estimates import Estimate, share, surely_at_most
+from server.precision.suggestions import Setting, round_values
+from server.precision.tally import is_right
+from server.store.precision import Course
 
 MIN_JUDGED = 20
 """Judged spot checks among those that a lower threshold would add, below which nothing is suggested."""

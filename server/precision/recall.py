@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from server.alerts.estimates import CREDIBLE, JEFFREYS, Estimate, beta_quantile
+from server.precision.estimates import CREDIBLE, JEFFREYS, Estimate, beta_quantile
 
 MIN_SPOT_CHECKS = 10
 """Judged spot checks below which no share is told."""

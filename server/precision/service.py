@@ -10,27 +10,27 @@ from datetime import datetime, timedelta
 from contract.clock import Clock
 from contract.event import Rule
 from contract.verdict import VerdictKind
-from server.alerts.lowering import Lowering, lowerings
-from server.alerts.precision import Tally, is_right, together
-from server.alerts.recall import Evidence, Recall, Seen, evidence, recall_of
-from server.alerts.suggestions import RULES, Suggestion, suggestions, verdicts_needed
 from server.permissions import Scope
-from server.store import quality
+from server.precision.lowering import Lowering, lowerings
+from server.precision.recall import Evidence, Recall, Seen, evidence, recall_of
+from server.precision.suggestions import RULES, Suggestion, suggestions, verdicts_needed
+from server.precision.tally import Tally, is_right, together
+from server.store import precision
 from server.store.database import Database
-from server.store.quality import Course, Outcome, PlaceAndRule, Span
+from server.store.precision import Course, Outcome, Span, ZoneRule
 
 Key = tuple[str, str, str]
 """Camera, zone and rule."""
 
 
 @dataclass(frozen=True, slots=True)
-class ZoneQuality:
+class ZoneAssessment:
     """One rule in one zone. verdicts_needed: until something can be suggested; None where nothing ever is.
 
     open_spot_checks: stays shown as a spot check that wait for a verdict.
     """
 
-    place: PlaceAndRule
+    place: ZoneRule
     tally: Tally
     open_spot_checks: int
     recall: Recall | None
@@ -40,7 +40,7 @@ class ZoneQuality:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleQuality:
+class RuleAssessment:
     """One rule in all zones together."""
 
     tally: Tally
@@ -49,12 +49,12 @@ class RuleQuality:
 
 
 @dataclass(frozen=True, slots=True)
-class QualityReport:
+class PrecisionAssessment:
     """Zones by name; `rules` sums them up in the order of `Rule`. What is in neither has not alerted since `since`."""
 
     since: datetime
-    zones: tuple[ZoneQuality, ...]
-    rules: tuple[RuleQuality, ...]
+    zones: tuple[ZoneAssessment, ...]
+    rules: tuple[RuleAssessment, ...]
 
 
 @dataclass(slots=True)
@@ -70,22 +70,22 @@ class _Known:
         return evidence(alerts, [_seen(rule, one) for one in self.spot_checks])
 
 
-class QualityDesk:
+class PrecisionService:
     """Reads; it changes no threshold and no alert."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def report(self, scope: Scope, kampung: str | None, days: int) -> QualityReport:
+    async def report(self, scope: Scope, kampung: str | None, days: int) -> PrecisionAssessment:
         """The alerts that were captured in the last so many days."""
         span = Span(scope, self._clock.utc() - timedelta(days=days), kampung)
         async with self._database.read() as reading:
-            outcomes = await quality.outcomes(reading, span)
-            courses = await quality.courses(reading, span, RULES)
+            outcomes = await precision.outcomes(reading, span)
+            courses = await precision.courses(reading, span, RULES)
             spot_checked = [course for course in courses if course.spot_check_chance is not None]
             unjudged = (
-                await quality.unjudged(reading, _since_spot_checks(span, spot_checked), RULES) if spot_checked else ()
+                await precision.unjudged(reading, _since_spot_checks(span, spot_checked), RULES) if spot_checked else ()
             )
         known: dict[Key, _Known] = {}
         for course in courses:
@@ -102,9 +102,9 @@ def _since_spot_checks(span: Span, spot_checked: Sequence[Course]) -> Span:
     return replace(span, since=max(span.since, min(one.captured_at for one in spot_checked)))
 
 
-def _report(since: datetime, outcomes: Sequence[Outcome], known: Mapping[Key, _Known]) -> QualityReport:
+def _report(since: datetime, outcomes: Sequence[Outcome], known: Mapping[Key, _Known]) -> PrecisionAssessment:
     tallies, open_spot_checks = _tallies(outcomes), _open_spot_checks(outcomes)
-    zones: list[ZoneQuality] = []
+    zones: list[ZoneAssessment] = []
     proofs: dict[Rule, list[Evidence]] = {}
     for place in sorted(tallies):
         tally = tallies[place]
@@ -112,7 +112,7 @@ def _report(since: datetime, outcomes: Sequence[Outcome], known: Mapping[Key, _K
         proof = here.evidence(tally.rule)
         proofs.setdefault(tally.rule, []).append(proof)
         zones.append(
-            ZoneQuality(
+            ZoneAssessment(
                 place=place,
                 tally=tally,
                 open_spot_checks=open_spot_checks[place],
@@ -123,7 +123,7 @@ def _report(since: datetime, outcomes: Sequence[Outcome], known: Mapping[Key, _K
             )
         )
     rules = tuple(
-        RuleQuality(
+        RuleAssessment(
             tally=together(rule, [one.tally for one in zones if one.tally.rule is rule]),
             open_spot_checks=sum(one.open_spot_checks for one in zones if one.tally.rule is rule),
             recall=recall_of(proofs[rule]),
@@ -131,13 +131,13 @@ def _report(since: datetime, outcomes: Sequence[Outcome], known: Mapping[Key, _K
         for rule in Rule
         if rule in proofs
     )
-    return QualityReport(since, tuple(zones), rules)
+    return PrecisionAssessment(since, tuple(zones), rules)
 
 
-def _tallies(outcomes: Iterable[Outcome]) -> dict[PlaceAndRule, Tally]:
+def _tallies(outcomes: Iterable[Outcome]) -> dict[ZoneRule, Tally]:
     """Of every place with an alert or a spot_check: its alerts and their verdicts."""
-    alerts: dict[PlaceAndRule, int] = {}
-    verdicts: dict[PlaceAndRule, dict[VerdictKind, int]] = {}
+    alerts: dict[ZoneRule, int] = {}
+    verdicts: dict[ZoneRule, dict[VerdictKind, int]] = {}
     for one in outcomes:
         alerts[one.place] = alerts.get(one.place, 0) + (0 if one.spot_check else one.count)
         if one.verdict is not None and not one.spot_check:
@@ -145,8 +145,8 @@ def _tallies(outcomes: Iterable[Outcome]) -> dict[PlaceAndRule, Tally]:
     return {place: Tally(Rule(place.rule), count, verdicts.get(place, {})) for place, count in alerts.items()}
 
 
-def _open_spot_checks(outcomes: Iterable[Outcome]) -> dict[PlaceAndRule, int]:
-    waiting: dict[PlaceAndRule, int] = {}
+def _open_spot_checks(outcomes: Iterable[Outcome]) -> dict[ZoneRule, int]:
+    waiting: dict[ZoneRule, int] = {}
     for one in outcomes:
         waiting[one.place] = waiting.get(one.place, 0) + (one.count if one.spot_check and one.verdict is None else 0)
     return waiting

@@ -13,10 +13,10 @@ from enum import StrEnum
 
 from contract.event import Rule
 from contract.verdict import VerdictKind
-from server.alerts.estimates import Estimate, share
-from server.alerts.precision import is_right
-from server.alerts.thresholds import MIN_VERDICTS, Raise, Sample, suggest_raise
-from server.store.quality import Course
+from server.precision.estimates import Estimate, share
+from server.precision.tally import is_right
+from server.precision.thresholds import MIN_VERDICTS, Raise, Sample, suggest_raise
+from server.store.precision import Course
 
 
 class Setting(StrEnum):

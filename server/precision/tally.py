@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from contract.event import Rule
 from contract.verdict import VerdictKind
-from server.alerts.estimates import Estimate, share
+from server.precision.estimates import Estimate, share
 
 
 @dataclass(frozen=True, slots=True)

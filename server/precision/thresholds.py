@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from server.alerts.estimates import Estimate, share, surely_at_most
+from server.precision.estimates import Estimate, share, surely_at_most
 
 MIN_VERDICTS = 30
 """Verdicts that count for or against the rule, below which nothing is suggested."""

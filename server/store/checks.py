@@ -9,9 +9,9 @@ from sqlalchemy import and_, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from server.store.tables import Alert, AlertHistory, AuditRow, Clip, EventRow, Head, IncidentAsk, Thumbnail
+from server.store.tables import Alert, AlertHistory, AuditRow, Clip, EventRow, Head, PlacementRequestRow, Thumbnail
 
-DECISIONS = ("alert.acknowledged", "alert.resolved", "alert.dismissed", "alert.noted")
+AUDITED_CHANGES = ("alert.acknowledged", "alert.resolved", "alert.dismissed", "alert.noted")
 
 
 async def alerts_without_opening_event(session: AsyncSession) -> Sequence[UUID]:
@@ -44,12 +44,13 @@ async def alerts_without_incident(session: AsyncSession) -> Sequence[UUID]:
     """
     first = aliased(Alert)
     same = (getattr(first, name) == getattr(Alert, name) for name in ("kampung_id", "camera_id", "zone_id", "rule"))
-    fits = and_(IncidentAsk.incident_id == Alert.incident_id, IncidentAsk.kampung_id == Alert.kampung_id)
+    requested = PlacementRequestRow
+    fits = and_(requested.incident_id == Alert.incident_id, requested.kampung_id == Alert.kampung_id)
     query = (
         select(Alert.id)
-        .outerjoin(IncidentAsk, IncidentAsk.alert_id == Alert.id)
+        .outerjoin(requested, requested.alert_id == Alert.id)
         .outerjoin(first, and_(first.id == Alert.incident_id, *same))
-        .where(Alert.spot_check_chance.is_(None), IncidentAsk.sequence.is_(None) | not_(fits) | first.id.is_(None))
+        .where(Alert.spot_check_chance.is_(None), requested.sequence.is_(None) | not_(fits) | first.id.is_(None))
         .distinct()
     )
     return (await session.execute(query)).scalars().all()
@@ -71,7 +72,7 @@ async def entries_without_history(session: AsyncSession) -> Sequence[int]:
     query = (
         select(AuditRow.sequence)
         .outerjoin(AlertHistory, AlertHistory.audit_sequence == AuditRow.sequence)
-        .where(AuditRow.action.in_(DECISIONS), AlertHistory.id.is_(None))
+        .where(AuditRow.action.in_(AUDITED_CHANGES), AlertHistory.id.is_(None))
     )
     return (await session.execute(query)).scalars().all()
 
@@ -95,9 +96,9 @@ async def alerts_with_a_wrong_clip(session: AsyncSession) -> Sequence[UUID]:
 
 
 async def budgeted_spot_checks(session: AsyncSession) -> Sequence[UUID]:
-    """Spot checks that asked for a place in the alert budget, as only alerts may."""
-    asked = select(IncidentAsk.alert_id).where(IncidentAsk.alert_id == Alert.id).exists()
-    query = select(Alert.id).where(Alert.spot_check_chance.is_not(None), asked)
+    """Spot checks that requested a placement, as only alerts may."""
+    requested = select(PlacementRequestRow.alert_id).where(PlacementRequestRow.alert_id == Alert.id).exists()
+    query = select(Alert.id).where(Alert.spot_check_chance.is_not(None), requested)
     return (await session.execute(query)).scalars().all()
 
 

@@ -1,4 +1,4 @@
-"""Incidents: which alerts belong together, and the asks from which their places are replayed."""
+"""Incidents: which alerts belong together, and the requests from which placements are replayed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 
 from server.permissions import Scope
 from server.store.alerts import OPEN_STATES
-from server.store.tables import Alert, IncidentAsk, UtcDateTime
+from server.store.tables import Alert, PlacementRequestRow, UtcDateTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Source:
     rule: str
 
 
-BESIDE_AT_ONCE = 32
+NEAREST_AT_ONCE = 32
 """Moments that one statement looks beside. Their number is part of its text, so it is made for just this one."""
 
 
-def _beside() -> CompoundSelect[str, str, str, datetime, UUID]:
+def _nearest() -> CompoundSelect[str, str, str, datetime, UUID]:
     """Made once: for each moment each half is one step into the index `ix_alert_source_time`, however many alerts
     there are.
     """
@@ -42,7 +42,7 @@ def _beside() -> CompoundSelect[str, str, str, datetime, UUID]:
                 bindparam(f"rule_{number}", type_=String).label("rule"),
                 bindparam(f"moment_{number}", type_=UtcDateTime).label("moment"),
             )
-            for number in range(BESIDE_AT_ONCE)
+            for number in range(NEAREST_AT_ONCE)
         )
     ).cte("looked")
     one = aliased(Alert)
@@ -64,53 +64,60 @@ def _beside() -> CompoundSelect[str, str, str, datetime, UUID]:
     )
 
 
-_BESIDE = _beside()
+_NEAREST = _nearest()
 
 
-async def alerts_beside(
+async def nearest_alerts(
     session: AsyncSession, moments: Sequence[tuple[Source, datetime]], received_since: datetime
 ) -> dict[Source, list[tuple[datetime, UUID]]]:
     """By source: (capture time, incident) of its last alert captured until each moment and its first one after it."""
     found: dict[Source, set[tuple[datetime, UUID]]] = {}
-    for first in range(0, len(moments), BESIDE_AT_ONCE):
-        some = moments[first : first + BESIDE_AT_ONCE]
+    for first in range(0, len(moments), NEAREST_AT_ONCE):
+        some = moments[first : first + NEAREST_AT_ONCE]
         asked: dict[str, str | datetime] = {"since": received_since}
-        for number in range(BESIDE_AT_ONCE):
+        for number in range(NEAREST_AT_ONCE):
             source, moment = some[min(number, len(some) - 1)]  # what is left over asks the last one again
             asked[f"camera_id_{number}"] = source.camera_id
             asked[f"zone_id_{number}"] = source.zone_id
             asked[f"rule_{number}"] = source.rule
             asked[f"moment_{number}"] = moment
-        for camera_id, zone_id, rule, at, incident_id in await session.execute(_BESIDE, asked):
+        for camera_id, zone_id, rule, at, incident_id in await session.execute(_NEAREST, asked):
             found.setdefault(Source(camera_id, zone_id, rule), set()).add((at, incident_id))
     return {source: list(beside) for source, beside in found.items()}
 
 
-async def add_asks(session: AsyncSession, asks: Sequence[IncidentAsk]) -> None:
-    """Append asks, each under the sequence of the feed's entry that tells of it: the order of commits."""
-    if asks:
-        columns = [column.key for column in IncidentAsk.__table__.columns]
-        await session.execute(insert(IncidentAsk), [{key: getattr(ask, key) for key in columns} for ask in asks])
+async def add_requests(session: AsyncSession, requests: Sequence[PlacementRequestRow]) -> None:
+    """Append requests, each under the sequence of the feed entry about it: the order of commits."""
+    if requests:
+        columns = [column.key for column in PlacementRequestRow.__table__.columns]
+        rows = [{key: getattr(request, key) for key in columns} for request in requests]
+        await session.execute(insert(PlacementRequestRow), rows)
 
 
-async def newest_ask(session: AsyncSession) -> int:
-    """The sequence of the newest ask; 0 before the first."""
-    return (await session.execute(select(func.coalesce(func.max(IncidentAsk.sequence), 0)))).scalar_one()
+async def newest_request(session: AsyncSession) -> int:
+    """The sequence of the newest request; 0 before the first."""
+    return (await session.execute(select(func.coalesce(func.max(PlacementRequestRow.sequence), 0)))).scalar_one()
 
 
-async def asks_of_days(
+async def requests_of_days(
     session: AsyncSession, scope: Scope, days: Collection[int], after: int | None
 ) -> Sequence[Row[int, int, UUID, datetime, str]]:
-    """Day, sequence, incident, time and severity of these days' asks in `scope`, in order; None: from the first on."""
+    """Day, sequence, incident, time and severity of the days' requests in `scope` above sequence `after`, in order."""
     query = (
-        select(IncidentAsk.day, IncidentAsk.sequence, IncidentAsk.incident_id, IncidentAsk.at, IncidentAsk.severity)
-        .where(IncidentAsk.day.in_(days))
-        .order_by(IncidentAsk.sequence)
+        select(
+            PlacementRequestRow.day,
+            PlacementRequestRow.sequence,
+            PlacementRequestRow.incident_id,
+            PlacementRequestRow.at,
+            PlacementRequestRow.severity,
+        )
+        .where(PlacementRequestRow.day.in_(days))
+        .order_by(PlacementRequestRow.sequence)
     )
     if after is not None:
-        query = query.where(IncidentAsk.sequence > after)
+        query = query.where(PlacementRequestRow.sequence > after)
     if not scope.everywhere:
-        query = query.where(IncidentAsk.kampung_id.in_(scope.kampung_ids))
+        query = query.where(PlacementRequestRow.kampung_id.in_(scope.kampung_ids))
     return (await session.execute(query)).all()
 
 

@@ -10,21 +10,21 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.permissions import Scope
-from server.store.tables import Camera, CameraHealthRow, Kampung
+from server.store.tables import Camera, CameraTelemetryRow, Kampung
 
 
 @dataclass(frozen=True, slots=True)
 class CameraRecord:
-    """A camera and the newest report about it; `health` is None before the first."""
+    """A camera and the newest report about it; `telemetry` is None before the first."""
 
     id: str
     name: str
     kampung_id: str
-    health: CameraHealthRow | None
+    telemetry: CameraTelemetryRow | None
 
     @property
     def last_frame_at(self) -> datetime | None:
-        return self.health.last_frame_at if self.health else None
+        return self.telemetry.last_frame_at if self.telemetry else None
 
 
 async def kampung_names(session: AsyncSession, scope: Scope) -> Sequence[tuple[str, str]]:
@@ -38,27 +38,27 @@ async def kampung_names(session: AsyncSession, scope: Scope) -> Sequence[tuple[s
 async def cameras(session: AsyncSession, scope: Scope) -> list[CameraRecord]:
     """The cameras of the kampung in `scope`, by name."""
     query = (
-        select(Camera, CameraHealthRow)
-        .outerjoin(CameraHealthRow, CameraHealthRow.camera_id == Camera.id)
+        select(Camera, CameraTelemetryRow)
+        .outerjoin(CameraTelemetryRow, CameraTelemetryRow.camera_id == Camera.id)
         .order_by(Camera.name, Camera.id)
     )
     if not scope.everywhere:
         query = query.where(Camera.kampung_id.in_(scope.kampung_ids))
     rows = await session.execute(query)
-    return [CameraRecord(camera.id, camera.name, camera.kampung_id, health) for camera, health in rows]
+    return [CameraRecord(camera.id, camera.name, camera.kampung_id, telemetry) for camera, telemetry in rows]
 
 
 async def cameras_by_id(session: AsyncSession, camera_ids: Sequence[str]) -> dict[str, CameraRecord]:
     query = (
-        select(Camera, CameraHealthRow)
-        .outerjoin(CameraHealthRow, CameraHealthRow.camera_id == Camera.id)
+        select(Camera, CameraTelemetryRow)
+        .outerjoin(CameraTelemetryRow, CameraTelemetryRow.camera_id == Camera.id)
         .where(Camera.id.in_(camera_ids))
     )
     rows = await session.execute(query)
-    return {camera.id: CameraRecord(camera.id, camera.name, camera.kampung_id, health) for camera, health in rows}
+    return {camera.id: CameraRecord(camera.id, camera.name, camera.kampung_id, telemetry) for camera, telemetry in rows}
 
 
-async def health_rows(session: AsyncSession) -> Sequence[tuple[CameraHealthRow, str]]:
+async def telemetry_rows(session: AsyncSession) -> Sequence[tuple[CameraTelemetryRow, str]]:
     """Every camera's newest report, with the camera's kampung."""
-    query = select(CameraHealthRow, Camera.kampung_id).join(Camera, Camera.id == CameraHealthRow.camera_id)
+    query = select(CameraTelemetryRow, Camera.kampung_id).join(Camera, Camera.id == CameraTelemetryRow.camera_id)
     return (await session.execute(query)).all()

@@ -26,7 +26,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class PlaceAndRule:
+class ZoneRule:
     """A zone with its names, and a rule. Sorted as people look for them: by name."""
 
     kampung_name: str
@@ -42,7 +42,7 @@ class PlaceAndRule:
 class Outcome:
     """How many alerts of a rule in a zone were closed with `verdict` (None: open), or how many spot checks."""
 
-    place: PlaceAndRule
+    place: ZoneRule
     verdict: str | None
     spot_check: bool
     count: int
@@ -110,7 +110,7 @@ async def outcomes(session: AsyncSession, span: Span) -> Sequence[Outcome]:
     )
     return [
         # A zone that the site file does not know (yet) has no name: its id stands in.
-        Outcome(PlaceAndRule(kampung, camera, zone or zone_id, kampung_id, camera_id, zone_id, rule), *counts)
+        Outcome(ZoneRule(kampung, camera, zone or zone_id, kampung_id, camera_id, zone_id, rule), *counts)
         for kampung_id, camera_id, zone_id, rule, *counts, kampung, camera, zone in await session.execute(named)
     ]
 

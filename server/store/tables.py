@@ -87,10 +87,10 @@ class Zone(Base):
     name: Mapped[str] = mapped_column(String(200))
 
 
-class CameraHealthRow(Base):
+class CameraTelemetryRow(Base):
     """The newest report about a camera, and the state that consoles were last told."""
 
-    __tablename__ = "camera_health"
+    __tablename__ = "camera_telemetry"
 
     camera_id: Mapped[str] = mapped_column(ForeignKey("camera.id"), primary_key=True)
     state: Mapped[str] = mapped_column(String(16))
@@ -193,15 +193,15 @@ class Alert(Base):
     incident_id: Mapped[UUID]
 
 
-class IncidentAsk(Base):
-    """An alert opened or became more severe, so its incident asked for a place on the desks.
+class PlacementRequestRow(Base):
+    """An alert opened or became more severe, so its incident requested a placement.
 
-    `sequence` is that of the feed's entry about it; `day` is the day in Jakarta on which the incident's alerts were
-    received, as `server.alerts.governor.day_of` counts them.
+    sequence: that of the feed entry about it. day: the day in Jakarta on which the incident's alerts were received, as
+    `server.alerts.governor.day_of` numbers it.
     """
 
-    __tablename__ = "incident_ask"
-    __table_args__ = (Index("ix_incident_ask_day", "day", "sequence"),)
+    __tablename__ = "placement_request"
+    __table_args__ = (Index("ix_placement_request_day", "day", "sequence"),)
 
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     incident_id: Mapped[UUID]

@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from contract.heartbeat import CameraHealth, Heartbeat
-from server.store.tables import CameraHealthRow, Device
+from contract.heartbeat import CameraTelemetry, Heartbeat
+from server.store.tables import CameraTelemetryRow, Device
 
 
 async def record_device(session: AsyncSession, heartbeat: Heartbeat, at: datetime) -> None:
@@ -25,13 +25,13 @@ async def record_device(session: AsyncSession, heartbeat: Heartbeat, at: datetim
     )
 
 
-async def record_cameras(session: AsyncSession, reports: Sequence[CameraHealth], at: datetime) -> list[str]:
+async def record_cameras(session: AsyncSession, reports: Sequence[CameraTelemetry], at: datetime) -> list[str]:
     """Store the reports and return the cameras whose state consoles have not been told yet."""
     changed = []
     for report in reports:
-        row = await session.get(CameraHealthRow, report.camera_id)
+        row = await session.get(CameraTelemetryRow, report.camera_id)
         if row is None:
-            row = CameraHealthRow(camera_id=report.camera_id, published_state="unknown")
+            row = CameraTelemetryRow(camera_id=report.camera_id, published_state="unknown")
             session.add(row)
         row.state = report.state.value
         row.last_frame_at = report.last_frame_at
@@ -49,7 +49,7 @@ async def record_cameras(session: AsyncSession, reports: Sequence[CameraHealth],
 
 
 async def publish_state(session: AsyncSession, camera_id: str, state: str) -> None:
-    row = await session.get(CameraHealthRow, camera_id)
+    row = await session.get(CameraTelemetryRow, camera_id)
     if row is not None:
         row.published_state = state
         await session.flush()

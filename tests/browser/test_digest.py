@@ -70,7 +70,7 @@ def test_what_exceeds_the_budget_is_counted_below_the_feed_and_opens_by_keyboard
     late, _ = story.opens(severity="notice")
     expect(strip).to_contain_text("4 kejadian di luar jatah jam ini")
     page.keyboard.press("d")
-    expect(page).to_have_url(re.compile(r"\?place=digest$"))
+    expect(page).to_have_url(re.compile(r"\?placement=digest$"))
     expect(page.locator("[data-alert]")).to_have_count(4)
     expect(page.locator("[data-alert]").last).to_have_attribute("data-alert", late)
     expect(strip).to_contain_text("Kejadian yang melebihi jatah 6 per jam")
@@ -145,7 +145,7 @@ def test_an_alert_somebody_else_decided_meanwhile_stays_as_it_is_when_its_incide
 def test_an_empty_feed_says_that_the_digest_is_not(log_in: Opener, story: Story) -> None:
     fill(story, 2)
     client = story.server.log_in("operator-bahari")
-    for alert in client.get("/api/v1/alerts", params={"place": "shown"}).json()["items"]:
+    for alert in client.get("/api/v1/alerts", params={"placement": "shown"}).json()["items"]:
         body = {"to": "dismissed", "verdict": "normal_activity", "expected_version": 1}
         client.post(f"/api/v1/alerts/{alert['id']}/transitions", json=body).raise_for_status()
     page = log_in()

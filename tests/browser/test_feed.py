@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from contract.heartbeat import CameraHealth, CameraState, Heartbeat
+from contract.heartbeat import CameraState, CameraTelemetry, Heartbeat
 from tests.browser.conftest import sign_in
 from tests.browser.story import Relay, Story
 from tests.support.server import API, LiveServer
@@ -129,7 +129,7 @@ def test_a_lost_camera_is_named_as_soon_as_its_box_says_so(log_in: Opener, live_
             device_id="box-1", sent_at=seen, uptime_s=60.0, software_version="0.1.0", outbox_pending=0,
             outbox_bytes=0, last_sequence=0,
             cameras=(
-                CameraHealth(
+                CameraTelemetry(
                     camera_id="gate", state=camera_state, last_frame_at=seen, coverage=1.0, analysed_fps=5.0,
                     dropped_frames=0, people_count=0,
                 ),

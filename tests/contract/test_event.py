@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from contract.event import ClipGap, ClipReference, Event, EventData, Phase, TimedBox, source_of, type_of
-from contract.heartbeat import CameraHealth, CameraState
+from contract.heartbeat import CameraState, CameraTelemetry
 from tests.support.events import NOON, clip_file, event_data, new_id
 
 
@@ -112,6 +112,6 @@ def test_a_cameras_health_is_bounded(changes: dict[str, Any]) -> None:
         "dropped_frames": 0,
         "people_count": 0,
     }
-    CameraHealth(**fields)
+    CameraTelemetry(**fields)
     with pytest.raises(ValidationError):
-        CameraHealth(**(fields | changes))
+        CameraTelemetry(**(fields | changes))

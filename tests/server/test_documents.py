@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from contract.errors import ErrorKind
-from server.alerts.governor import Why
+from server.alerts.governor import PlacementReason
 from server.http_errors import STATUS_OF, TITLE_OF
-from server.store.checks import DECISIONS
+from server.store.checks import AUDITED_CHANGES
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -24,7 +24,7 @@ def test_every_kind_of_error_is_documented_with_its_status() -> None:
 def test_the_console_has_words_for_everything_that_is_audited() -> None:
     sources = [path.read_text("utf-8") for path in (ROOT / "server").rglob("*.py")]
     written = [set(re.findall(r'"([a-z]+\.[a-z_]+)"', source)) for source in sources if "AuditEntry(" in source]
-    actions = set(DECISIONS).union(*written)
+    actions = set(AUDITED_CHANGES).union(*written)
     assert {"clip.viewed", "session.refused", "device.token_issued"} <= actions
     for language in ("id", "en"):
         words = (ROOT / f"console/src/i18n/{language}.ts").read_text("utf-8")
@@ -34,4 +34,4 @@ def test_the_console_has_words_for_everything_that_is_audited() -> None:
 def test_every_reason_for_a_place_is_documented() -> None:
     text = (DOCS / "api.md").read_text("utf-8")
     documented = re.findall(r"^  \| `([a-z_]+)` \| (?:shown|in the digest) \|", text, re.MULTILINE)
-    assert sorted(documented) == sorted(Why)
+    assert sorted(documented) == sorted(PlacementReason)

@@ -14,8 +14,8 @@ from typing import Any
 from contract.clock import ManualClock
 from contract.event import Phase, TimedBox, TrackSummary
 from contract.heartbeat import CameraState
-from server.alerts.incidents import IncidentBook
-from server.auth.accounts import AccountDesk
+from server.alerts.placements import PlacementService
+from server.auth.accounts import AccountService
 from server.auth.passwords import Passwords
 from server.auth.sessions import Person
 from server.live.feed import FeedBatch, LiveFeed
@@ -112,13 +112,13 @@ def test_an_expired_session_is_told_nothing_more(make_server: Callable[..., Live
         assert feed.ended(within_s=5)
 
 
-def _change(server: LiveServer, work: Callable[[Database, AccountDesk], Any]) -> None:
+def _change(server: LiveServer, work: Callable[[Database, AccountService], Any]) -> None:
     """Work on accounts as the command line does: in another process's place, on a database of its own."""
 
     async def run() -> None:
         database = Database(server.settings.database)
         try:
-            await work(database, AccountDesk(database, server.clock, Passwords(CHEAP_HASHER), "shell:test"))
+            await work(database, AccountService(database, server.clock, Passwords(CHEAP_HASHER), "shell:test"))
         finally:
             await database.close()
 
@@ -133,7 +133,7 @@ def test_a_disabled_account_is_told_nothing_more(make_server: Callable[..., Live
 
 
 def test_a_revoked_grant_is_felt_at_once(live_server: LiveServer) -> None:
-    async def move(database: Database, _: AccountDesk) -> None:
+    async def move(database: Database, _: AccountService) -> None:
         async with database.write() as writing:
             user = await users.by_name(writing.session, "operator-bahari")
             assert user is not None
@@ -189,7 +189,7 @@ def test_what_happens_elsewhere_is_read_past_and_not_again(live_server: LiveServ
         database = Database(live_server.settings.database)
         try:
             settings = live_server.settings
-            feed = LiveFeed(database, IncidentBook(settings.alert_budget), settings.live)
+            feed = LiveFeed(database, PlacementService(settings.alert_budget), settings.live)
             return await feed._read(elsewhere, 0)
         finally:
             await database.close()

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from server.wire import BoundedHeadProtocol
+from server.http_protocol import BoundedHeadProtocol
 from tests.support.server import LiveServer
 
 

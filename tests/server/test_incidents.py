@@ -12,8 +12,8 @@ import pytest
 
 from contract.clock import ManualClock
 from contract.event import Event, Phase, Rule, Severity
-from server.alerts import incidents
-from server.alerts.incidents import IncidentBook
+from server.alerts import placements
+from server.alerts.placements import PlacementService
 from server.permissions import Scope
 from server.store import alerts
 from server.store.alerts import AlertFilter
@@ -73,7 +73,7 @@ def alert_of(client: httpx.Client, event: Event) -> dict[str, Any]:
 
 def digest(client: httpx.Client) -> dict[str, tuple[int, int]]:
     answer = client.get(f"{API}/digest").json()
-    return {one["kampung_id"]: (one["this_hour"], one["in_all"]) for one in answer["kampung"]}
+    return {one["kampung_id"]: (one["this_hour"], one["total"]) for one in answer["kampung"]}
 
 
 def test_beyond_six_incidents_an_hour_the_rest_waits_in_a_digest_that_lists_every_alert(make_server: Maker) -> None:
@@ -83,12 +83,12 @@ def test_beyond_six_incidents_an_hour_the_rest_waits_in_a_digest_that_lists_ever
         street.waits(1)
     client = street.server.log_in("operator-bahari")
 
-    assert zones(client, place="shown") == list(ZONES[:6])
-    assert zones(client, place="digest") == list(ZONES[6:9])
+    assert zones(client, placement="shown") == list(ZONES[:6])
+    assert zones(client, placement="digest") == list(ZONES[6:9])
     assert zones(client) == list(ZONES[:9])
     assert digest(client) == {"bahari": (3, 3)}
-    waiting = client.get(f"{API}/alerts", params={"place": "digest"}).json()["items"][0]
-    assert waiting["incident"]["why"] == "budget_spent"
+    waiting = client.get(f"{API}/alerts", params={"placement": "digest"}).json()["items"][0]
+    assert waiting["incident"]["reason"] == "budget_spent"
 
 
 def test_a_digested_alert_is_opened_judged_and_audited_like_any_other(make_server: Maker) -> None:
@@ -98,14 +98,14 @@ def test_a_digested_alert_is_opened_judged_and_audited_like_any_other(make_serve
     waiting = street.opens(ZONES[1])
     client = street.server.log_in("operator-bahari")
     alert = alert_of(client, waiting)
-    assert alert["incident"]["place"] == "digest"
+    assert alert["incident"]["placement"] == "digest"
     for body in (
         {"to": "acknowledged", "expected_version": 1},
         {"to": "dismissed", "verdict": "normal_activity", "expected_version": 2},
     ):
         answer = client.post(f"{API}/alerts/{alert['id']}/transitions", json=body)
         assert answer.status_code == 200, answer.text
-    assert answer.json()["incident"]["place"] == "digest"
+    assert answer.json()["incident"]["placement"] == "digest"
     assert digest(client) == {"bahari": (0, 0)}
     actions = street.server.log_in("auditor-bahari").get(f"{API}/audit").json()["items"]
     assert {"alert.acknowledged", "alert.dismissed"} <= {
@@ -153,9 +153,9 @@ def test_a_desk_of_one_kampung_is_not_crowded_out_by_others_and_learns_nothing_o
     own = street.server.log_in("operator-bahari")
     everywhere = street.server.log_in("auditor")
 
-    assert zones(own, place="shown") == [ZONES[9]]
-    assert own.get(f"{API}/digest").json()["kampung"] == [{"kampung_id": "bahari", "this_hour": 0, "in_all": 0}]
-    assert zones(everywhere, place="digest") == [*ZONES[6:9], ZONES[9]]
+    assert zones(own, placement="shown") == [ZONES[9]]
+    assert own.get(f"{API}/digest").json()["kampung"] == [{"kampung_id": "bahari", "this_hour": 0, "total": 0}]
+    assert zones(everywhere, placement="digest") == [*ZONES[6:9], ZONES[9]]
     assert digest(everywhere) == {"bahari": (1, 1), "kenanga": (3, 3)}
     assert digest(street.server.log_in("operator-kenanga")) == {"kenanga": (3, 3)}
 
@@ -167,11 +167,11 @@ def test_people_with_the_same_grants_and_a_server_that_starts_again_see_the_same
         street.opens(zone, Severity.NOTICE)
         street.waits(1)
     street.rises(risen, Severity.WARNING)
-    before = zones(street.server.log_in("operator-bahari"), place="shown")
+    before = zones(street.server.log_in("operator-bahari"), placement="shown")
     street.server.stop()
     with LiveServer(street.server.settings, street.server.tokens, street.clock) as again:
-        assert zones(again.log_in("operator-bahari"), place="shown") == before
-        assert zones(again.log_in("auditor-bahari"), place="shown") == before
+        assert zones(again.log_in("operator-bahari"), placement="shown") == before
+        assert zones(again.log_in("auditor-bahari"), placement="shown") == before
     assert before == list(ZONES[:3])
     assert consistency_findings(street.server.settings) == []
 
@@ -194,9 +194,9 @@ def test_an_alert_that_becomes_critical_brings_its_whole_incident_out_of_the_dig
 
     assert [one.data["raised"] for one in told] == [True, True]
     assert [one.data["alert"]["id"] for one in told] == [alert_of(client, first)["id"], alert_of(client, second)["id"]]
-    assert {one.data["alert"]["incident"]["place"] for one in told} == {"shown"}
-    assert told[1].data["alert"]["incident"]["why"] == "critical"
-    assert zones(client, place="digest") == []
+    assert {one.data["alert"]["incident"]["placement"] for one in told} == {"shown"}
+    assert told[1].data["alert"]["incident"]["reason"] == "critical"
+    assert zones(client, placement="digest") == []
 
 
 def test_whoever_resumes_the_feed_is_told_of_a_raised_incident_too_and_of_a_quiet_change_nothing_is_raised(
@@ -222,7 +222,7 @@ def test_critical_incidents_are_shown_however_many_there_are(make_server: Maker)
         street.opens(zone, Severity.CRITICAL)
         street.waits(1)
 
-    assert zones(street.server.log_in("operator-bahari"), place="shown") == list(ZONES[:20])
+    assert zones(street.server.log_in("operator-bahari"), placement="shown") == list(ZONES[:20])
 
 
 def test_the_next_hour_has_its_own_places_and_the_strip_counts_this_hour_apart_from_all(make_server: Maker) -> None:
@@ -236,7 +236,7 @@ def test_the_next_hour_has_its_own_places_and_the_strip_counts_this_hour_apart_f
         street.waits(1)
     client = street.server.log_in("operator-bahari")
 
-    assert zones(client, place="shown") == [ZONES[0], ZONES[3]]
+    assert zones(client, placement="shown") == [ZONES[0], ZONES[3]]
     assert digest(client) == {"bahari": (1, 3)}
 
 
@@ -258,17 +258,17 @@ def test_without_a_budget_everything_is_shown_and_says_so(make_server: Maker) ->
         street.waits(1)
     client = street.server.log_in("operator-bahari")
 
-    assert len(zones(client, place="shown")) == 12
-    assert zones(client, place="digest") == []
+    assert len(zones(client, placement="shown")) == 12
+    assert zones(client, placement="digest") == []
     assert client.get(f"{API}/digest").json()["enabled"] is False
-    assert client.get(f"{API}/alerts").json()["items"][0]["incident"]["why"] == "no_budget"
+    assert client.get(f"{API}/alerts").json()["items"][0]["incident"]["reason"] == "no_budget"
 
 
 def test_pages_of_one_place_lead_on_until_every_alert_was_listed_once(
     make_server: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(incidents, "SCAN_PAGE", 4)
-    monkeypatch.setattr(incidents, "SCAN_AT_MOST", 8)
+    monkeypatch.setattr(placements, "SCAN_PAGE", 4)
+    monkeypatch.setattr(placements, "SCAN_AT_MOST", 8)
     street = Street(make_server, incidents_per_hour=2)
     for zone in ZONES[:31]:
         street.opens(zone)
@@ -279,7 +279,7 @@ def test_pages_of_one_place_lead_on_until_every_alert_was_listed_once(
         cursor, pages = None, 0
         while pages == 0 or cursor:
             page = client.get(
-                f"{API}/alerts", params={"place": place, "limit": 3, **({"cursor": cursor} if cursor else {})}
+                f"{API}/alerts", params={"placement": place, "limit": 3, **({"cursor": cursor} if cursor else {})}
             )
             found += [item["zone_id"] for item in page.json()["items"]]
             cursor, pages = page.json()["next_cursor"], pages + 1
@@ -295,27 +295,27 @@ def test_a_day_that_is_remembered_and_one_that_was_not_asked_for_are_both_brough
     street.waits(1)
     old = street.opens(ZONES[1])
     client = street.server.log_in("operator-bahari")
-    assert zones(client, place="digest") == [ZONES[1]]
+    assert zones(client, placement="digest") == [ZONES[1]]
     street.waits(24 * 3600)
     for zone in ZONES[2:4]:
         street.opens(zone)
         street.waits(1)
     client = street.server.log_in("operator-bahari")
     today = {"since": (street.clock.utc() - timedelta(hours=1)).isoformat()}
-    assert zones(client, place="digest", **today) == [ZONES[3]]
+    assert zones(client, placement="digest", **today) == [ZONES[3]]
     street.rises(old, Severity.CRITICAL)
     street.opens(ZONES[4])
 
-    assert zones(client, place="digest", **today) == [ZONES[3], ZONES[4]]
-    assert zones(client, place="digest") == [ZONES[3], ZONES[4]]
-    assert zones(client, place="shown") == [ZONES[0], ZONES[1], ZONES[2]]
+    assert zones(client, placement="digest", **today) == [ZONES[3], ZONES[4]]
+    assert zones(client, placement="digest") == [ZONES[3], ZONES[4]]
+    assert zones(client, placement="shown") == [ZONES[0], ZONES[1], ZONES[2]]
 
 
 async def test_readers_with_views_of_different_age_end_with_the_same_replay(make_server: Maker) -> None:
     street = Street(make_server, incidents_per_hour=1)
     street.opens(ZONES[0])
     database = Database(street.server.settings.database)
-    book = IncidentBook(street.server.settings.alert_budget)
+    book = PlacementService(street.server.settings.alert_budget)
     everywhere = Scope(everywhere=True, kampung_ids=frozenset())
     try:
         async with database.read() as early, database.read() as late:
@@ -323,12 +323,12 @@ async def test_readers_with_views_of_different_age_end_with_the_same_replay(make
             street.waits(1)
             second = street.opens(ZONES[1])
             found = await alerts.page(late, everywhere, AlertFilter(), None, 10)
-            assert [one.decision.place for one in await book.placed(late, everywhere, found)] == ["digest", "shown"]
-            assert [one.decision.place for one in await book.placed(early, everywhere, first)] == ["shown"]
+            assert [one.incident.placement for one in await book.placed(late, everywhere, found)] == ["digest", "shown"]
+            assert [one.incident.placement for one in await book.placed(early, everywhere, first)] == ["shown"]
         street.rises(second, Severity.CRITICAL)
         async with database.read() as after:
             found = await alerts.page(after, everywhere, AlertFilter(), None, 10)
-            assert [one.decision.place for one in await book.placed(after, everywhere, found)] == ["shown", "shown"]
+            assert [one.incident.placement for one in await book.placed(after, everywhere, found)] == ["shown", "shown"]
     finally:
         await database.close()
 
@@ -337,6 +337,6 @@ def test_an_alert_that_never_asked_is_shown_rather_than_lost(make_server: Maker)
     street = Street(make_server)
     street.opens(ZONES[0])
     with sqlite3.connect(street.server.settings.data_dir / "kentongan.sqlite3") as database:
-        database.execute("DELETE FROM incident_ask")
+        database.execute("DELETE FROM placement_request")
 
-    assert zones(street.server.log_in("operator-bahari"), place="shown") == [ZONES[0]]
+    assert zones(street.server.log_in("operator-bahari"), placement="shown") == [ZONES[0]]

@@ -19,7 +19,7 @@ from server.ingest.events import EventIngest, Receipt
 from server.store import incidents
 from server.store.database import Database
 from server.store.devices import EnrolledDevice
-from server.store.incidents import BESIDE_AT_ONCE, Source
+from server.store.incidents import NEAREST_AT_ONCE, Source
 from server.store.tables import Alert
 from tests.support.server import LiveServer, consistency_findings, event_of
 
@@ -88,16 +88,16 @@ async def test_what_stands_beside_many_moments_is_what_a_look_at_every_alert_fin
     server = make_server()
     async with opened(server) as (database, ingest):
         await written_together(ingest, scattered(100, seed=1))
-        events = scattered(2 * BESIDE_AT_ONCE + 5, seed=2)
+        events = scattered(2 * NEAREST_AT_ONCE + 5, seed=2)
         moments = [
             (Source(one.data.camera_id, one.data.zone_id, one.data.rule.value), one.data.captured_at) for one in events
         ]
         async with database.read() as reading:
             stored = await _alerts(reading)
             moments += [(_source_of(alert), alert.captured_at) for alert in stored[:5]]
-            found = await incidents.alerts_beside(reading, moments, START)
-            assert await incidents.alerts_beside(reading, moments, START + timedelta(seconds=1)) == {}
-            assert await incidents.alerts_beside(reading, [], START) == {}
+            found = await incidents.nearest_alerts(reading, moments, START)
+            assert await incidents.nearest_alerts(reading, moments, START + timedelta(seconds=1)) == {}
+            assert await incidents.nearest_alerts(reading, [], START) == {}
     expected: dict[Source, set[tuple[datetime, UUID]]] = {}
     for source, moment in moments:
         own = sorted((one.captured_at, one.incident_id) for one in stored if _source_of(one) == source)
@@ -117,9 +117,9 @@ async def test_signals_that_follow_others_join_the_same_incidents_in_one_transac
         await written_together(ingest, before)
         await ingest.stop()
         async with database.read() as reading:
-            joined = {_source_of(one): set[tuple[datetime, UUID]]() for one in await _alerts(reading)}
+            matching_incident = {_source_of(one): set[tuple[datetime, UUID]]() for one in await _alerts(reading)}
             for one in await _alerts(reading):
-                joined[_source_of(one)].add((one.captured_at, one.incident_id))
+                matching_incident[_source_of(one)].add((one.captured_at, one.incident_id))
         receipts = await written_together(ingest, later)
         async with database.read() as reading:
             stored = {one.id: one for one in await _alerts(reading)}
@@ -127,11 +127,11 @@ async def test_signals_that_follow_others_join_the_same_incidents_in_one_transac
         alert = stored[receipt.alert_id]
         near = [
             (abs(at - alert.captured_at), at, incident)
-            for at, incident in joined[_source_of(alert)]
+            for at, incident in matching_incident[_source_of(alert)]
             if abs(at - alert.captured_at) <= timedelta(minutes=10)
         ]
         assert alert.incident_id == (min(near)[2] if near else alert.id)
-        joined[_source_of(alert)].add((alert.captured_at, alert.incident_id))
+        matching_incident[_source_of(alert)].add((alert.captured_at, alert.incident_id))
     assert len({stored[one.alert_id].incident_id for one in receipts}) < len(receipts)
     assert await asyncio.to_thread(consistency_findings, server.settings) == []
 

@@ -336,13 +336,15 @@ class _process:  # noqa: N801 - used as a function
         command = [sys.executable, "-m", "server.cli", "run", "--config", str(config)]
         self._running = subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE)
         base_url = f"http://127.0.0.1:{port}"
-        deadline_s = time.monotonic() + 20
+        deadline_s = time.monotonic() + 60
         while time.monotonic() < deadline_s:
             try:
                 httpx.get(f"{base_url}/healthz", trust_env=False)
                 return base_url
             except httpx.TransportError:
                 time.sleep(0.02)
+        self._running.kill()
+        self._running.communicate()
         raise RuntimeError("the server did not start")
 
     def __exit__(self, *_: object) -> None:

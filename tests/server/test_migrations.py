@@ -25,7 +25,8 @@ def _as_before_incidents(server: LiveServer) -> None:
     """Take the schema back to version 0002, with its alerts in it."""
     database = sqlite3.connect(server.settings.data_dir / "kentongan.sqlite3")
     for statement in (
-        "DROP TABLE incident_ask",
+        "DROP TABLE placement_request",
+        "ALTER TABLE camera_telemetry RENAME TO camera_health",
         "DROP INDEX ix_alert_incident",
         "DROP INDEX ix_alert_source_time",
         "ALTER TABLE alert DROP COLUMN incident_id",
@@ -41,7 +42,7 @@ def _as_before_incidents(server: LiveServer) -> None:
 
 def _described(server: LiveServer) -> list[tuple[str, str, str]]:
     items = server.log_in("operator-bahari").get(f"{API}/alerts").json()["items"]
-    return [(item["id"], item["incident"]["id"], item["incident"]["place"]) for item in items]
+    return [(item["id"], item["incident"]["id"], item["incident"]["placement"]) for item in items]
 
 
 def test_alerts_stored_before_there_were_incidents_are_joined_as_they_would_have_been(

@@ -10,8 +10,8 @@ import pytest
 
 from contract.event import Rule
 from contract.verdict import VerdictKind
-from server.alerts.estimates import CREDIBLE, beta_cdf, beta_quantile, share, surely_at_most
-from server.alerts.precision import Tally, together
+from server.precision.estimates import CREDIBLE, beta_cdf, beta_quantile, share, surely_at_most
+from server.precision.tally import Tally, together
 from tests.server.test_verdicts import close
 from tests.support.server import API, LiveServer, problem
 

@@ -15,9 +15,9 @@ import pytest
 
 from contract.clock import ManualClock, SystemClock
 from contract.errors import KentonganError
-from server.auth.accounts import AccountDesk
+from server.auth.accounts import AccountService
 from server.auth.passwords import LogInThrottle, Passwords
-from server.auth.sessions import SessionDesk
+from server.auth.sessions import SessionService
 from server.settings import LogInLimits, Settings
 from server.store.database import Database
 from tests.support.server import API, CHEAP_HASHER, PASSWORD, LiveServer, Template, problem
@@ -210,13 +210,15 @@ async def test_a_password_that_is_set_during_a_log_in_with_the_old_one_ends_that
     class SetMeanwhile(Passwords):
         async def verify(self, stored_hash: str | None, password: str) -> bool:
             matches = await super().verify(stored_hash, password)
-            await AccountDesk(database, clock, self, "shell:test").set_password("auditor", "another long password")
+            await AccountService(database, clock, self, "shell:test").set_password("auditor", "another long password")
             return matches
 
-    desk = SessionDesk(database, clock, SetMeanwhile(CHEAP_HASHER), LogInThrottle(settings.log_in), settings.sessions)
+    sessions = SessionService(
+        database, clock, SetMeanwhile(CHEAP_HASHER), LogInThrottle(settings.log_in), settings.sessions
+    )
     try:
         with pytest.raises(KentonganError, match="the name or the password is wrong"):
-            await desk.log_in("auditor", PASSWORD, "10.0.0.1", None)
+            await sessions.log_in("auditor", PASSWORD, "10.0.0.1", None)
     finally:
         await database.close()
 

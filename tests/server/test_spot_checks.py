@@ -15,10 +15,10 @@ import yaml
 from contract.event import Event, Phase, Rule, Severity, SpotCheck
 from contract.reasons import Reason
 from edge.config.rules import ZoneRules
-from server.alerts.lowering import MIN_JUDGED, lowerings
-from server.alerts.recall import MIN_SPOT_CHECKS, Evidence, Seen, evidence, recall_of
-from server.alerts.suggestions import Setting
-from server.store.quality import Course
+from server.precision.lowering import MIN_JUDGED, lowerings
+from server.precision.recall import MIN_SPOT_CHECKS, Evidence, Seen, evidence, recall_of
+from server.precision.suggestions import Setting
+from server.store.precision import Course
 from tests.server.test_thresholds import judged
 from tests.server.test_verdicts import close, verdicts_of
 from tests.support.events import NOON
@@ -62,15 +62,15 @@ def test_a_spot_check_is_in_no_list_count_or_digest_but_in_a_list_of_its_own(
     alert_id = live_server.new_alert(2)
     operator = live_server.log_in("operator-bahari")
 
-    assert ids(operator) == ids(operator, place="shown") == [alert_id]
-    assert ids(operator, place="digest") == []
+    assert ids(operator) == ids(operator, placement="shown") == [alert_id]
+    assert ids(operator, placement="digest") == []
     assert ids(operator, spot_check=True) == [spot_check_id]
     (kampung,) = operator.get(f"{API}/kampung").json()
     assert kampung["open_alerts"] == {"critical": 0, "warning": 1, "notice": 0}
     assert [one["id"] for one in operator.get(f"{API}/alerts/{alert_id}").json()["neighbours"]] == []
     detail = operator.get(f"{API}/alerts/{spot_check_id}").json()
     assert detail["spot_check_chance"] == 0.03
-    assert detail["incident"]["why"] == "spot_check"
+    assert detail["incident"]["reason"] == "spot_check"
     assert operator.get(f"{API}/alerts/{alert_id}").json()["spot_check_chance"] is None
 
 

@@ -15,9 +15,9 @@ import yaml
 from contract.event import Phase, Rule
 from contract.reasons import Reason
 from edge.config.rules import ZoneRules
-from server.alerts.suggestions import Setting, suggestions, verdicts_needed
-from server.alerts.thresholds import MAX_LOST, MIN_VERDICTS, Raise, Sample, fisher_p, split_at, suggest_raise
-from server.store.quality import Course
+from server.precision.suggestions import Setting, suggestions, verdicts_needed
+from server.precision.thresholds import MAX_LOST, MIN_VERDICTS, Raise, Sample, fisher_p, split_at, suggest_raise
+from server.store.precision import Course
 from tests.server.test_verdicts import close
 from tests.support.events import NOON
 from tests.support.server import API, LiveServer, event_of, following, send

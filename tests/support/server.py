@@ -26,9 +26,9 @@ from argon2 import PasswordHasher
 
 from contract.clock import Clock, SystemClock
 from contract.event import ClipReference, Event, EventData, ThumbnailReference
-from contract.heartbeat import CameraHealth, CameraState, Heartbeat
-from server.auth.accounts import AccountDesk
-from server.auth.devices import DeviceDesk
+from contract.heartbeat import CameraState, CameraTelemetry, Heartbeat
+from server.auth.accounts import AccountService
+from server.auth.devices import DeviceService
 from server.auth.passwords import Passwords
 from server.check.consistency import Consistency, Finding
 from server.clips.files import MediaFiles
@@ -210,7 +210,7 @@ def upload_clip(client: httpx.Client, clip_id: UUID, content: bytes, offset: int
 
 def heartbeat_of(device_id: str, camera_id: str, state: CameraState = CameraState.LIVE) -> Heartbeat:
     """A heartbeat of a device that reports on one camera."""
-    health = CameraHealth(
+    health = CameraTelemetry(
         camera_id=camera_id,
         state=state,
         last_frame_at=NOON,
@@ -235,10 +235,10 @@ async def _fill(url: str) -> dict[str, str]:
     database, clock = Database(url), SystemClock()
     try:
         await apply_site(database, clock, SITE, "shell:test")
-        accounts = AccountDesk(database, clock, Passwords(CHEAP_HASHER), "shell:test")
+        accounts = AccountService(database, clock, Passwords(CHEAP_HASHER), "shell:test")
         for name, grant in ACCOUNTS.items():
             await accounts.add(name, name.title(), PASSWORD, [grant])
-        devices = DeviceDesk(database, clock)
+        devices = DeviceService(database, clock)
         return {device.id: await devices.issue(device.id, "shell:test") for device in SITE.devices}
     finally:
         await database.close()

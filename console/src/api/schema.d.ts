@@ -67,7 +67,7 @@ export interface paths {
          * List Alerts
          * @description Alerts of the granted kampung, newest first. `next_cursor` leads to the next page and is null on the last.
          *
-         *     With `place`, a page may hold fewer than `limit` although it is not the last.
+         *     With `placement`, a page may hold fewer than `limit` although it is not the last.
          */
         get: operations["list_alerts"];
         put?: never;
@@ -531,7 +531,7 @@ export interface components {
                 number,
                 number
             ][];
-            incident: components["schemas"]["IncidentPlace"];
+            incident: components["schemas"]["AlertIncident"];
             /**
              * Spot Check Chance
              * @description null for an alert; else this is a stay that did not alert, picked as a spot check with this chance
@@ -563,6 +563,21 @@ export interface components {
              * @description alerts of this camera's other incidents around the same time
              */
             neighbours: components["schemas"]["AlertSummary"][];
+        };
+        /**
+         * AlertIncident
+         * @description The incident that an alert belongs to, and its placement for the reader.
+         */
+        AlertIncident: {
+            /**
+             * Id
+             * Format: uuid
+             * @description the id of its first alert
+             */
+            id: string;
+            placement: components["schemas"]["Placement"];
+            /** @description why it has this placement */
+            reason: components["schemas"]["PlacementReason"];
         };
         /** AlertPage */
         AlertPage: {
@@ -670,7 +685,7 @@ export interface components {
                 number,
                 number
             ][];
-            incident: components["schemas"]["IncidentPlace"];
+            incident: components["schemas"]["AlertIncident"];
             /**
              * Spot Check Chance
              * @description null for an alert; else this is a stay that did not alert, picked as a spot check with this chance
@@ -746,8 +761,35 @@ export interface components {
             /** Next Cursor */
             next_cursor: string | null;
         };
-        /** CameraHealth */
-        CameraHealth: {
+        /**
+         * CameraState
+         * @description `live`: pictures arrive; `late`: none for some seconds; `lost`: the session is down and being retried.
+         * @enum {string}
+         */
+        CameraState: "live" | "late" | "lost";
+        /** CameraStatus */
+        CameraStatus: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Kampung Id */
+            kampung_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "live" | "late" | "lost" | "unknown";
+            /** Last Frame At */
+            last_frame_at: string | null;
+            /**
+             * Coverage
+             * @description share of the last hour that was seen, 0..1; null before any report
+             */
+            coverage: number | null;
+        };
+        /** CameraTelemetry */
+        CameraTelemetry: {
             /** Camera Id */
             camera_id: string;
             state: components["schemas"]["CameraState"];
@@ -788,33 +830,6 @@ export interface components {
              * @default null
              */
             fault: string | null;
-        };
-        /**
-         * CameraState
-         * @description `live`: pictures arrive; `late`: none for some seconds; `lost`: the session is down and being retried.
-         * @enum {string}
-         */
-        CameraState: "live" | "late" | "lost";
-        /** CameraStatus */
-        CameraStatus: {
-            /** Id */
-            id: string;
-            /** Name */
-            name: string;
-            /** Kampung Id */
-            kampung_id: string;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "live" | "late" | "lost" | "unknown";
-            /** Last Frame At */
-            last_frame_at: string | null;
-            /**
-             * Coverage
-             * @description share of the last hour that was seen, 0..1; null before any report
-             */
-            coverage: number | null;
         };
         /**
          * ClipGap
@@ -934,7 +949,7 @@ export interface components {
         };
         /**
          * Digest
-         * @description What waits in this person's digest. `GET /api/v1/alerts?place=digest` lists it.
+         * @description Counts of the reader's digest. `GET /api/v1/alerts?placement=digest` lists its alerts.
          */
         Digest: {
             /**
@@ -952,10 +967,10 @@ export interface components {
             /** Kampung */
             kampung: components["schemas"]["KampungDigest"][];
             /**
-             * Whole
-             * @description false: there are so many open incidents that not all were counted
+             * Complete
+             * @description false: more incidents are open than were counted
              */
-            whole: boolean;
+            complete: boolean;
         };
         /**
          * Event
@@ -1194,7 +1209,7 @@ export interface components {
              */
             last_sequence: number;
             /** Cameras */
-            cameras: components["schemas"]["CameraHealth"][];
+            cameras: components["schemas"]["CameraTelemetry"][];
         };
         /** HistoryEntry */
         HistoryEntry: {
@@ -1217,20 +1232,6 @@ export interface components {
             verdict: components["schemas"]["VerdictKind"] | null;
             /** Note */
             note: string | null;
-        };
-        /**
-         * IncidentPlace
-         * @description The incident that an alert belongs to, and where it stands on the desk of whoever reads.
-         */
-        IncidentPlace: {
-            /**
-             * Id
-             * Format: uuid
-             * @description the id of its first alert
-             */
-            id: string;
-            place: components["schemas"]["Place"];
-            why: components["schemas"]["Why"];
         };
         /** IngestReceipt */
         IngestReceipt: {
@@ -1256,11 +1257,11 @@ export interface components {
             kampung_id: string;
             /**
              * This Hour
-             * @description that asked for a place in this hour of the clock
+             * @description incidents that requested a placement in this clock hour
              */
             this_hour: number;
-            /** In All */
-            in_all: number;
+            /** Total */
+            total: number;
         };
         /** KampungName */
         KampungName: {
@@ -1415,11 +1416,17 @@ export interface components {
          */
         Phase: "began" | "continues" | "ended";
         /**
-         * Place
-         * @description Where an incident stands.
+         * Placement
+         * @description Whether an incident is shown or waits in the digest.
          * @enum {string}
          */
-        Place: "shown" | "digest";
+        Placement: "shown" | "digest";
+        /**
+         * PlacementReason
+         * @description Why an incident has its placement.
+         * @enum {string}
+         */
+        PlacementReason: "critical" | "within_budget" | "budget_spent" | "notices_spent" | "no_budget" | "spot_check";
         /**
          * PrecisionReport
          * @description Every rule that alerted since `since`: zone by zone, and of all those zones together.
@@ -1555,6 +1562,8 @@ export interface components {
         /**
          * Severity
          * @description How soon somebody should look: `critical` now, `warning` soon, `notice` when there is time.
+         *
+         *     Members are defined in ascending order. As strings they compare alphabetically: compare their `rank` instead.
          * @enum {string}
          */
         Severity: "notice" | "warning" | "critical";
@@ -1765,12 +1774,6 @@ export interface components {
             /** @description null where no spot check was judged */
             recall: components["schemas"]["RecallEstimate"] | null;
         };
-        /**
-         * Why
-         * @description What decided about an incident's place.
-         * @enum {string}
-         */
-        Why: "critical" | "within_budget" | "budget_spent" | "notices_spent" | "no_budget" | "spot_check";
         /** ZonePrecision */
         ZonePrecision: {
             rule: components["schemas"]["Rule"];
@@ -1833,14 +1836,15 @@ export interface components {
     pathItems: never;
 }
 export type AlertDetail = components['schemas']['AlertDetail'];
+export type AlertIncident = components['schemas']['AlertIncident'];
 export type AlertPage = components['schemas']['AlertPage'];
 export type AlertSummary = components['schemas']['AlertSummary'];
 export type AlertVerdict = components['schemas']['AlertVerdict'];
 export type AuditItem = components['schemas']['AuditItem'];
 export type AuditPage = components['schemas']['AuditPage'];
-export type CameraHealth = components['schemas']['CameraHealth'];
 export type CameraState = components['schemas']['CameraState'];
 export type CameraStatus = components['schemas']['CameraStatus'];
+export type CameraTelemetry = components['schemas']['CameraTelemetry'];
 export type ClipGap = components['schemas']['ClipGap'];
 export type ClipReference = components['schemas']['ClipReference'];
 export type ClipStatus = components['schemas']['ClipStatus'];
@@ -1854,7 +1858,6 @@ export type FieldFault = components['schemas']['FieldFault'];
 export type GrantedRole = components['schemas']['GrantedRole'];
 export type Heartbeat = components['schemas']['Heartbeat'];
 export type HistoryEntry = components['schemas']['HistoryEntry'];
-export type IncidentPlace = components['schemas']['IncidentPlace'];
 export type IngestReceipt = components['schemas']['IngestReceipt'];
 export type KampungDigest = components['schemas']['KampungDigest'];
 export type KampungName = components['schemas']['KampungName'];
@@ -1868,7 +1871,8 @@ export type Note = components['schemas']['Note'];
 export type OpenAlerts = components['schemas']['OpenAlerts'];
 export type Permission = components['schemas']['Permission'];
 export type Phase = components['schemas']['Phase'];
-export type Place = components['schemas']['Place'];
+export type Placement = components['schemas']['Placement'];
+export type PlacementReason = components['schemas']['PlacementReason'];
 export type PrecisionReport = components['schemas']['PrecisionReport'];
 export type Problem = components['schemas']['Problem'];
 export type Readiness = components['schemas']['Readiness'];
@@ -1893,7 +1897,6 @@ export type Transition = components['schemas']['Transition'];
 export type VerdictKind = components['schemas']['VerdictKind'];
 export type VerdictPage = components['schemas']['VerdictPage'];
 export type VerdictTally = components['schemas']['VerdictTally'];
-export type Why = components['schemas']['Why'];
 export type ZonePrecision = components['schemas']['ZonePrecision'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -2060,8 +2063,8 @@ export interface operations {
                 state?: ("new" | "acknowledged" | "resolved" | "dismissed")[];
                 /** @description any of these; repeat the parameter */
                 severity?: components["schemas"]["Severity"][];
-                /** @description only what stands there on this person's desk */
-                place?: components["schemas"]["Place"] | null;
+                /** @description only alerts whose incident has this placement for the reader */
+                placement?: components["schemas"]["Placement"] | null;
                 /** @description only the alerts of this incident */
                 incident?: string | null;
                 /** @description stays shown as a spot check in place of alerts; no list holds both */

@@ -1,4 +1,4 @@
-/** Counts of the incidents that exceed the alert budget. The alerts themselves are listed with `place=digest`. */
+/** Counts of the incidents that exceed the alert budget. The alerts themselves are listed with `placement=digest`. */
 
 import { call } from '../api/client';
 import { asApiError } from '../api/error';
@@ -22,7 +22,7 @@ class DigestCounts {
   /** Open incidents in the digest of one kampung, or of all for null: those of this hour, and in total. */
   countsFor(kampung: string | null): { thisHour: number; total: number } {
     const rows = (this.counts?.kampung ?? []).filter((row) => kampung === null || row.kampung_id === kampung);
-    return rows.reduce((sum, row) => ({ thisHour: sum.thisHour + row.this_hour, total: sum.total + row.in_all }), {
+    return rows.reduce((sum, row) => ({ thisHour: sum.thisHour + row.this_hour, total: sum.total + row.total }), {
       thisHour: 0,
       total: 0,
     });

@@ -16,7 +16,7 @@ export function fetchAlerts(filters: Filters, cursor: string | null, limit = PAG
   const query = {
     limit,
     ...(cursor !== null && { cursor }),
-    ...(filters.place !== null && { place: filters.place }),
+    ...(filters.placement !== null && { placement: filters.placement }),
     ...(filters.kampung !== null && { kampung: filters.kampung }),
     ...(filters.camera !== null && { camera: filters.camera }),
     ...(filters.rule !== null && { rule: filters.rule }),
@@ -35,7 +35,7 @@ export class FeedList {
   error = $state.raw<ApiError | null>(null);
   loadingMore = $state(false);
   /** The rows to show, one for each incident. */
-  rows = $derived(incidentsOf(this.feed.items, this.filters.place === 'digest'));
+  rows = $derived(incidentsOf(this.feed.items, this.filters.placement === 'digest'));
   /** Number of incidents with waiting alerts, and with alerts not opened yet. */
   waitingCount = $derived(countIncidents(this.feed.waiting));
   unseenCount = $derived(countIncidents([...this.feed.items, ...this.feed.waiting].filter((one) => this.feed.unseen.has(one.id))));

@@ -82,7 +82,7 @@ describe('pages', () => {
 });
 
 describe('an incident that leaves the digest', () => {
-  const digested = { ...alertNumber(1).incident, place: 'digest' as const };
+  const digested = { ...alertNumber(1).incident, placement: 'digest' as const };
 
   it('brings its existing alerts into the feed', () => {
     const before = feed.firstPage(page(3, 2));
@@ -94,8 +94,8 @@ describe('an incident that leaves the digest', () => {
 
   it('stays in the digest while that is open, updated', () => {
     const before = feed.firstPage({ items: [alertNumber(1, { incident: digested })] });
-    const now = feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: true }, { ...DEFAULT_FILTERS, place: 'digest' }, true);
-    expect(now.items.map((one) => one.incident.place)).toEqual(['shown']);
+    const now = feed.receive(before, { kind: 'updated', alert: alertNumber(1), raised: true }, { ...DEFAULT_FILTERS, placement: 'digest' }, true);
+    expect(now.items.map((one) => one.incident.placement)).toEqual(['shown']);
   });
 });
 

@@ -11,7 +11,7 @@ describe('filters in the URL', () => {
 
   it('survive a round trip', () => {
     const filters = {
-      place: 'digest' as const,
+      placement: 'digest' as const,
       kampung: 'kampung-satu',
       camera: 'pos-ronda',
       rule: 'occupancy' as const,
@@ -22,7 +22,7 @@ describe('filters in the URL', () => {
     };
     const query = toQuery(filters);
     expect(query).toBe(
-      '?place=digest&kampung=kampung-satu&camera=pos-ronda&rule=occupancy&state=resolved,dismissed&severity=critical&since=2026-11-24T05:00:00.000Z',
+      '?placement=digest&kampung=kampung-satu&camera=pos-ronda&rule=occupancy&state=resolved,dismissed&severity=critical&since=2026-11-24T05:00:00.000Z',
     );
     expect(fromQuery(query)).toEqual(filters);
   });
@@ -30,8 +30,8 @@ describe('filters in the URL', () => {
   it('can name every state and both lists', () => {
     expect(toQuery({ ...DEFAULT_FILTERS, states: [] })).toBe('?state=all');
     expect(fromQuery('?state=all').states).toEqual([]);
-    expect(toQuery({ ...DEFAULT_FILTERS, place: null })).toBe('?place=all');
-    expect(fromQuery('?place=all').place).toBeNull();
+    expect(toQuery({ ...DEFAULT_FILTERS, placement: null })).toBe('?placement=all');
+    expect(fromQuery('?placement=all').placement).toBeNull();
   });
 
   it('with unknown values are ignored', () => {
@@ -47,8 +47,8 @@ describe('an alert', () => {
     expect(matches(alert, { ...DEFAULT_FILTERS, severities: ['critical'] })).toBe(false);
     expect(matches(alert, { ...DEFAULT_FILTERS, states: ['resolved'] })).toBe(false);
     expect(matches(alert, { ...DEFAULT_FILTERS, camera: 'gang' })).toBe(false);
-    expect(matches(alert, { ...DEFAULT_FILTERS, place: 'digest' })).toBe(false);
-    expect(matches(alert, { ...DEFAULT_FILTERS, place: null })).toBe(true);
+    expect(matches(alert, { ...DEFAULT_FILTERS, placement: 'digest' })).toBe(false);
+    expect(matches(alert, { ...DEFAULT_FILTERS, placement: null })).toBe(true);
     expect(matches(alert, { ...DEFAULT_FILTERS, rule: 'occupancy' })).toBe(false);
     expect(matches(alert, { ...DEFAULT_FILTERS, since: '2026-11-24T05:00:11Z' })).toBe(false);
     expect(matches(alert, { ...DEFAULT_FILTERS, until: '2026-11-24T05:00:09Z' })).toBe(false);

@@ -18,12 +18,12 @@ export const RULES = [
 ] as const satisfies readonly AlertSummary['rule'][];
 export const STATES = ['new', 'acknowledged', 'resolved', 'dismissed'] as const;
 export const SEVERITIES = ['critical', 'warning', 'notice'] as const;
-export const PLACES = ['shown', 'digest'] as const satisfies readonly AlertSummary['incident']['place'][];
+export const PLACEMENTS = ['shown', 'digest'] as const satisfies readonly AlertSummary['incident']['placement'][];
 export const OPEN_STATES: readonly AlertSummary['state'][] = ['new', 'acknowledged'];
 
 export type Filters = {
   /** Whether the alert budget shows the incident or keeps it in the digest; null means both. */
-  readonly place: AlertSummary['incident']['place'] | null;
+  readonly placement: AlertSummary['incident']['placement'] | null;
   readonly kampung: string | null;
   readonly camera: string | null;
   readonly rule: AlertSummary['rule'] | null;
@@ -38,7 +38,7 @@ export type Filters = {
 
 /** The feed's defaults: incidents that are shown and open. */
 export const DEFAULT_FILTERS: Filters = {
-  place: 'shown',
+  placement: 'shown',
   kampung: null,
   camera: null,
   rule: null,
@@ -49,7 +49,7 @@ export const DEFAULT_FILTERS: Filters = {
 };
 
 /** The auditor's defaults: every alert. */
-export const NO_FILTERS: Filters = { ...DEFAULT_FILTERS, place: null, states: [] };
+export const NO_FILTERS: Filters = { ...DEFAULT_FILTERS, placement: null, states: [] };
 
 const ALL = 'all';
 
@@ -69,9 +69,9 @@ export function fromQuery(query: string, defaults: Filters = DEFAULT_FILTERS): F
   const params = new URLSearchParams(query);
   const state = params.get('state');
   const states = knownValues(state, STATES);
-  const place = params.get('place');
+  const placement = params.get('placement');
   return {
-    place: place === ALL ? null : (knownValues(place, PLACES)[0] ?? defaults.place),
+    placement: placement === ALL ? null : (knownValues(placement, PLACEMENTS)[0] ?? defaults.placement),
     kampung: params.get('kampung') || null,
     camera: params.get('camera') || null,
     rule: knownValues(params.get('rule'), RULES)[0] ?? null,
@@ -85,7 +85,7 @@ export function fromQuery(query: string, defaults: Filters = DEFAULT_FILTERS): F
 /** The query string of the filters, without values that equal `defaults`; empty, or beginning with `?`. */
 export function toQuery(filters: Filters, defaults: Filters = DEFAULT_FILTERS): string {
   const params = new URLSearchParams();
-  if (filters.place !== defaults.place) params.set('place', filters.place ?? ALL);
+  if (filters.placement !== defaults.placement) params.set('placement', filters.placement ?? ALL);
   if (filters.kampung) params.set('kampung', filters.kampung);
   if (filters.camera) params.set('camera', filters.camera);
   if (filters.rule) params.set('rule', filters.rule);
@@ -101,7 +101,7 @@ export function toQuery(filters: Filters, defaults: Filters = DEFAULT_FILTERS): 
 export function matches(alert: AlertSummary, filters: Filters): boolean {
   const at = Date.parse(alert.captured_at);
   return (
-    (filters.place === null || alert.incident.place === filters.place) &&
+    (filters.placement === null || alert.incident.placement === filters.placement) &&
     (filters.kampung === null || alert.kampung_id === filters.kampung) &&
     (filters.camera === null || alert.camera_id === filters.camera) &&
     (filters.rule === null || alert.rule === filters.rule) &&
@@ -115,7 +115,7 @@ export function matches(alert: AlertSummary, filters: Filters): boolean {
 /** Number of filters that differ from `defaults`, without the kampung, which is chosen in the sidebar. */
 export function activeFilterCount(filters: Filters, defaults: Filters = DEFAULT_FILTERS): number {
   return [
-    filters.place !== defaults.place,
+    filters.placement !== defaults.placement,
     filters.camera !== null,
     filters.rule !== null,
     filters.states.join() !== defaults.states.join(),

@@ -25,7 +25,7 @@ class LiveUpdates implements FeedListener {
     digest.scheduleRefresh();
     const { alert } = message;
     // Alerts in the digest are only counted: no sound, no announcement.
-    if ((message.kind !== 'created' && !message.raised) || alert.incident.place !== 'shown') return;
+    if ((message.kind !== 'created' && !message.raised) || alert.incident.placement !== 'shown') return;
     sound.alarm(alert);
     const { words, language } = locale;
     this.announcement = words.feed.announce(

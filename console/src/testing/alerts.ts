@@ -35,7 +35,7 @@ export function alertNumber(n: number, more: Partial<AlertSummary> = {}): AlertS
     acknowledged_by: null,
     updated_at: at,
     trigger_boxes: [],
-    incident: { id: `01980000-0000-7000-8000-${String(n).padStart(12, '0')}`, place: 'shown', why: 'within_budget' },
+    incident: { id: `01980000-0000-7000-8000-${String(n).padStart(12, '0')}`, placement: 'shown', reason: 'within_budget' },
     spot_check_chance: null,
     ...more,
   };

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from contract.heartbeat import CameraHealth, CameraState
+from contract.heartbeat import CameraState, CameraTelemetry
 from edge.cli.status_screen import show, spoken
 from edge.outbox import OutboxStats
 from edge.sender import SenderStatus
@@ -30,7 +30,7 @@ def camera(camera_id: str = "gate", **changes: object) -> CameraStatus:
         "dropped_frames": 7,
         "people_count": 3,
     }
-    return CameraStatus(telemetry=CameraHealth.model_validate(fields | changes), attention="active", sessions_lost=2)
+    return CameraStatus(telemetry=CameraTelemetry.model_validate(fields | changes), attention="active", sessions_lost=2)
 
 
 def status_of(**changes: object) -> WorkerStatus:

@@ -1,0 +1,1 @@
+"""How precise the rules are: precision, recall and threshold suggestions from operators' verdicts."""
