@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPResponse
 from typing import Any
 
 import httpx
@@ -64,8 +65,27 @@ def test_a_known_id_with_other_content_is_a_conflict(live_server: LiveServer) ->
 def test_another_devices_event_id_is_a_conflict_and_changes_nothing(live_server: LiveServer) -> None:
     event = event_of()
     send(live_server.device("box-1"), event)
-    stolen = Event.wrap(event.id, event_of(1, "kenanga").data)
+    before = seen_by_everyone(live_server)
+    stolen = Event.wrap(event.id, event_of(1, "kenanga", people_count=9).data)
     problem(send(live_server.device("box-2"), stolen), 409, "conflict")
+    assert seen_by_everyone(live_server) == before
+    assert send(live_server.device("box-1"), event).json()["duplicate"] is True
+    live_server.stop()
+    assert consistency_findings(live_server.settings) == []
+
+
+def seen_by_everyone(server: LiveServer) -> dict[str, Any]:
+    """Both kampung's alerts in full, and the audit log of what devices did."""
+    seen: dict[str, Any] = {}
+    for kampung in ("bahari", "kenanga"):
+        operator = server.log_in(f"operator-{kampung}")
+        ids = [alert["id"] for alert in operator.get(f"{API}/alerts").json()["items"]]
+        seen[kampung] = [operator.get(f"{API}/alerts/{alert_id}").json() for alert_id in ids]
+    audit = server.log_in("auditor").get(f"{API}/audit").json()["items"]
+    seen["audit"] = [entry for entry in audit if entry["actor"].startswith("device:")]
+    assert seen["bahari"]
+    assert seen["audit"]
+    return seen
 
 
 def test_two_devices_may_use_the_same_signal_id(live_server: LiveServer) -> None:
@@ -159,15 +179,21 @@ def test_a_body_over_the_limit_is_refused_by_its_declared_length(live_server: Li
 
 
 def test_a_body_over_the_limit_is_refused_while_it_streams(live_server: LiveServer) -> None:
-    def endless() -> Iterator[bytes]:
-        for _ in range(64):
-            yield b"x" * 65_536
-
-    try:
-        answer = live_server.device().post(f"{API}/ingest/events", content=endless())
-    except (httpx.WriteError, httpx.ReadError):
-        return  # the server answered and hung up while the body was still being sent
-    problem(answer, 413, "too-large")
+    address = httpx.URL(live_server.base_url)
+    head = (
+        f"POST {API}/ingest/events HTTP/1.1\r\nHost: {address.host}\r\n"
+        f"Authorization: Bearer {live_server.tokens['box-1']}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    chunk = b"%x\r\n%s\r\n" % (65_536, b"x" * 65_536)
+    with socket.create_connection((address.host, address.port or 80), timeout=20.0) as connection:
+        connection.sendall(head.encode() + chunk * (live_server.settings.limits.event_bytes // 65_536))
+        connection.sendall(b"1\r\nx\r\n")  # one byte beyond the limit; the body does not end here
+        answer = HTTPResponse(connection)
+        answer.begin()
+        body = json.loads(answer.read())
+        assert (answer.status, body["type"]) == (413, "urn:kentongan:problem:too-large")
+        assert connection.recv(1) == b"", "the connection stays open for a body that was refused"
+    assert listed(live_server) == []
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer nonsense", "Basic Ym94LTE6eA=="])
