@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -21,11 +21,9 @@ from sqlalchemy import Connection, Engine, create_engine, make_url
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.store import sqlite
-from server.store.safe_copy import copy_database
+from server.store.safe_copy import copy_database, sole_upgrade
 
 SCRIPTS = Path(__file__).parent / "migrations"
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +64,30 @@ def upgrade(database_url: str, report: Report | None = None) -> None:
         OSError: no room for the copy, or the disk refuses it.
         SQLAlchemyError: the database refuses; it is at the last version that was recorded.
     """
+    file = sqlite.file_of(database_url)
     engine = _engine(database_url)
     try:
-        with engine.connect().execution_options(**{sqlite.READ_ONLY: True}) as connection:
-            current = _version_of(connection)
-        pending = _versions_after(current)
-        if not pending:
-            return
-        file = sqlite.file_of(database_url)
-        steps = len(pending) + (file is not None and current is not None)
-        step = 0
-        if file is not None and current is not None:
-            step += 1
-            _tell(report, Progress(step, steps, f"copying the database at version {current} to a safe place"))
-            copy_database(file, version=current)
-        for version in pending:
-            step += 1
-            _tell(report, Progress(step, steps, f"bringing the database to version {version}"))
-            _apply(engine, version)
+        with nullcontext() if file is None else sole_upgrade(file):
+            _upgrade(engine, file, report)
     finally:
         engine.dispose()
 
 
+def _upgrade(engine: Engine, file: Path | None, report: Report | None) -> None:
+    with engine.connect().execution_options(**{sqlite.READ_ONLY: True}) as connection:
+        current = _version_of(connection)
+    pending = _versions_after(current)
+    copies = file is not None and current is not None and bool(pending)
+    steps = len(pending) + copies
+    if copies and file is not None and current is not None:
+        _tell(report, Progress(1, steps, f"copying the database at version {current} to a safe place"))
+        copy_database(file, version=current)
+    for step, version in enumerate(pending, start=1 + copies):
+        _tell(report, Progress(step, steps, f"bringing the database to version {version}"))
+        _apply(engine, version)
+
+
 def _tell(report: Report | None, progress: Progress) -> None:
-    _log.info("migration_step", step=progress.step, steps=progress.steps, doing=progress.doing)
     if report is not None:
         report(progress)
 

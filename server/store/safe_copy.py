@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-
-import structlog
 
 KEPT_COPIES = 2
 """The newest copies stay; older ones make room."""
@@ -18,7 +18,18 @@ ROOM_FACTOR = 2.0
 SPARE_BYTES = 32 << 20
 PAGES_PER_STEP = 4096
 
-_log = structlog.get_logger(__name__)
+
+@contextmanager
+def sole_upgrade(database: Path) -> Iterator[None]:
+    """Wait until no other process on this machine copies or upgrades this database, and keep the others waiting."""
+    descriptor = os.open(
+        database.with_name(f"{database.name}.upgrade-lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+    )
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def copy_database(database: Path, *, version: str) -> Path:
@@ -47,12 +58,12 @@ def copy_database(database: Path, *, version: str) -> Path:
     unfinished.rename(target)
     _flush_folder(target.parent)
     _forget_old(database)
-    _log.info("database_copied", copy=target.name, size_bytes=target.stat().st_size)
     return target
 
 
 def _require_room(database: Path) -> None:
-    size_bytes = sum(part.stat().st_size for part in database.parent.glob(f"{database.name}*") if _is_part(part))
+    parts = (database, database.with_name(f"{database.name}-wal"))
+    size_bytes = sum(part.stat().st_size for part in parts if part.exists())
     needed_bytes = int(ROOM_FACTOR * size_bytes) + SPARE_BYTES
     free_bytes = shutil.disk_usage(database.parent).free
     if free_bytes < needed_bytes:
@@ -61,10 +72,6 @@ def _require_room(database: Path) -> None:
             f"the upgrade needs {needed_bytes / 1e6:.0f} MB in {database.parent}, where {free_bytes / 1e6:.0f} MB are "
             "free; nothing was changed",
         )
-
-
-def _is_part(path: Path) -> bool:
-    return path.suffix in (".sqlite3", ".sqlite3-wal") or path.name.endswith("-wal")
 
 
 def _copy(database: Path, destination: Path) -> None:

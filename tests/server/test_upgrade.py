@@ -8,12 +8,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from bench.attack.migrations import make_old_database
@@ -23,7 +24,6 @@ from server.store.safe_copy import KEPT_COPIES
 
 ROOT = Path(__file__).resolve().parents[2]
 ALERTS = 300
-Usage = namedtuple("Usage", "total used free")
 
 
 def url_of(database: Path) -> str:
@@ -90,7 +90,7 @@ def test_an_upgrade_without_room_for_its_copy_changes_nothing_and_says_how_much_
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = database.read_bytes()
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9 - 1000, 1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     with pytest.raises(OSError, match=r"the upgrade needs \d+ MB in .*, where 0 MB are free; nothing was") as refused:
         migrate.upgrade(url_of(database))
     assert refused.value.errno == errno.ENOSPC
@@ -104,8 +104,6 @@ def test_a_disk_that_fills_up_during_an_upgrade_leaves_the_last_whole_version(
     def limited(connection: sqlite3.Connection, *_: object) -> None:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages + 2}")
-
-    from sqlalchemy import event
 
     make_engine = migrate._engine
     with monkeypatch.context() as patched:
