@@ -17,6 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, make_url
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -102,8 +103,12 @@ def _engine(database_url: str) -> Engine:
 def _versions_after(current: str | None) -> list[str]:
     """The versions still to be applied, oldest first. Raises CommandError for a `current` that no script knows."""
     script = ScriptDirectory.from_config(_config())
-    found = [revision.revision for revision in script.iterate_revisions(newest_version(), current or "base")]
-    return found[::-1]
+    known = [revision.revision for revision in script.iterate_revisions(newest_version(), "base")][::-1]
+    if current is None:
+        return known
+    if current not in known:
+        raise CommandError(f"it is at version {current}, which this server does not know: a newer one wrote it")
+    return known[known.index(current) + 1 :]
 
 
 def _apply(engine: Engine, version: str) -> None:
