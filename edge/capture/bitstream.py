@@ -1,7 +1,7 @@
-"""Just enough of H.264 and H.265 to know where units lie, which parameter sets hold, and what they say.
+"""Parses just enough of H.264 and H.265 to find NAL units and to read parameter sets.
 
-Everything on the edge is kept in the byte stream format (Annex B of ITU-T H.264 and H.265: start codes between
-units), whatever the source's own framing.
+The edge keeps all video in the byte stream format (Annex B of ITU-T H.264 and H.265: start codes between units),
+whatever framing the source uses.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _SHORT_START = b"\x00\x00\x01"
 
 
 class Codec(StrEnum):
-    """A video codec by its name in FFmpeg."""
+    """A video codec; the value is its name in FFmpeg."""
 
     H264 = "h264"
     HEVC = "hevc"
@@ -24,15 +24,18 @@ class Codec(StrEnum):
 # Unit types: H.264 table 7-1, H.265 table 7-1.
 _PARAMETER_TYPES = {Codec.H264: {7, 8}, Codec.HEVC: {32, 33, 34}}
 _SPS_TYPE = {Codec.H264: 7, Codec.HEVC: 33}
+# Profiles whose sequence parameter set contains the chroma format (H.264, section 7.3.2.1.1).
+_H264_CHROMA_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
+_FRAME_SIZE_MAX_PX = 16384
 
 
 class BitstreamError(ValueError):
-    """The bytes are not what the codec's standard says they must be."""
+    """The bytes violate the codec's standard."""
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceInfo:
-    """What a sequence parameter set says: the cropped picture's size and the RFC 6381 codecs parameter."""
+    """The content of a sequence parameter set: the cropped frame size in pixels and the RFC 6381 codecs parameter."""
 
     width: int
     height: int
@@ -40,20 +43,20 @@ class SequenceInfo:
 
 
 def unit_type(codec: Codec, unit: bytes) -> int:
-    """The NAL unit's type; -1 for an empty unit."""
+    """Return the type of the NAL unit; -1 for an empty unit."""
     if not unit:
         return -1
     return unit[0] & 0x1F if codec is Codec.H264 else unit[0] >> 1 & 0x3F
 
 
 def is_slice(codec: Codec, unit: bytes) -> bool:
-    """Whether the unit carries picture data rather than headers and messages."""
+    """Return whether the unit carries image data rather than headers or messages."""
     kind = unit_type(codec, unit)
     return 1 <= kind <= 5 if codec is Codec.H264 else 0 <= kind <= 31
 
 
 def split_units(data: bytes) -> Iterator[bytes]:
-    """The NAL units of an Annex B byte stream, without their start codes and trailing zeros."""
+    """Yield the NAL units of an Annex B byte stream, without start codes and trailing zeros."""
     start = data.find(_SHORT_START)
     while start >= 0:
         following = data.find(_SHORT_START, start + 3)
@@ -64,14 +67,14 @@ def split_units(data: bytes) -> Iterator[bytes]:
 
 
 def join_units(units: list[bytes]) -> bytes:
-    """The units as an Annex B byte stream."""
+    """Return the units as an Annex B byte stream."""
     return b"".join(START_CODE + unit for unit in units)
 
 
 def annexb_of(data: bytes, length_size: int) -> bytes:
-    """An access unit whose NAL units carry their length in `length_size` bytes (ISO/IEC 14496-15), as Annex B.
+    """Convert an access unit to Annex B whose NAL units start with their length in `length_size` bytes.
 
-    Raises BitstreamError when a length points outside the data.
+    The input framing is that of ISO/IEC 14496-15. Raises BitstreamError when a length points outside the data.
     """
     units: list[bytes] = []
     at = 0
@@ -85,7 +88,10 @@ def annexb_of(data: bytes, length_size: int) -> bytes:
 
 
 def extradata_units(codec: Codec, extradata: bytes) -> tuple[list[bytes], int]:
-    """The parameter sets in a container's extradata, and the length size of its packets (0: they are Annex B)."""
+    """Return the parameter sets in a container's extradata and the length size of its packets in bytes.
+
+    A length size of 0 means that the packets are Annex B. Raises BitstreamError when the extradata is truncated.
+    """
     if not extradata or extradata.startswith((START_CODE, _SHORT_START)):
         return [unit for unit in split_units(extradata) if unit_type(codec, unit) in _PARAMETER_TYPES[codec]], 0
     try:
@@ -95,12 +101,12 @@ def extradata_units(codec: Codec, extradata: bytes) -> tuple[list[bytes], int]:
 
 
 def leading_parameter_sets(codec: Codec, data: bytes) -> list[bytes]:
-    """The parameter sets that stand before the first slice of an Annex B access unit."""
+    """Return the parameter sets before the first slice of an Annex B access unit."""
     found: list[bytes] = []
     start = data.find(_SHORT_START)
     while start >= 0:
         if is_slice(codec, data[start + 3 : start + 5]):
-            break  # the bulk of the packet is never searched
+            break  # slices are the bulk of the packet: searching them would cost time and find nothing
         following = data.find(_SHORT_START, start + 3)
         if unit_type(codec, data[start + 3 : start + 5]) in _PARAMETER_TYPES[codec]:
             found.append(data[start + 3 : following if following >= 0 else len(data)].rstrip(b"\x00"))
@@ -109,7 +115,7 @@ def leading_parameter_sets(codec: Codec, data: bytes) -> list[bytes]:
 
 
 def parameter_set_key(codec: Codec, unit: bytes) -> tuple[int, int]:
-    """The type and identifier of a parameter set: one replaces another that has the same key."""
+    """Return the type and identifier of a parameter set. A set replaces an earlier one with the same key."""
     kind = unit_type(codec, unit)
     bits = _Bits(unit[1 if codec is Codec.H264 else 2 :])
     if codec is Codec.H264:
@@ -124,7 +130,7 @@ def parameter_set_key(codec: Codec, unit: bytes) -> tuple[int, int]:
 
 
 def sequence_info(codec: Codec, units: list[bytes]) -> SequenceInfo:
-    """What the first sequence parameter set among the units says. Raises BitstreamError without a readable one."""
+    """Read the first sequence parameter set among the units. Raises BitstreamError if there is no readable one."""
     sps = next((unit for unit in units if unit_type(codec, unit) == _SPS_TYPE[codec]), None)
     if sps is None:
         raise BitstreamError(f"no sequence parameter set among {len(units)} {codec} units")
@@ -132,7 +138,7 @@ def sequence_info(codec: Codec, units: list[bytes]) -> SequenceInfo:
 
 
 class _Bits:
-    """Reads a raw byte sequence payload bit by bit, emulation prevention removed."""
+    """Reads a raw byte sequence payload bit by bit, without its emulation prevention bytes."""
 
     def __init__(self, payload: bytes) -> None:
         raw = payload.replace(b"\x00\x00\x03", b"\x00\x00")
@@ -162,7 +168,7 @@ class _Bits:
 
 
 def _avcc_units(extradata: bytes) -> tuple[list[bytes], int]:
-    """ISO/IEC 14496-15, section 5.3.3.1: AVCDecoderConfigurationRecord."""
+    """Parse an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, section 5.3.3.1)."""
     units: list[bytes] = []
     at = 5
     for mask in (0x1F, 0xFF):
@@ -176,7 +182,7 @@ def _avcc_units(extradata: bytes) -> tuple[list[bytes], int]:
 
 
 def _hvcc_units(extradata: bytes) -> tuple[list[bytes], int]:
-    """ISO/IEC 14496-15, section 8.3.3.1: HEVCDecoderConfigurationRecord."""
+    """Parse an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, section 8.3.3.1)."""
     units: list[bytes] = []
     at = 23
     for _ in range(extradata[22]):
@@ -190,12 +196,8 @@ def _hvcc_units(extradata: bytes) -> tuple[list[bytes], int]:
     return kept, (extradata[21] & 0x03) + 1
 
 
-# Profiles whose sequence parameter set tells the chroma format (H.264, section 7.3.2.1.1).
-_H264_CHROMA_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
-
-
 def _h264_sequence(sps: bytes) -> SequenceInfo:
-    """H.264, section 7.3.2.1.1; the codecs parameter is RFC 6381, section 3.3."""
+    """Parse an H.264 sequence parameter set (section 7.3.2.1.1); the codecs parameter is RFC 6381, section 3.3."""
     bits = _Bits(sps[1:])
     profile = bits.u(8)
     bits.skip(16)
@@ -246,7 +248,7 @@ def _skip_scaling_list(bits: _Bits, size: int) -> None:
 
 
 def _skip_hevc_profile(bits: _Bits) -> None:
-    """Up to and including profile_tier_level() of an H.265 sequence parameter set (section 7.3.3)."""
+    """Skip up to and including profile_tier_level() of an H.265 sequence parameter set (section 7.3.3)."""
     bits.skip(4)
     sub_layers = bits.u(3)
     bits.skip(1 + 88 + 8)
@@ -258,7 +260,7 @@ def _skip_hevc_profile(bits: _Bits) -> None:
 
 
 def _hevc_sequence(sps: bytes) -> SequenceInfo:
-    """H.265, section 7.3.2.2.1; the codecs parameter is ISO/IEC 14496-15, annex E.3."""
+    """Parse an H.265 sequence parameter set (section 7.3.2.2.1). Codecs parameter: ISO/IEC 14496-15, annex E.3."""
     bits = _Bits(sps[2:])
     head = _Bits(sps[2:])
     head.skip(8)
@@ -283,6 +285,6 @@ def _hevc_sequence(sps: bytes) -> SequenceInfo:
 
 
 def _checked(info: SequenceInfo) -> SequenceInfo:
-    if not (0 < info.width <= 16384 and 0 < info.height <= 16384):
+    if not (0 < info.width <= _FRAME_SIZE_MAX_PX and 0 < info.height <= _FRAME_SIZE_MAX_PX):
         raise BitstreamError(f"a sequence parameter set says {info.width} x {info.height} pixels")
     return info

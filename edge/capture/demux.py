@@ -1,7 +1,7 @@
-"""Getting compressed packets out of FFmpeg, whatever the source, and turning its errors into ours.
+"""Reads compressed packets through FFmpeg and translates its errors into source faults.
 
-Nothing here judges or decodes. FFmpeg's own error texts hold the camera's URL with its password, so no exception of
-FFmpeg leaves this module, not even as the cause or context of another.
+This module neither grades timestamps nor decodes. FFmpeg's error texts contain the camera's URL with its password, so
+no FFmpeg exception leaves this module, not even as the cause or context of another one.
 """
 
 from __future__ import annotations
@@ -31,16 +31,18 @@ from edge.capture.packets import TICKS_PER_S
 from edge.system.redact import redact_url
 
 _SCHEMES = ("rtsp", "rtsps")
-# Without it FFmpeg opens a text file as a picture of a terminal, and a playlist as whatever it points at.
+# Without this list FFmpeg renders a text file as terminal video and follows a playlist wherever it points.
 _FILE_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,avi,h264,hevc"
 _ANALYSIS_SHARE = 0.4
+"""Share of the open timeout that FFmpeg may spend on probing the stream."""
 SLOWEST, FASTEST = 0.1, 100.0
+"""Limits of a file's replay speed, as a multiple of its own."""
 _PRODUCER_TIME = struct.Struct("@qi")
-"""FFmpeg's AVProducerReferenceTime: microseconds since 1970, flags. Its RTSP demuxer makes it of sender reports."""
+"""FFmpeg's AVProducerReferenceTime: microseconds since 1970, flags. The RTSP demuxer derives it from sender reports."""
 
 
 class FaultKind(StrEnum):
-    """Why a session could not be opened or came to its end."""
+    """Why a session could not open or has ended."""
 
     UNAUTHORIZED = "unauthorized"
     UNREACHABLE = "unreachable"
@@ -52,8 +54,8 @@ class FaultKind(StrEnum):
     BAD_TIMESTAMPS = "bad-timestamps"
 
 
-class SourceFault(Exception):  # noqa: N818 - a fault is of the source, an error would be of this code
-    """Why there are no more packets, with a sentence that carries no credential."""
+class SourceFault(Exception):  # noqa: N818 - the source is at fault, not this code
+    """The source delivers no more packets. `detail` is a sentence that contains no credentials."""
 
     def __init__(self, kind: FaultKind, detail: str) -> None:
         super().__init__(detail)
@@ -65,14 +67,17 @@ class SourceFault(Exception):  # noqa: N818 - a fault is of the source, an error
 class SourceSettings:
     """Where packets come from.
 
-    url: rtsp://, rtsps://, or the path of a video file or of a folder of video files played in the order of their
-        names. It may carry a log-in and is never shown; `shown` is. The certificate of an rtsps:// camera is not
-        verified, because cameras sign their own: it hides the stream from the network, it does not prove the camera.
-    transport: how RTSP sends its pictures.
-    open_timeout_s: seconds to connect, log in and learn what the stream is.
-    silence_timeout_s: seconds without a packet after which the session ends.
-    speed: how many times its own speed a file is played at, 0.1 to 100; as fast as it is taken, where it is None.
-    starts: when a file's first picture was taken; now, where it is None. A camera's pictures tell their own time.
+    url: rtsp://, rtsps://, the path of a video file, or the path of a folder whose video files are played in the order
+        of their names. It may contain a log-in: show `display_url` instead. The certificate of an rtsps:// camera is
+        not verified, because cameras sign their own: TLS hides the stream from the network but does not authenticate
+        the camera.
+    transport: how RTP packets travel.
+    open_timeout_s: seconds to connect, log in and identify the stream; above 0, at most 600.
+    silence_timeout_s: seconds without a packet after which the session ends; above 0, at most 600.
+    speed: replay speed of a file as a multiple of its own, 0.1 to 100; None: as fast as packets are consumed.
+    starts: capture time of a file's first frame; None: now. Not used for cameras.
+
+    Raises ValueError for a value outside these ranges or another URL scheme.
     """
 
     url: str = field(repr=False)
@@ -85,7 +90,7 @@ class SourceSettings:
     def __post_init__(self) -> None:
         scheme, separator, _ = self.url.partition("://")
         if separator and scheme.lower() not in _SCHEMES:
-            raise ValueError(f"a source is rtsp://, rtsps:// or a path, got {self.shown}")
+            raise ValueError(f"a source is rtsp://, rtsps:// or a path, got {self.display_url}")
         if not self.url:
             raise ValueError("a source needs a URL or a path, got an empty one")
         if self.speed is not None and not SLOWEST <= self.speed <= FASTEST:
@@ -98,22 +103,22 @@ class SourceSettings:
 
     @property
     def is_network(self) -> bool:
-        """Whether this is a camera and not a file."""
+        """Whether the source is a camera rather than a file."""
         return "://" in self.url
 
     @property
-    def shown(self) -> str:
-        """The URL without its secrets."""
+    def display_url(self) -> str:
+        """The URL with its credentials removed."""
         return redact_url(self.url)
 
 
 @dataclass(frozen=True, slots=True)
 class RawPacket:
-    """One access unit in Annex B as it was demuxed; ticks of 1/90,000 s; not judged yet.
+    """One access unit in Annex B as demuxed, its timestamps not graded yet. Ticks are 1/90,000 s.
 
-    arrived_mono_s: when its first bytes came, on the box's monotonic clock.
-    reported_utc_s: when it was taken by the camera's clock as its sender reports tell it, in seconds since 1970; None
-        before the first report, and of a camera that says that it does not know the time.
+    arrived_mono_s: arrival of its first bytes, on the device's monotonic clock.
+    reported_utc_s: capture time on the camera's clock, from its RTCP sender reports, in seconds since 1970; None before
+        the first report and for a camera that reports not knowing the time.
     """
 
     data: bytes
@@ -127,7 +132,10 @@ class RawPacket:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What an opened source says of itself."""
+    """What the source reports about its stream once it is open.
+
+    reorders: whether the stream has B-frames, so that decoding order differs from presentation order.
+    """
 
     codec: Codec
     parameter_sets: tuple[bytes, ...]
@@ -135,21 +143,21 @@ class Opening:
 
 
 class Reader(Protocol):
-    """An opened source; `opening` is what it says of itself."""
+    """An opened source; `opening` describes its stream."""
 
     opening: Opening
 
     def packets(self, stop: threading.Event) -> Iterator[RawPacket]:
-        """Packets until `stop` is set. Raises SourceFault at any other end."""
+        """Yield packets until `stop` is set. Raises SourceFault at any other end."""
         ...
 
     def close(self) -> None:
-        """Let go of the source. Idempotent."""
+        """Close the source. Idempotent."""
         ...
 
 
 class Demuxer:
-    """One opened container, its first H.264 or H.265 stream, packet by packet. Raises SourceFault at every fault."""
+    """Reads the first H.264 or H.265 stream of a container, packet by packet. Raises SourceFault at every fault."""
 
     def __init__(self, address: str, settings: SourceSettings, clock: Clock) -> None:
         self._settings = settings
@@ -166,7 +174,7 @@ class Demuxer:
             raise
 
     def packets(self) -> Iterator[RawPacket]:
-        """Every packet that carries something, to the stream's end."""
+        """Yield every packet that carries data, to the end of the stream."""
         yield from self._early
         self._early.clear()
         yield from self._source
@@ -174,7 +182,7 @@ class Demuxer:
     def _demuxed(self) -> Iterator[RawPacket]:
         ticks = float(self._stream.time_base or 0) * TICKS_PER_S
         source = self._container.demux(self._stream)
-        # FFmpeg hands an access unit out when the next one begins, so that this one began with the hand-out before.
+        # FFmpeg returns an access unit when the next one begins, so this one began when the previous call returned.
         began_mono_s = self._clock.mono_s()
         while True:
             failed: av.error.FFmpegError | None = None
@@ -191,7 +199,7 @@ class Demuxer:
             handed_out_mono_s = self._clock.mono_s()
             if packet.size and not packet.is_discard:
                 yield self._raw(packet, ticks, began_mono_s)
-            # A read that gives up hands out what FFmpeg still held, and only the next one says that it gave up.
+            # A read that times out first returns what FFmpeg has buffered; only the next read reports the timeout.
             if self._settings.is_network and handed_out_mono_s - asked_mono_s >= self._settings.silence_timeout_s:
                 raise silent_fault(self._settings)
             began_mono_s = handed_out_mono_s
@@ -205,7 +213,7 @@ class Demuxer:
             try:
                 data = annexb_of(data, self._length_size)
             except BitstreamError:
-                data = b""  # damaged: the session lets go of what is empty
+                data = b""  # damaged: the session drops empty packets
         pts = packet.pts if packet.pts is not None else packet.dts
         return RawPacket(
             data=data,
@@ -218,13 +226,13 @@ class Demuxer:
         )
 
     def _video(self) -> tuple[VideoStream, Codec]:
-        shown = self._settings.shown
+        shown = self._settings.display_url
         if not self._container.streams.video:
-            raise SourceFault(FaultKind.NOT_VIDEO, f"{shown} has no video in it")
+            raise SourceFault(FaultKind.NOT_VIDEO, f"{shown} contains no video")
         stream = self._container.streams.video[0]
         name = stream.codec_context.name
         if name not in tuple(Codec):
-            raise SourceFault(FaultKind.UNSUPPORTED_CODEC, f"{shown} sends {name}; H.264 and H.265 can be read")
+            raise SourceFault(FaultKind.UNSUPPORTED_CODEC, f"{shown} sends {name}; only H.264 and H.265 can be read")
         return stream, Codec(name)
 
     def _opening(self, codec: Codec) -> Opening:
@@ -234,12 +242,11 @@ class Demuxer:
             units = units or self._first_in_band(codec)
             sequence_info(codec, units)
         except BitstreamError as error:
-            shown = self._settings.shown
-            raise SourceFault(FaultKind.NOT_VIDEO, f"{shown} does not say what its video is: {error}") from None
+            raise undescribed_fault(self._settings, error) from None
         return Opening(codec, tuple(units), reorders=bool(context.has_b_frames))
 
     def _first_in_band(self, codec: Codec) -> list[bytes]:
-        """A camera that RTSP said nothing of tells its parameter sets with its next keyframe."""
+        """Without SDP parameter sets, read them in-band before the next keyframe."""
         deadline_mono_s = self._clock.mono_s() + self._settings.open_timeout_s
         for raw in self._source:
             self._early.append(raw)
@@ -258,8 +265,8 @@ def _opened(address: str, settings: SourceSettings, clock: Clock) -> InputContai
         options = {
             "rtsp_transport": settings.transport,
             "allowed_media_types": "video",
-            "fpsprobesize": "0",  # waiting for twenty pictures only to guess the frame rate delays the start by seconds
-            # FFmpeg looks for a keyframe; where the next one is far, what RTSP itself said of the stream must do.
+            "fpsprobesize": "0",  # probing twenty frames only to guess the frame rate would delay the start by seconds
+            # FFmpeg probes until a keyframe; if that is far away, the stream description of RTSP has to suffice.
             "analyzeduration": str(round(_ANALYSIS_SHARE * settings.open_timeout_s * 1e6)),
         }
         timeouts = (settings.open_timeout_s, settings.silence_timeout_s)
@@ -269,7 +276,7 @@ def _opened(address: str, settings: SourceSettings, clock: Clock) -> InputContai
         return av.open(address, options=options, timeout=timeouts, metadata_errors="replace")
     except av.error.FFmpegError as error:
         failed = error
-    # FFmpeg calls an RTSP answer that it gave up waiting for invalid, as if it had come.
+    # FFmpeg reports an RTSP reply that timed out as an invalid reply.
     if settings.is_network and clock.mono_s() - began_mono_s >= settings.open_timeout_s:
         raise unopened_fault(settings)
     raise _opening_fault(failed, settings)
@@ -278,34 +285,43 @@ def _opened(address: str, settings: SourceSettings, clock: Clock) -> InputContai
 def _reported_utc_s(packet: av.Packet[VideoStream]) -> float | None:
     if not packet.has_sidedata("prft"):
         return None
-    told_us, _ = _PRODUCER_TIME.unpack_from(bytes(packet.get_sidedata("prft")))
-    # A camera without a clock reports 0 or the time since it was switched on, counted from 1900 (RFC 3550, 6.4.1).
-    return float(told_us) / 1e6 if told_us > 0 else None
+    reported_us, _ = _PRODUCER_TIME.unpack_from(bytes(packet.get_sidedata("prft")))
+    # A camera without a clock reports 0 or its uptime counted from 1900 (RFC 3550, section 6.4.1): before 1970.
+    return float(reported_us) / 1e6 if reported_us > 0 else None
 
 
 def unopened_fault(settings: SourceSettings) -> SourceFault:
-    """Nothing useful came from the camera in time."""
-    return SourceFault(FaultKind.UNREACHABLE, f"{settings.shown} did not open within {settings.open_timeout_s:g} s")
+    """The camera sent nothing useful before the open timeout."""
+    return SourceFault(
+        FaultKind.UNREACHABLE, f"{settings.display_url} did not open within {settings.open_timeout_s:g} s"
+    )
+
+
+def undescribed_fault(settings: SourceSettings, error: BitstreamError) -> SourceFault:
+    """The source has no parameter sets that describe its video."""
+    return SourceFault(FaultKind.NOT_VIDEO, f"{settings.display_url} does not describe its video: {error}")
 
 
 def _opening_fault(error: av.error.FFmpegError, settings: SourceSettings) -> SourceFault:
-    shown = settings.shown
+    shown = settings.display_url
     if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
         return SourceFault(FaultKind.UNAUTHORIZED, f"{shown} refused the log-in: check user and password")
     if isinstance(error, av.error.HTTPNotFoundError | av.error.FileNotFoundError):
         return SourceFault(FaultKind.NOT_FOUND, f"{shown} does not exist: check the path")
-    # A whitelist of formats that refuses is an "invalid argument" to FFmpeg, an empty file its end.
+    # FFmpeg reports a format outside the whitelist as an "invalid argument" and an empty file as its end.
     if isinstance(error, av.error.InvalidDataError | av.error.ArgumentError | av.error.EOFError):
-        return SourceFault(FaultKind.NOT_VIDEO, f"{shown} answered with something that is not video")
+        return SourceFault(FaultKind.NOT_VIDEO, f"{shown} is not video")
     return SourceFault(FaultKind.UNREACHABLE, f"{shown} could not be opened: {error.strerror}")
 
 
 def _reading_fault(error: av.error.FFmpegError, settings: SourceSettings) -> SourceFault:
     if isinstance(error, av.error.ExitError):
         return silent_fault(settings)
-    return SourceFault(FaultKind.ENDED, f"{settings.shown} broke off: {error.strerror}")
+    return SourceFault(FaultKind.ENDED, f"{settings.display_url} broke off: {error.strerror}")
 
 
 def silent_fault(settings: SourceSettings) -> SourceFault:
-    """The camera keeps its connection and sends nothing."""
-    return SourceFault(FaultKind.SILENT, f"{settings.shown} has sent no picture for {settings.silence_timeout_s:g} s")
+    """The camera keeps the connection open but sends nothing."""
+    return SourceFault(
+        FaultKind.SILENT, f"{settings.display_url} has sent no frame for {settings.silence_timeout_s:g} s"
+    )

@@ -1,4 +1,4 @@
-"""Playing a video file, or a folder of segments, in place of a camera."""
+"""Plays a video file, or a folder of segments, in place of a camera."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _log = structlog.get_logger(__name__)
 
 
 class FileReader:
-    """Plays a file, or every video file of a folder in the order of their names, as one stream from zero.
+    """Plays a file, or every video file of a folder in the order of their names, as one stream that starts at 0.
 
-    Every segment must have the codec of the first; its picture size may be another. One that cannot be read (the newest
-    of a recorder that is still writing it, one that its retention has just deleted) is logged and left out.
+    Every segment must have the codec of the first; its frame size may differ. A segment that cannot be read is logged
+    and skipped: a recorder may still be writing the newest one, and retention may just have deleted another.
     """
 
     def __init__(self, settings: SourceSettings, clock: Clock) -> None:
@@ -34,9 +34,9 @@ class FileReader:
         self.opening = self._demuxer.opening
 
     def packets(self, stop: threading.Event) -> Iterator[RawPacket]:
-        """Packets until `stop` is set, paced by their timestamps if the settings say so.
+        """Yield packets until `stop` is set, paced by their timestamps unless `speed` is None.
 
-        Raises SourceFault: ENDED after the last, NOT_VIDEO where there was no picture at all.
+        Raises SourceFault: ENDED after the last packet, NOT_VIDEO if no packet carried data.
         """
         started_mono_s, speed = self._clock.mono_s(), self._settings.speed
         ends_90k = 0
@@ -54,24 +54,24 @@ class FileReader:
                 shown_90k = ends_90k if packet.pts_90k is None else packet.pts_90k
                 ends_90k = max(ends_90k, shown_90k + packet.duration_90k)
         if is_empty:
-            raise SourceFault(FaultKind.NOT_VIDEO, f"{self._settings.shown} has no whole picture in it")
-        raise SourceFault(FaultKind.ENDED, f"{self._settings.shown} was played to its end")
+            raise SourceFault(FaultKind.NOT_VIDEO, f"{self._settings.display_url} contains no complete frame")
+        raise SourceFault(FaultKind.ENDED, f"{self._settings.display_url} was played to its end")
 
     def close(self) -> None:
         """Close the file. Idempotent."""
         self._demuxer.close()
 
     def _readable(self, index: int, path: Path) -> Iterator[RawPacket]:
-        """What can be read of one file; of several, a broken one costs its own pictures and no other's."""
+        """Yield what can be read of one file. A broken file among several loses its own frames only."""
         try:
             yield from self._segment(index, path)
         except SourceFault as fault:
             if len(self._files) == 1 or fault.kind is FaultKind.UNSUPPORTED_CODEC:
                 raise
-            _log.warning("segment broken: the next one follows", segment=path.name, fault=fault.detail)
+            _log.warning("segment_skipped", segment=path.name, reason=fault.detail)
 
     def _segment(self, index: int, path: Path) -> Iterator[RawPacket]:
-        """The packets of one file, from the second on with what its head says put in band."""
+        """Yield the packets of one file; from the second file on, its parameter sets are put in-band."""
         if index == 0:
             yield from self._demuxer.packets()
             return
@@ -80,14 +80,14 @@ class FileReader:
         opening = self._demuxer.opening
         if opening.codec is not self.opening.codec:
             what = f"{path.name} is {opening.codec} after {self.opening.codec}"
-            raise SourceFault(FaultKind.UNSUPPORTED_CODEC, f"{self._settings.shown} changes its codec: {what}")
+            raise SourceFault(FaultKind.UNSUPPORTED_CODEC, f"{self._settings.display_url} changes its codec: {what}")
         head = join_units(list(opening.parameter_sets))
         for packet in self._demuxer.packets():
             yield replace(packet, data=head + packet.data)
             head = b""
 
     def _opened(self, path: Path) -> Demuxer:
-        # Its own name, so that a fault says which of the segments it is.
+        # The URL is the segment's own, so that a fault names the segment.
         return Demuxer(f"file:{path}", replace(self._settings, url=str(path)), self._clock)
 
 
@@ -97,12 +97,12 @@ def _files_of(settings: SourceSettings) -> list[Path]:
         return [path]
     files = sorted(one for one in path.iterdir() if one.suffix.lower() in _SUFFIXES)
     if not files:
-        raise SourceFault(FaultKind.NOT_VIDEO, f"the folder {settings.shown} has no video file in it")
+        raise SourceFault(FaultKind.NOT_VIDEO, f"the folder {settings.display_url} contains no video file")
     return files
 
 
 def _moved_to(packets: Iterator[RawPacket], starts_90k: int) -> Iterator[RawPacket]:
-    """The packets of one file with their timestamps moved so that the first picture stands at `starts_90k`."""
+    """Yield the packets of one file, their timestamps shifted so that the first one is `starts_90k`."""
     shift_90k: int | None = None
     for packet in packets:
         if packet.pts_90k is None:

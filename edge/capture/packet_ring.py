@@ -1,4 +1,4 @@
-"""The last seconds of a camera, compressed as they came, so that a clip can show what led to its event."""
+"""Keeps the newest compressed packets of a camera, so that a clip can show what led to its event."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from edge.capture.packets import Packet
 
 
 class PacketRing:
-    """Keeps the newest packets of one camera; safe to use from several threads.
+    """Keeps the newest packets of one camera. Safe to use from several threads.
 
-    It always starts with a keyframe, so that whatever it holds can be decoded, and lets go of whole groups of pictures.
+    The ring always starts with a keyframe, so that all of it can be decoded, and drops whole groups of pictures.
 
-    max_seconds: at least this much is kept of what is held (`hold`), and at most one group of pictures more.
-    rest_seconds: what nobody holds is kept for so long before the last group but one, which may be decoded back until
-        the next keyframe has been looked at. As long as `max_seconds` unless it is said.
-    max_bytes: never exceeded. Where one group of pictures alone is larger, what is held is given up, `overflows` counts
-        it, and the ring begins again with the next keyframe.
+    max_seconds: how much of what is held (`hold`) is kept, at least, and at most one group of pictures more; > 0.
+    rest_seconds: how much is kept while nothing is held, counted back from the last group but one, which the decode
+        ladder may still decode back until it has seen the next keyframe; above 0 and at most `max_seconds`, which is
+        also the default.
+    max_bytes: never exceeded; >= 1. If a single group of pictures is larger, the ring drops it even while it is held,
+        counts an overflow and starts again with the next keyframe.
+
+    Raises ValueError for a limit outside its range.
     """
 
     def __init__(
@@ -42,24 +45,24 @@ class PacketRing:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of compressed pictures held."""
+        """Bytes of compressed video in the ring."""
         with self._lock:
             return self._bytes
 
     @property
     def overflows(self) -> int:
-        """How often a single group of pictures was too large to keep."""
+        """How many times a single group of pictures exceeded `max_bytes`."""
         with self._lock:
             return self._overflows
 
     @property
     def newest_mono_s(self) -> float | None:
-        """When the newest picture taken in was captured; None before the first."""
+        """Capture time of the newest packet; None before the first."""
         with self._lock:
             return self._newest_mono_s
 
     def append(self, packet: Packet) -> None:
-        """Take in the next packet in decoding order. Packets before the first keyframe are not kept."""
+        """Add the next packet in decoding order. Packets before the first keyframe are dropped."""
         with self._lock:
             if packet.is_keyframe:
                 self._keyframes.append(packet)
@@ -75,14 +78,14 @@ class PacketRing:
                 self._drop_first_group()
 
     def hold(self, since_mono_s: float | None) -> None:
-        """Keep what was captured from then on, up to `max_seconds` of it, until told otherwise; None: nothing more."""
+        """Hold what was captured since `since_mono_s`, up to `max_seconds`, until the next call; None: hold nothing."""
         with self._lock:
             self._held_mono_s = since_mono_s
 
     def between(self, starts_mono_s: float, ends_mono_s: float) -> list[Packet]:
-        """The packets that show everything captured from `starts_mono_s` to `ends_mono_s`, in decoding order.
+        """Return the packets that show everything from `starts_mono_s` to `ends_mono_s`, in decoding order.
 
-        They begin with the keyframe at or before the start, or with the oldest one held if that is later.
+        The first one is the keyframe at or before the start, or the oldest one in the ring if that is later.
         """
         with self._lock:
             packets = list(self._packets)

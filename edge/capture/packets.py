@@ -1,4 +1,4 @@
-"""Compressed pictures on their way from a camera to the ring, the decoder and the clip."""
+"""Compressed video on its way from a camera to the ring, the decoder and the clip."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contract.clock import Instant
 from edge.capture.bitstream import BitstreamError, Codec, join_units, parameter_set_key, sequence_info
 
 TICKS_PER_S = 90_000
-"""Every source's timestamps are kept in RTP's ticks for video (RFC 3551, section 5)."""
+"""Ticks per second of all timestamps: those of RTP video (RFC 3551, section 5), whatever the source uses."""
 TIME_BASE = Fraction(1, TICKS_PER_S)
 
 _next_epoch: Callable[[], int] = itertools.count(1).__next__
@@ -19,12 +19,12 @@ _next_epoch: Callable[[], int] = itertools.count(1).__next__
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What holds for a run of packets: one camera session, one set of parameter sets.
+    """Describes a run of packets from one camera session with the same parameter sets.
 
-    width, height: pixels, cropped, as the sequence parameter set says.
-    parameter_sets: the NAL units, in the order in which a decoder needs them.
-    session: counts the sessions of this process. Ticks of two sessions have nothing to do with each other.
-    epoch: counts in this process; another number means that a decoder has to start anew.
+    width, height: cropped frame size in pixels, from the sequence parameter set.
+    parameter_sets: NAL units, in the order in which a decoder needs them.
+    session: number of the session within this process. Ticks of two sessions are not comparable.
+    epoch: number of the parameter sets within this process. When it changes, a decoder has to start anew.
     codec_string: RFC 6381 codecs parameter, for example avc1.64001f.
     """
 
@@ -38,10 +38,10 @@ class StreamInfo:
 
     @classmethod
     def of(cls, codec: Codec, parameter_sets: Iterable[bytes], session: int) -> StreamInfo:
-        """The stream that the parameter sets describe, as a new epoch. Raises BitstreamError when they do not."""
+        """Start a new epoch with these parameter sets. Raises BitstreamError if they do not describe a stream."""
         units = tuple(parameter_sets)
-        said = sequence_info(codec, list(units))
-        return cls(codec, said.width, said.height, units, session, _next_epoch(), said.codec_string)
+        info = sequence_info(codec, list(units))
+        return cls(codec, info.width, info.height, units, session, _next_epoch(), info.codec_string)
 
     @property
     def extradata(self) -> bytes:
@@ -51,15 +51,15 @@ class StreamInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packet:
-    """One access unit: one compressed picture.
+    """One access unit: one compressed frame.
 
-    data: Annex B byte stream; parameter sets may or may not stand in it.
-    pts_90k: when the picture is shown, in ticks of 1/90,000 s on the camera's clock. Packets come in decoding order,
-        so that with B-frames it does not always grow.
-    captured: `pts_90k` on the box's clocks.
-    duration_s: until the next picture, as far as the source says; 0.0 where it does not.
-    clock_offset_s: by how much the camera's clock, as its sender reports tell it, is ahead of the box's (the picture's
-        way here makes it up to 2 s less); None where it sends no reports.
+    data: Annex B byte stream, with or without parameter sets.
+    pts_90k: presentation time in ticks of 1/90,000 s on the camera's clock. Packets come in decoding order, so with
+        B-frames it does not always increase.
+    captured: capture time on the device's clocks.
+    duration_s: seconds until the next frame according to the source; 0.0 if it does not say.
+    clock_offset_s: seconds by which the camera's clock is ahead of the device's, from RTCP sender reports; None if the
+        camera sends none. Delay on the way from the camera lowers the value by up to 2 s.
     """
 
     data: bytes = field(repr=False)
@@ -72,14 +72,14 @@ class Packet:
 
     @property
     def size_bytes(self) -> int:
-        """The compressed picture's size."""
+        """Size of the compressed frame in bytes."""
         return len(self.data)
 
 
 class ParameterSets:
-    """The parameter sets in force in one session, and the stream that they make.
+    """The parameter sets in force in one session, and the stream that they describe.
 
-    Raises BitstreamError when the first ones do not describe a stream.
+    Raises BitstreamError if the first parameter sets do not describe a stream.
     """
 
     def __init__(self, codec: Codec, units: Iterable[bytes], session: int) -> None:
@@ -89,9 +89,9 @@ class ParameterSets:
         self.stream = StreamInfo.of(codec, self._in_order(), session)
 
     def update(self, units: Iterable[bytes]) -> bool:
-        """Take in the parameter sets found in a packet; whether `stream` became another one.
+        """Apply the parameter sets found in a packet; return whether `stream` changed.
 
-        Sets that cannot be read are those of a damaged packet: what held before goes on holding.
+        Sets that cannot be parsed come from a damaged packet and are ignored.
         """
         try:
             found = {parameter_set_key(self._codec, unit): unit for unit in units}

@@ -1,4 +1,4 @@
-"""Reading a camera over the network."""
+"""Reads a camera over the network."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from edge.capture.demux import Demuxer, FaultKind, RawPacket, SourceFault, Sourc
 
 
 class CameraReader:
-    """Reads a camera in the thread that asks for its packets, which must have nothing long to do besides: a packet is
-    stamped when it is taken, and UDP has to be drained.
+    """Reads a camera in the thread that consumes its packets.
 
-    FFmpeg cannot be interrupted while it waits. That somebody wants to stop is noticed with the next packet, or when
-    the camera was silent for `silence_timeout_s`; while opening, after `open_timeout_s`.
+    That thread must do nothing slow besides: a packet's arrival is stamped when it is read, and UDP has to be drained.
+
+    FFmpeg cannot be interrupted while it waits. `stop` takes effect with the next packet or after
+    `silence_timeout_s` of silence; during opening, after `open_timeout_s`.
     """
 
     def __init__(self, settings: SourceSettings, clock: Clock) -> None:
@@ -24,12 +25,12 @@ class CameraReader:
             self._demuxer = Demuxer(settings.url, settings, clock)
         except SourceFault:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the log-in
+        except Exception as error:  # noqa: BLE001 - its text may contain the log-in; the caller gets a SourceFault
             raise self._unreadable(error) from None
         self.opening = self._demuxer.opening
 
     def packets(self, stop: threading.Event) -> Iterator[RawPacket]:
-        """Packets until `stop` is set. Raises SourceFault at any other end."""
+        """Yield packets until `stop` is set. Raises SourceFault at any other end."""
         packets = self._demuxer.packets()
         while not stop.is_set():
             try:
@@ -38,16 +39,16 @@ class CameraReader:
                 if stop.is_set():
                     return
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold the log-in
+            except Exception as error:  # noqa: BLE001 - its text may contain the log-in; the caller gets a SourceFault
                 raise self._unreadable(error) from None
             if packet is None:
-                raise SourceFault(FaultKind.ENDED, f"{self._settings.shown} ended its stream")
+                raise SourceFault(FaultKind.ENDED, f"{self._settings.display_url} ended its stream")
             yield packet
 
     def close(self) -> None:
-        """Hang up. Idempotent."""
+        """Close the connection. Idempotent."""
         self._demuxer.close()
 
     def _unreadable(self, error: Exception) -> SourceFault:
-        what = f"{self._settings.shown} could not be read ({type(error).__name__})"
+        what = f"{self._settings.display_url} could not be read ({type(error).__name__})"
         return SourceFault(FaultKind.ENDED, what)

@@ -1,6 +1,6 @@
-"""A camera's session: judged, timed, compressed packets from opening it until it ends. It never decodes.
+"""One session of a source: compressed packets with graded timestamps and capture times. It never decodes.
 
-`open_session` opens once and `Session.packets` runs until it cannot; whoever owns the camera tries again.
+`open_session` opens the source once; `Session.packets` runs until the source ends. `supervisor` retries.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Protocol, Self
 
 from contract.clock import Clock, Instant
 from edge.capture.bitstream import BitstreamError, leading_parameter_sets
-from edge.capture.demux import FaultKind, RawPacket, Reader, SourceFault, SourceSettings
+from edge.capture.demux import FaultKind, RawPacket, Reader, SourceFault, SourceSettings, undescribed_fault
 from edge.capture.file_reader import FileReader
 from edge.capture.packets import TICKS_PER_S, Packet, ParameterSets, StreamInfo
 from edge.capture.rtcp_clock import ReportedClock
@@ -25,8 +25,8 @@ from edge.capture.timestamps import DEFAULT_INTERVAL_S, CaptureClock, TimestampG
 __all__ = ["FaultKind", "Session", "SourceFault", "SourceSettings", "open_session"]
 
 WARM_UP_S = 0.3
-"""So long the first packets are held back: they come in a burst, out of the buffers of camera and demuxer, and only
-the ones after it tell how late packets are."""
+"""How long the first packets are held back. They arrive in a burst from the buffers of camera and demuxer; only the
+packets after the burst show the real delay."""
 
 _next_session: Callable[[], int] = itertools.count(1).__next__
 
@@ -35,12 +35,12 @@ class _CaptureTimes(Protocol):
     def observe(self, raw: RawPacket) -> None: ...
 
     def capture_time(self, pts_s: float) -> tuple[Instant, float | None]:
-        """When the picture was taken, and how far the camera's clock is ahead of the box's if it says."""
+        """Return the capture time and the lead of the camera's clock over the device's, s; None: unknown."""
         ...
 
 
 class _LiveTimes:
-    """A camera's pictures were taken when their arrival and its sender reports say."""
+    """Capture times of a camera, from arrivals and sender reports."""
 
     def __init__(self, clock: Clock) -> None:
         self._arrivals = CaptureClock(clock)
@@ -57,13 +57,13 @@ class _LiveTimes:
 
 
 class _ReplayTimes:
-    """A file's pictures were taken when its start says."""
+    """Capture times of a file, counted from its start."""
 
     def __init__(self, starts: Instant) -> None:
         self._starts = starts
 
     def observe(self, raw: RawPacket) -> None:
-        """When a file was read says nothing."""
+        """Ignore the arrival: when a file is read says nothing about its capture."""
 
     def capture_time(self, pts_s: float) -> tuple[Instant, float | None]:
         return self._starts.shifted(pts_s), None
@@ -72,8 +72,7 @@ class _ReplayTimes:
 class Session:
     """One opened source. A context manager; use it from one thread (`stop` may be set from any).
 
-    stream: what holds for the newest packet.
-    grades: how many packets were accepted, repaired and dropped.
+    grades: number of packets by the grade of their timestamp.
     """
 
     def __init__(self, settings: SourceSettings, reader: Reader, clock: Clock, stop: threading.Event) -> None:
@@ -101,17 +100,17 @@ class Session:
 
     @property
     def stream(self) -> StreamInfo:
-        """What holds for the newest packet."""
+        """The stream of the newest packet."""
         return self._sets.stream
 
     def close(self) -> None:
-        """Let go of the source. Idempotent."""
+        """Close the source. Idempotent."""
         self._reader.close()
 
     def packets(self) -> Iterator[Packet]:
-        """Packets from the first keyframe on, in decoding order, until `stop` is set. To be called once.
+        """Yield packets from the first keyframe on, in decoding order, until `stop` is set. Call it once.
 
-        Raises SourceFault when the source ends in any other way; a file ends with ENDED too.
+        Raises SourceFault at any other end of the source; a file that was played to its end raises ENDED.
         """
         raws = self._observed(self._reader.packets(self._stop))
         if self._settings.is_network:
@@ -120,7 +119,7 @@ class Session:
         for raw in raws:
             started = started or raw.is_keyframe
             if started:
-                yield from self._graded(raw)
+                yield from self._packets_of(raw)
 
     def _observed(self, raws: Iterator[RawPacket]) -> Iterator[RawPacket]:
         for raw in raws:
@@ -135,7 +134,7 @@ class Session:
                 break
         return _with_first_timestamps(held)
 
-    def _graded(self, raw: RawPacket) -> Iterator[Packet]:
+    def _packets_of(self, raw: RawPacket) -> Iterator[Packet]:
         if self._is_repeated(raw):
             self.grades[TimestampGrade.DROP] += 1
             return
@@ -148,10 +147,10 @@ class Session:
         )
         self.grades[graded.grade] += 1
         if graded.grade is TimestampGrade.END:
-            raise SourceFault(FaultKind.BAD_TIMESTAMPS, f"{self._settings.shown}: {graded.reason}")
+            raise SourceFault(FaultKind.BAD_TIMESTAMPS, f"{self._settings.display_url}: {graded.reason}")
         if graded.grade is TimestampGrade.DROP or not raw.data:
             return
-        if raw.is_keyframe:  # parameter sets anywhere else are more likely damage than meant
+        if raw.is_keyframe:  # parameter sets elsewhere are more likely damage than intended
             self._sets.update(leading_parameter_sets(self._sets.stream.codec, raw.data))
         captured, clock_offset_s = self._times.capture_time(graded.pts_s)
         yield Packet(
@@ -165,7 +164,7 @@ class Session:
         )
 
     def _is_repeated(self, raw: RawPacket) -> bool:
-        """Whether this is the previous packet once more: hurried senders say a picture twice, and it is one picture."""
+        """Return whether the packet repeats the previous one, as some cameras do."""
         previous, self._previous = self._previous, raw
         return (
             previous is not None
@@ -176,21 +175,23 @@ class Session:
 
 
 def open_session(settings: SourceSettings, clock: Clock, stop: threading.Event) -> Session:
-    """Connect, log in and learn what the stream is; at most `settings.open_timeout_s`.
+    """Connect, log in and identify the stream within `settings.open_timeout_s`.
 
-    Once `stop` is set, the session's packets end. Raises SourceFault when it cannot be opened.
+    Setting `stop` ends the session's packets. Raises SourceFault if the source cannot be opened.
     """
     reader: Reader = CameraReader(settings, clock) if settings.is_network else FileReader(settings, clock)
     try:
         return Session(settings, reader, clock, stop)
     except BitstreamError as error:
         reader.close()
-        raise SourceFault(FaultKind.NOT_VIDEO, f"{settings.shown} does not say what its video is: {error}") from None
+        raise undescribed_fault(settings, error) from None
 
 
 def _with_first_timestamps(held: list[RawPacket]) -> list[RawPacket]:
-    """Packets before the first one with a timestamp (FFmpeg's first of an RTSP session often has none) get theirs
-    counted back from it."""
+    """Count timestamps back from the first known one for packets that have none.
+
+    FFmpeg's first packet of an RTSP session often has no timestamp.
+    """
     known = next((index for index, raw in enumerate(held) if raw.pts_90k is not None), 0)
     for index in range(known - 1, -1, -1):
         following_90k = held[index + 1].pts_90k

@@ -1,7 +1,7 @@
 """Keeps one stream open for ever: `run` retries, `run_once` works.
 
-A camera without a substream needs one supervisor, which records and analyses; with a substream one supervisor records
-the main stream and another analyses the substream.
+A camera without a substream has one supervisor, whose packets are recorded and analysed. A camera with a substream has
+two: one for the recording stream, one for the analysis stream.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from edge.capture.session import FaultKind, SourceFault, SourceSettings, open_se
 from edge.system.backoff import Backoff
 
 RETRY_BASE_S, RETRY_CAP_S = 1.0, 15.0
-"""A wait is between half of its size and the whole: 0.5 to 1 s at first, never above 15 s."""
+"""Bounds of the back-off. Jitter shortens each wait by up to a half: 0.5 to 1 s at first, at most 15 s."""
 HEALTHY_AFTER_S = 60.0
-"""A session that held so long was no failure: the next one is retried at once again."""
-SHORTEST_FILM_S = 1.0
-"""A file is played again so long after its start at the earliest: one of a single picture would keep a core busy."""
+"""A session that lasted this long resets the back-off."""
+REPLAY_EVERY_MIN_S = 1.0
+"""Shortest time between two starts of a file: replaying a file of a single frame would otherwise occupy a core."""
 
 _log = structlog.get_logger(__name__)
 
 
 class StreamTelemetry(Protocol):
-    """Who is told how a stream is."""
+    """Receives the state of a stream."""
 
     def session_started(self, camera_id: str) -> None: ...
 
@@ -38,7 +38,7 @@ class StreamTelemetry(Protocol):
 
 
 class StreamSupervisor:
-    """Opens a stream, hands its packets on, and opens it again whenever it ends, until told to stop."""
+    """Opens a stream, passes its packets on, and opens it again whenever it ends, until it is stopped."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class StreamSupervisor:
         self._backoff = Backoff(RETRY_BASE_S, RETRY_CAP_S)
 
     def run(self, stop: threading.Event) -> None:
-        """Keep the stream open until `stop` is set. A defect costs this camera's session and nothing else."""
+        """Keep the stream open until `stop` is set. A defect ends this camera's session and nothing else."""
         while not stop.is_set():
             began_mono_s = self._clock.mono_s()
             try:
@@ -65,31 +65,31 @@ class StreamSupervisor:
                 return
             except SourceFault as fault:
                 kind, detail = fault.kind, fault.detail
-            except Exception as error:  # noqa: BLE001 - a defect must not end the camera for good; it is logged whole
-                _log.exception("camera session failed", camera=self._camera_id)
+            except Exception as error:  # noqa: BLE001 - the session is retried; the log has the traceback
+                _log.exception("session_failed", camera=self._camera_id)
                 kind, detail = None, f"internal error: {type(error).__name__}"
             if stop.is_set():
                 return
             lasted_s = self._clock.mono_s() - began_mono_s
             if lasted_s >= HEALTHY_AFTER_S:
                 self._backoff.reset()
-            if kind is FaultKind.ENDED and not self._settings.is_network:  # a file that was played is played again
-                wait_s = max(0.0, SHORTEST_FILM_S - lasted_s)
+            if kind is FaultKind.ENDED and not self._settings.is_network:  # replay a file that was played to its end
+                wait_s = max(0.0, REPLAY_EVERY_MIN_S - lasted_s)
             else:
                 wait_s = self._backoff.after_failure()
             if self._telemetry is not None:
                 self._telemetry.session_lost(self._camera_id, detail)
-            _log.warning("stream lost", camera=self._camera_id, fault=detail, retry_s=round(wait_s, 1))
+            _log.warning("stream_lost", camera=self._camera_id, reason=detail, retry_s=round(wait_s, 1))
             stop.wait(wait_s)
 
     def run_once(self, stop: threading.Event) -> None:
-        """Open the stream and hand on its packets until `stop` is set. Raises SourceFault when it ends otherwise."""
+        """Open the stream and pass its packets on until `stop` is set. Raises SourceFault at any other end."""
         with open_session(self._settings, self._clock, stop) as session:
             stream = session.stream
             _log.info(
-                "stream open",
+                "stream_opened",
                 camera=self._camera_id,
-                url=self._settings.shown,
+                url=self._settings.display_url,
                 codec=stream.codec.value,
                 width=stream.width,
                 height=stream.height,

@@ -1,7 +1,7 @@
-"""Judging a camera's timestamps, and telling when a picture was taken. See docs/design/time.md.
+"""Grades a camera's timestamps and maps them to capture times. See docs/design/time.md.
 
-A camera counts ticks of a clock of its own. `TimestampGrader` decides whether a packet's ticks can be believed;
-`CaptureClock` turns believed ticks into moments on the box's clocks.
+A camera counts ticks of its own clock. `TimestampGrader` decides whether to trust a packet's ticks; `CaptureClock` maps
+trusted ticks to the device's clocks.
 """
 
 from __future__ import annotations
@@ -16,36 +16,40 @@ import structlog
 from contract.clock import Clock, Instant
 
 JITTER_MAX_S = 0.5
-"""A picture at most this far behind the newest is repaired: set just after it."""
+"""A timestamp at most this far behind the newest is repaired: set one tick after it."""
 LATE_MAX_S = 3.0
-"""A picture at most this far behind is dropped; further behind, the camera's clock was set back."""
+"""A packet at most this far behind is dropped; further behind, the camera's clock was set back."""
 LATE_RUN_MAX = 10
-"""So many late pictures in a row are no stragglers: the camera's clock was set back a little."""
+"""More late packets in a row than this mean that the camera's clock was set back a little."""
 REORDER_MAX_S = 1.0
-"""Where the stream has B-frames a picture may stand this far behind the newest and be right."""
+"""In a stream with B-frames a timestamp may correctly be this far behind the newest."""
 FORWARD_JUMP_MAX_S = 5.0
-"""Ticks may run ahead of the box's own clock by this much from one packet to the next (a burst after a stall)."""
+"""From one packet to the next, ticks may advance this much more than the device's clock (a burst after a stall)."""
 DEFAULT_INTERVAL_S = 0.04
+"""Assumed frame interval if the source gives no duration."""
+_RECENT_TIMESTAMPS = 32
+"""Number of timestamps kept to recognise one that is used twice."""
 
 SLEW_DOWN_MAX = 0.01
-"""A shorter delay than was believed is proven by one packet: approach it by 1 % of the time that passes."""
+"""One packet proves a shorter delay than assumed: approach it by at most 1 % of the elapsed time."""
 SLEW_UP_MAX = 0.0002
-"""A longer delay may only mean drift, and quartz drifts by less than 200 ppm."""
+"""A longer delay can only be drift, and a quartz clock drifts by less than 200 ppm."""
 WINDOW_S = 60.0
-"""The shortest delay of this long a past counts."""
+"""The mapping follows the shortest delay of this many past seconds."""
 BUCKET_S = 5.0
+"""Resolution of that window: one minimum is kept per bucket."""
 UNSEEN_DELAY_S = 0.5
-"""Between light and the first byte on the wire a camera takes 0.1 to 0.5 s that no arrival can show."""
+"""From exposure to the first byte on the wire a camera takes 0.1 to 0.5 s, which no arrival can show."""
 CLOCK_STEP_MIN_S = 0.5
-"""The wall clock parting from the monotonic one by more than this was stepped, not slewed."""
+"""A wall clock that deviates this much from the monotonic clock was stepped, not slewed."""
 CLOCK_DOUBT_S = 60.0
-"""For so long after a step both readings of the wall clock are kept inside the stated uncertainty."""
+"""For this long after a step, the stated uncertainty covers both readings of the wall clock."""
 
 _log = structlog.get_logger(__name__)
 
 
 class TimestampGrade(StrEnum):
-    """What to do with a packet."""
+    """What to do with a packet: accept it, accept it with a repaired timestamp, drop it, or end the session."""
 
     ACCEPT = "accept"
     REPAIR = "repair"
@@ -55,7 +59,7 @@ class TimestampGrade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GradedTimestamp:
-    """The grade, the ticks in seconds to go by (meaningless for DROP and END), and the reason unless accepted."""
+    """A grade, the timestamp to use in seconds (meaningless for DROP and END), and the reason unless accepted."""
 
     grade: TimestampGrade
     pts_s: float
@@ -65,8 +69,8 @@ class GradedTimestamp:
 class TimestampGrader:
     """Grades the timestamps of one session, in decoding order.
 
-    reorders: whether the stream has B-frames, so that a picture may rightly stand behind an earlier one.
-    tick_s: the length of one tick; a repaired picture is set that much after the newest.
+    tick_s: length of one tick, above 0 and at most 1 s; a repaired timestamp is set one tick after the newest.
+    reorders: whether the stream has B-frames, so that a timestamp may correctly be behind an earlier one.
     """
 
     def __init__(self, *, tick_s: float, reorders: bool) -> None:
@@ -75,22 +79,22 @@ class TimestampGrader:
         self._tick_s = tick_s
         self._reorders = reorders
         self._newest_s: float | None = None
-        self._recent_s: deque[float] = deque(maxlen=32)
+        self._recent_s: deque[float] = deque(maxlen=_RECENT_TIMESTAMPS)
         self._arrived_mono_s = 0.0
         self._late_run = 0
 
     def grade(self, pts_s: float | None, arrived_mono_s: float | None, duration_s: float = 0.0) -> GradedTimestamp:
         """TimestampGrade the next packet.
 
-        pts_s: its presentation time on the camera's clock, None where the source gave none.
-        arrived_mono_s: when it came, on the box's monotonic clock; None in a file, where every pause is as recorded.
-        duration_s: how long the source says that it lasts, 0.0 where it does not say.
+        pts_s: presentation time on the camera's clock; None if the source gave none.
+        arrived_mono_s: arrival on the device's monotonic clock; None for a file, whose pauses are all as recorded.
+        duration_s: duration according to the source; 0.0 if it gave none.
         """
         if self._newest_s is None:
             return self._accepted(pts_s or 0.0, arrived_mono_s)
         if pts_s is None:
-            guessed = self._newest_s + (duration_s or DEFAULT_INTERVAL_S)
-            return self._accepted(guessed, arrived_mono_s, "the packet has no timestamp")
+            estimated_s = self._newest_s + (duration_s or DEFAULT_INTERVAL_S)
+            return self._accepted(estimated_s, arrived_mono_s, "the packet has no timestamp")
         ahead_s = pts_s - self._newest_s
         if ahead_s > 0.0:
             waited_s = ahead_s if arrived_mono_s is None else max(0.0, arrived_mono_s - self._arrived_mono_s)
@@ -106,7 +110,7 @@ class TimestampGrader:
         if self._reorders and behind_s <= REORDER_MAX_S and not known:
             return self._accepted(pts_s, arrived_mono_s)
         if behind_s <= JITTER_MAX_S:
-            reason = "two packets have one timestamp" if known else f"the timestamp stands {behind_s:.3f} s back"
+            reason = "two packets have the same timestamp" if known else f"the timestamp is {behind_s:.3f} s back"
             return self._accepted(newest_s + self._tick_s, arrived_mono_s, reason)
         self._late_run += 1
         if behind_s > LATE_MAX_S or self._late_run > LATE_RUN_MAX:
@@ -123,12 +127,12 @@ class TimestampGrader:
 
 
 class CaptureClock:
-    """Maps one live session's ticks to the box's clocks.
+    """Maps one live session's ticks to the device's clocks.
 
-    The network only ever delays. So the shortest delay between ticks and arrivals within the last minute is the best
-    witness of how the two clocks stand to each other (the lower envelope). The mapping starts on the shortest delay
-    seen while warming up (`observe` before the first `instant`), then follows slowly, and never lets a later
-    picture stand before an earlier one.
+    The network can only delay packets. The shortest delay between ticks and arrivals within the last minute (the lower
+    envelope) is therefore the best estimate of the offset between the two clocks. The mapping starts with the shortest
+    delay of the warm-up (`observe` before the first `instant`), then follows slowly, so that capture times never go
+    backwards.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -139,7 +143,7 @@ class CaptureClock:
         self._wall = _WallClock(clock)
 
     def observe(self, pts_s: float, arrived_mono_s: float) -> None:
-        """Learn from a packet that arrived. In order of arrival."""
+        """Take in the delay of a packet. Call it in order of arrival."""
         delay_s = arrived_mono_s - pts_s
         if self._buckets and arrived_mono_s - self._buckets[-1][0] < BUCKET_S:
             started_s, shortest_s = self._buckets[-1]
@@ -150,9 +154,9 @@ class CaptureClock:
             self._buckets.popleft()
 
     def instant(self, pts_s: float) -> Instant:
-        """When the picture with these ticks was taken. Raises RuntimeError before anything was observed."""
+        """Return the capture time of the frame at `pts_s`. Raises RuntimeError before the first `observe`."""
         if not self._buckets:
-            raise RuntimeError("a capture time was asked for before any packet was observed")
+            raise RuntimeError("instant() was called before observe()")
         target_s = min(delay_s for _, delay_s in self._buckets)
         if self._offset_s is None:
             self._offset_s = target_s
@@ -167,10 +171,10 @@ class CaptureClock:
 
 
 class _WallClock:
-    """Carries the wall clock forward on the monotonic one, and notices when it is stepped.
+    """Extrapolates the wall clock on the monotonic clock and detects steps.
 
-    After a step the new reading is taken (a box without a battery is set right once the network is up, and that is the
-    common case), but for a while the uncertainty covers the old one too.
+    After a step the new reading is used, because most steps correct a device without a battery-backed clock once the
+    network is up. For `CLOCK_DOUBT_S` the uncertainty covers the old reading too.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -181,7 +185,7 @@ class _WallClock:
         self._doubt_ends_mono_s = 0.0
 
     def at(self, mono_s: float) -> tuple[datetime, float]:
-        """The wall clock at a moment of the monotonic one, and the seconds by which steps make it doubtful."""
+        """Return the wall clock at a monotonic time, and the uncertainty in seconds that steps add to it."""
         now_mono_s = self._clock.mono_s()
         parted_s = (self._clock.utc() - self._carried(now_mono_s)).total_seconds()
         if abs(parted_s) >= CLOCK_STEP_MIN_S:
@@ -189,7 +193,7 @@ class _WallClock:
             self._doubt_s = lasting_s + abs(parted_s)
             self._doubt_ends_mono_s = now_mono_s + CLOCK_DOUBT_S
             self._anchor_utc += timedelta(seconds=parted_s)
-            _log.warning("the box's wall clock was stepped", by_s=round(parted_s, 3))
+            _log.warning("wall_clock_stepped", by_s=round(parted_s, 3))
             parted_s = 0.0
         doubt_s = self._doubt_s if now_mono_s < self._doubt_ends_mono_s else 0.0
         return self._carried(mono_s), doubt_s + abs(parted_s)

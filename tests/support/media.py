@@ -1,7 +1,7 @@
 """Real H.264 and H.265 for tests: encoded by PyAV, every picture telling its own number.
 
 `make_video` writes a file, `join_videos` makes one file whose resolution or codec settings change in the middle,
-`people_pictures` takes real people out of the shared footage in place of the synthetic ones, and `picture_number`
+`people_pictures` takes real people out of the shared footage in place of the synthetic ones, and `frame_number`
 reads back from a decoded picture which one of the made pictures it is.
 """
 
@@ -62,7 +62,7 @@ def moving_pictures(film: Film, first: int = 0) -> Iterator[Picture]:
         yield picture
 
 
-def picture_number(luma: Picture) -> int:
+def frame_number(luma: Picture) -> int:
     """Which picture of `moving_pictures` this is, read from its brightness (height, width) at any size."""
     height, width = luma.shape
     cell = width / NUMBER_BITS

@@ -1,4 +1,4 @@
-"""Parameter sets say what FFmpeg says that they say."""
+"""Parsed parameter sets agree with FFmpeg."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PIXEL_FORMATS = ["yuvj420p", "yuv422p", "yuv444p"]
 @pytest.mark.parametrize(
     ("size", "pixel_format"), [*((size, "yuv420p") for size in SIZES), *(((322, 182), name) for name in PIXEL_FORMATS)]
 )
-def test_the_pictures_size_is_what_was_encoded(
+def test_the_frame_size_is_the_encoded_one(
     tmp_path: Path, codec: Codec, size: tuple[int, int], pixel_format: str
 ) -> None:
     film = Film(codec=codec.value, width=size[0], height=size[1], fps=1, seconds=1.0, pixel_format=pixel_format)
@@ -71,7 +71,7 @@ def test_codec_strings_name_profile_and_level() -> None:
     assert sequence_info(Codec.H264, [sps]).codec_string == "avc1.42c01e"
 
 
-def test_hevc_codec_strings_are_those_that_browsers_ask_for(tmp_path: Path) -> None:
+def test_hevc_codec_strings_are_those_that_browsers_expect(tmp_path: Path) -> None:
     path = make_video(tmp_path / "hevc.mp4", Film(codec="hevc", width=1280, height=720, fps=25, seconds=0.2))
     units, _ = extradata_units(Codec.HEVC, extradata_of(path))
     assert sequence_info(Codec.HEVC, units).codec_string == "hvc1.1.6.L93.90"
@@ -112,7 +112,7 @@ def test_only_parameter_sets_before_the_first_slice_count() -> None:
 
 
 @given(st.binary(max_size=60))
-def test_no_bytes_make_it_fail_in_an_unforeseen_way(data: bytes) -> None:
+def test_no_bytes_raise_anything_but_a_bitstream_error(data: bytes) -> None:
     for codec in Codec:
         with suppress(BitstreamError):
             extradata_units(codec, b"\x01" + data)

@@ -1,4 +1,4 @@
-"""The ring holds what a clip needs, starts with a keyframe, and never grows beyond its bounds."""
+"""The ring keeps what a clip needs, starts with a keyframe, and never exceeds its bounds."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_packets_before_the_first_keyframe_are_not_kept() -> None:
     assert ring.size_bytes == 20
 
 
-def test_whole_groups_of_pictures_leave_once_the_rest_is_long_enough() -> None:
+def test_whole_groups_of_pictures_are_dropped_once_the_others_suffice() -> None:
     ring = filled(PacketRing(max_seconds=2.0), 100)
     held = everything(ring)
     assert held[0].is_keyframe
@@ -53,12 +53,12 @@ def test_whole_groups_of_pictures_leave_once_the_rest_is_long_enough() -> None:
     assert seconds(held)[-1] == 9.9
 
 
-def test_at_rest_little_is_kept_but_always_so_much_before_what_may_be_decoded_back() -> None:
+def test_without_a_hold_only_rest_seconds_stay_before_what_may_be_decoded_back() -> None:
     ring = filled(PacketRing(max_seconds=8.0, rest_seconds=2.0), 100)
     assert seconds(everything(ring))[0] == 6.0, "2 s before the last group but one, which starts at 8.0"
 
 
-def test_what_is_held_stays_up_to_the_limit_until_it_is_let_go() -> None:
+def test_held_packets_stay_up_to_the_limit_until_they_are_released() -> None:
     ring = PacketRing(max_seconds=8.0, rest_seconds=2.0)
     filled(ring, 60)
     ring.hold(100.0 + 3.4)
@@ -73,7 +73,7 @@ def test_what_is_held_stays_up_to_the_limit_until_it_is_let_go() -> None:
     assert seconds(everything(ring))[0] == 12.0
 
 
-def test_what_is_asked_for_starts_at_the_keyframe_before_it() -> None:
+def test_a_range_starts_at_the_keyframe_before_it() -> None:
     ring = filled(PacketRing(), 50)
     assert seconds(ring.between(100.0 + 1.55, 100.0 + 3.25)) == [round(1.0 + index / 10, 2) for index in range(23)]
     assert seconds(ring.between(100.0 + 2.0, 100.0 + 2.0)) == [2.0]
@@ -81,7 +81,7 @@ def test_what_is_asked_for_starts_at_the_keyframe_before_it() -> None:
     assert ring.between(0.0, 99.0) == []
 
 
-def test_b_frames_on_the_edge_bring_the_pictures_that_they_lean_on() -> None:
+def test_b_frames_at_the_end_of_a_range_include_the_frames_they_refer_to() -> None:
     ring = PacketRing()
     for second, key in ((0.0, True), (0.3, False), (0.1, False), (0.2, False), (0.6, False), (0.4, False)):
         ring.append(packet(second, key=key))
@@ -89,7 +89,7 @@ def test_b_frames_on_the_edge_bring_the_pictures_that_they_lean_on() -> None:
     assert seconds(ring.between(100.0, 100.41)) == [0.0, 0.3, 0.1, 0.2, 0.6, 0.4]
 
 
-def test_a_group_larger_than_the_ring_is_given_up_and_counted() -> None:
+def test_a_group_larger_than_the_ring_is_dropped_and_counted() -> None:
     ring = filled(PacketRing(max_bytes=85), 12, gop=10)
     assert ring.overflows == 1
     assert seconds(everything(ring)) == [1.0, 1.1]
@@ -100,7 +100,7 @@ def test_a_group_larger_than_the_ring_is_given_up_and_counted() -> None:
     max_bytes=st.integers(1, 300),
     max_seconds=st.floats(0.1, 20),
 )
-def test_whatever_comes_it_starts_with_a_keyframe_and_stays_inside_its_bounds(
+def test_any_input_leaves_a_keyframe_first_and_the_bounds_kept(
     packets: list[tuple[bool, int, float]], max_bytes: int, max_seconds: float
 ) -> None:
     ring = PacketRing(max_seconds, max_bytes)
@@ -116,7 +116,7 @@ def test_whatever_comes_it_starts_with_a_keyframe_and_stays_inside_its_bounds(
             assert held[-1].captured.mono_s - keyframes[1].captured.mono_s < max_seconds
 
 
-def test_one_thread_may_fill_it_while_another_looks() -> None:
+def test_one_thread_may_append_while_another_reads() -> None:
     ring = PacketRing(max_seconds=1.0)
     done = threading.Event()
 
@@ -135,6 +135,6 @@ def test_one_thread_may_fill_it_while_another_looks() -> None:
 
 
 @pytest.mark.parametrize(("max_seconds", "max_bytes"), [(0.0, 10), (-1.0, 10), (10.0, 0)])
-def test_a_ring_that_can_hold_nothing_is_refused(max_seconds: float, max_bytes: int) -> None:
+def test_a_ring_without_capacity_is_refused(max_seconds: float, max_bytes: int) -> None:
     with pytest.raises(ValueError, match="a ring keeps"):
         PacketRing(max_seconds, max_bytes)

@@ -1,4 +1,4 @@
-"""When a picture was taken, by the camera's sender reports where they can be believed."""
+"""Capture times from a camera's sender reports, where these are plausible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge.capture.session import SourceSettings, open_session
 from edge.capture.timestamps import UNSEEN_DELAY_S
 from edge.decode.decoder import AnalysisDecoder
 from tests.support.cameras import make_films, take
-from tests.support.media import picture_number
+from tests.support.media import frame_number
 from tests.support.rtsp import FaultyLink, RtspCameras
 
 ARRIVED = Instant(1000.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC), UNSEEN_DELAY_S)
@@ -37,27 +37,25 @@ def watch(link: FaultyLink, film: str, transport: str = "tcp", count: int = 30) 
 
 
 def taken_utc(link: FaultyLink, packets: list[Packet]) -> list[tuple[Packet, datetime]]:
-    """Each packet beside the moment at which the link says that its picture was taken."""
+    """Return each packet with its capture time according to the link."""
     assert link.reports is not None
     assert link.reports.began_utc_s is not None
     began = datetime.fromtimestamp(link.reports.began_utc_s + link.clock_offset_s, UTC)
     decoder = AnalysisDecoder(60.0)
     (first,) = decoder.feed(packets[0]) or decoder.feed(packets[1])[:1]
-    assert picture_number(first.y) == 0, "the film is played from its start"
+    assert frame_number(first.y) == 0, "the film is played from its start"
     ticks = [packet.pts_90k - packets[0].pts_90k for packet in packets]
     return [(packet, began + timedelta(seconds=tick / 90_000)) for packet, tick in zip(packets, ticks, strict=True)]
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 @pytest.mark.parametrize("film", ["street.mp4", "alley.mp4"])
-def test_a_camera_that_tells_its_time_dates_its_pictures_itself(
-    cameras: RtspCameras, film: str, transport: str
-) -> None:
+def test_a_camera_that_reports_its_time_dates_its_own_frames(cameras: RtspCameras, film: str, transport: str) -> None:
     with FaultyLink(cameras.port) as link:
-        link.report_every_s, link.clock_offset_s = 0.5, -0.2  # as if a picture took 0.2 s to the box
+        link.report_every_s, link.clock_offset_s = 0.5, -0.2  # as if a frame took 0.2 s to the device
         packets = watch(link, film, transport)
         for packet, taken in taken_utc(link, packets):
-            assert abs((packet.captured.utc - taken).total_seconds()) < 0.01, "a whole picture is 0.04 s"
+            assert abs((packet.captured.utc - taken).total_seconds()) < 0.01, "a frame lasts 0.04 s"
             assert packet.captured.uncertainty_s < 0.5, "by arrival it is never less"
             assert packet.clock_offset_s is not None
             assert -0.6 < packet.clock_offset_s < -0.15
@@ -67,7 +65,7 @@ def test_a_camera_that_tells_its_time_dates_its_pictures_itself(
 
 
 @pytest.mark.parametrize("offset_s", [3600.0, -3600.0, 20.0])
-def test_a_camera_whose_clock_is_wrong_is_dated_by_the_box(cameras: RtspCameras, offset_s: float) -> None:
+def test_a_camera_with_a_wrong_clock_is_dated_by_the_device(cameras: RtspCameras, offset_s: float) -> None:
     with FaultyLink(cameras.port) as link:
         link.report_every_s, link.clock_offset_s = 0.5, offset_s
         packets = watch(link, "street.mp4")
@@ -78,9 +76,7 @@ def test_a_camera_whose_clock_is_wrong_is_dated_by_the_box(cameras: RtspCameras,
 
 
 @pytest.mark.parametrize("report_every_s", [None, 0.5])
-def test_a_camera_that_does_not_tell_the_time_is_dated_by_arrival(
-    cameras: RtspCameras, report_every_s: float | None
-) -> None:
+def test_a_camera_that_reports_no_time_is_dated_by_arrival(cameras: RtspCameras, report_every_s: float | None) -> None:
     with FaultyLink(cameras.port) as link:
         link.report_every_s, link.clock_offset_s = report_every_s, -1e10  # 0: the camera has no clock
         packets = watch(link, "street.mp4", count=10)
@@ -88,18 +84,18 @@ def test_a_camera_that_does_not_tell_the_time_is_dated_by_arrival(
     assert all(0.5 <= packet.captured.uncertainty_s < 0.6 for packet in packets)
 
 
-def told(offset_s: float, arrived: Instant = ARRIVED) -> Instant:
-    """The capture of a picture whose report is ahead of its arrival by so much."""
+def combined(offset_s: float, arrived: Instant = ARRIVED) -> Instant:
+    """Return the capture time of a frame whose report is `offset_s` later than its arrival."""
     clock = ReportedClock()
     clock.observe(5.0, arrived.utc.timestamp() + offset_s)
-    instant, said_s = clock.capture_time(5.0, arrived)
-    assert said_s == pytest.approx(offset_s, abs=2e-6)
+    instant, reported_s = clock.capture_time(5.0, arrived)
+    assert reported_s == pytest.approx(offset_s, abs=2e-6)
     return instant
 
 
 @given(offset_s=st.floats(-CLOCK_WRONG_S + 0.001, CLOCK_WRONG_S - 0.001))
-def test_the_uncertainty_reaches_what_either_witness_says(offset_s: float) -> None:
-    instant = told(offset_s)
+def test_the_uncertainty_covers_both_clocks(offset_s: float) -> None:
+    instant = combined(offset_s)
     reported = ARRIVED.utc + timedelta(seconds=offset_s)
     earliest, latest = ARRIVED.utc - timedelta(seconds=UNSEEN_DELAY_S), ARRIVED.utc
     assert instant.mono_s == ARRIVED.mono_s
@@ -118,16 +114,18 @@ def test_the_uncertainty_reaches_what_either_witness_says(offset_s: float) -> No
         (11.0, 0.0, UNSEEN_DELAY_S),  # not a witness any more, but a fault of its own
     ],
 )
-def test_the_two_clocks_are_weighed(offset_s: float, utc_shift_s: float, uncertainty_s: float) -> None:
-    instant = told(offset_s)
+def test_the_report_is_used_only_where_it_is_plausible(
+    offset_s: float, utc_shift_s: float, uncertainty_s: float
+) -> None:
+    instant = combined(offset_s)
     assert (instant.utc - ARRIVED.utc).total_seconds() == pytest.approx(utc_shift_s, abs=5e-6)
     assert instant.uncertainty_s == pytest.approx(uncertainty_s, abs=5e-6)
 
 
-def test_a_camera_that_agrees_settles_the_doubt_about_a_step_of_the_boxs_clock() -> None:
+def test_a_camera_that_agrees_removes_the_doubt_about_a_step_of_the_devices_clock() -> None:
     doubtful = Instant(ARRIVED.mono_s, ARRIVED.utc, UNSEEN_DELAY_S + 86_400.0)
-    assert told(-0.3, doubtful).uncertainty_s == REPORTED_DOUBT_S
-    assert told(7200.0, doubtful).uncertainty_s == doubtful.uncertainty_s
+    assert combined(-0.3, doubtful).uncertainty_s == REPORTED_DOUBT_S
+    assert combined(7200.0, doubtful).uncertainty_s == doubtful.uncertainty_s
 
 
 def test_the_newest_report_holds_until_the_next() -> None:
@@ -139,7 +137,7 @@ def test_the_newest_report_holds_until_the_next() -> None:
 
 
 @pytest.mark.parametrize("limit_s", [-SENT_WITHIN_S, -EXPLAINED_MAX_S])
-def test_a_report_at_the_limit_does_not_make_the_time_jump_to_and_fro(limit_s: float) -> None:
+def test_a_report_at_the_limit_does_not_make_the_time_jump(limit_s: float) -> None:
     clock = ReportedClock()
     shifts_s = []
     for index in range(100):

@@ -1,4 +1,4 @@
-"""Cameras over real RTSP: what arrives, and what is said when it cannot."""
+"""Sessions with cameras over real RTSP: their packets and their faults."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from edge.capture.session import FaultKind, Session, SourceFault, SourceSettings
 from edge.capture.timestamps import TimestampGrade
 from edge.decode.decoder import AnalysisDecoder
 from tests.support.cameras import STREET, make_films, take
-from tests.support.media import Film, make_video, picture_number
+from tests.support.media import Film, frame_number, make_video
 from tests.support.rtsp import FaultyLink, LogIn, RtspCameras, deaf_server
 
-PASSWORD = "s3:cr/e t@%"  # everything that has to be escaped in a URL
+PASSWORD = "s3:cr/e t@%"  # contains everything that a URL must escape
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +48,14 @@ def fault_of(settings: SourceSettings) -> SourceFault:
 
 
 def numbers_of(packets: list[Packet]) -> list[int]:
-    """Which pictures of the film the packets show."""
+    """Return the numbers of the film's frames that the packets show."""
     decoder = AnalysisDecoder(60.0)
-    return [picture_number(frame.y) for packet in packets for frame in decoder.feed(packet)]
+    return [frame_number(frame.y) for packet in packets for frame in decoder.feed(packet)]
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 @pytest.mark.parametrize("film", ["street.mp4", "alley.mp4"])
-def test_a_cameras_pictures_arrive_whole_in_order_and_timed(cameras: RtspCameras, film: str, transport: str) -> None:
+def test_a_cameras_frames_arrive_complete_in_order_and_timed(cameras: RtspCameras, film: str, transport: str) -> None:
     began_mono_s = time.monotonic()
     with FaultyLink(cameras.port) as link:
         packets = watch(SourceSettings(link.url(film), transport=transport), 30)  # type: ignore[arg-type] # parametrised
@@ -64,7 +64,7 @@ def test_a_cameras_pictures_arrive_whole_in_order_and_timed(cameras: RtspCameras
     assert len(numbers) >= 29
     assert packets[0].is_keyframe
     first = packets[0].captured
-    assert began_mono_s - 0.1 < first.mono_s < began_mono_s + 1.0, "the first picture was sent as soon as asked for"
+    assert began_mono_s - 0.1 < first.mono_s < began_mono_s + 1.0, "the camera sends the first frame on request"
     assert abs((first.utc - datetime.now(UTC)).total_seconds()) < 5.0
     assert 0.5 <= first.uncertainty_s < 0.6
     for before, after in pairwise(packets):
@@ -73,7 +73,7 @@ def test_a_cameras_pictures_arrive_whole_in_order_and_timed(cameras: RtspCameras
         assert after.captured.mono_s - before.captured.mono_s == pytest.approx(ticks_s, rel=0.011)
 
 
-def test_a_stream_says_what_it_is_before_its_first_packet(cameras: RtspCameras) -> None:
+def test_a_stream_is_described_before_its_first_packet(cameras: RtspCameras) -> None:
     with open_session(SourceSettings(cameras.url("alley.mp4")), SystemClock(), threading.Event()) as session:
         stream = session.stream
     assert (stream.codec, stream.width, stream.height) == ("hevc", 320, 192)
@@ -81,7 +81,7 @@ def test_a_stream_says_what_it_is_before_its_first_packet(cameras: RtspCameras) 
 
 
 @pytest.mark.parametrize("scheme", ["basic", "digest"])
-def test_the_log_in_is_given_as_the_camera_asks_for_it(cameras: RtspCameras, scheme: str) -> None:
+def test_the_log_in_uses_the_scheme_that_the_camera_requests(cameras: RtspCameras, scheme: str) -> None:
     with FaultyLink(cameras.port, log_in=LogIn("admin", PASSWORD, scheme)) as link:  # type: ignore[arg-type] # parametrised
         packets = watch(SourceSettings(link.url("street.mp4", user="admin", password=PASSWORD)), 3)
         assert link.refusals >= 1, "the camera did ask"
@@ -120,13 +120,18 @@ def chain_of(error: BaseException) -> list[BaseException]:
     return chain
 
 
-def test_a_wrong_password_is_said_and_never_shown(cameras: RtspCameras, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_password_is_reported_and_never_shown(cameras: RtspCameras, capfd: pytest.CaptureFixture[str]) -> None:
     with FaultyLink(cameras.port, log_in=LogIn("admin", "right")) as link:
         settings = SourceSettings(link.url("street.mp4", user="admin", password=PASSWORD))
         fault = fault_of(settings)
     assert fault.kind is FaultKind.UNAUTHORIZED
-    assert fault.detail == f"{settings.shown} refused the log-in: check user and password"
-    shown = [repr(settings), settings.shown, *(f"{error!r} {error}" for error in chain_of(fault)), *capfd.readouterr()]
+    assert fault.detail == f"{settings.display_url} refused the log-in: check user and password"
+    shown = [
+        repr(settings),
+        settings.display_url,
+        *(f"{error!r} {error}" for error in chain_of(fault)),
+        *capfd.readouterr(),
+    ]
     for text in shown:
         assert PASSWORD not in text
         assert "s3%3Acr" not in text
@@ -149,7 +154,7 @@ def test_no_fault_shows_the_log_in(cameras: RtspCameras, kind: str) -> None:
     assert not any("geheim" in f"{error!r} {error}" for error in chain_of(fault))
 
 
-def test_a_host_that_never_answers_is_given_up_in_time() -> None:
+def test_a_host_that_never_answers_times_out() -> None:
     with deaf_server() as port:
         began_mono_s = time.monotonic()
         fault = fault_of(SourceSettings(f"rtsp://127.0.0.1:{port}/x", open_timeout_s=0.4))
@@ -157,12 +162,12 @@ def test_a_host_that_never_answers_is_given_up_in_time() -> None:
     assert time.monotonic() - began_mono_s < 1.0
 
 
-def test_a_stream_that_ends_says_so(cameras: RtspCameras) -> None:
+def test_a_stream_that_ends_raises_ended(cameras: RtspCameras) -> None:
     fault = fault_of(SourceSettings(cameras.url("street.mp4", plays=1)))
     assert fault.kind is FaultKind.ENDED
 
 
-def test_a_connection_that_is_cut_says_so(cameras: RtspCameras) -> None:
+def test_a_connection_that_is_cut_raises_ended(cameras: RtspCameras) -> None:
     with FaultyLink(cameras.port) as link:
         settings = SourceSettings(link.url("street.mp4"))
         with open_session(settings, SystemClock(), threading.Event()) as session:
@@ -174,7 +179,7 @@ def test_a_connection_that_is_cut_says_so(cameras: RtspCameras) -> None:
     assert raised.value.kind is FaultKind.ENDED
 
 
-def test_a_camera_that_stops_sending_is_noticed_in_time(cameras: RtspCameras) -> None:
+def test_a_camera_that_stops_sending_raises_silent_in_time(cameras: RtspCameras) -> None:
     with FaultyLink(cameras.port) as link:
         settings = SourceSettings(link.url("street.mp4"), silence_timeout_s=0.5)
         with open_session(settings, SystemClock(), threading.Event()) as session:
@@ -186,11 +191,11 @@ def test_a_camera_that_stops_sending_is_noticed_in_time(cameras: RtspCameras) ->
                 take(packets, 1000)
             waited_s = time.monotonic() - stalled_mono_s
     assert raised.value.kind is FaultKind.SILENT
-    assert raised.value.detail.endswith("has sent no picture for 0.5 s")
+    assert raised.value.detail.endswith("has sent no frame for 0.5 s")
     assert 0.4 < waited_s < 1.2
 
 
-def test_a_stop_while_the_camera_says_nothing_ends_without_a_fault_when_its_silence_is_noticed(
+def test_a_stop_while_the_camera_is_silent_ends_without_a_fault_after_the_timeout(
     cameras: RtspCameras,
 ) -> None:
     stop = threading.Event()
@@ -208,7 +213,7 @@ def test_a_stop_while_the_camera_says_nothing_ends_without_a_fault_when_its_sile
     timer.join()
 
 
-def test_a_resolution_that_changes_in_mid_stream_is_a_new_epoch_of_one_session(cameras: RtspCameras) -> None:
+def test_a_resolution_change_in_mid_stream_is_a_new_epoch_of_one_session(cameras: RtspCameras) -> None:
     packets = watch(SourceSettings(cameras.url("changing.mp4")), 60)
     sizes = {packet.stream.epoch: (packet.stream.width, packet.stream.height) for packet in packets}
     assert list(sizes.values())[:3] == [(320, 192), (640, 384), (320, 192)]
@@ -222,7 +227,7 @@ def test_a_resolution_that_changes_in_mid_stream_is_a_new_epoch_of_one_session(c
 
 
 class SteppingClock(SystemClock):
-    """A box whose wall clock can be stepped."""
+    """A device whose wall clock can be stepped."""
 
     def __init__(self) -> None:
         self.stepped_s = 0.0
@@ -247,7 +252,7 @@ def test_a_wall_clock_that_jumps_back_an_hour_changes_no_duration(cameras: RtspC
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_damaged_and_lost_packets_cost_pictures_and_nothing_else(cameras: RtspCameras, transport: str) -> None:
+def test_damaged_and_lost_packets_lose_frames_and_nothing_else(cameras: RtspCameras, transport: str) -> None:
     with FaultyLink(cameras.port) as link:
         settings = SourceSettings(link.url("street.mp4"), transport=transport)  # type: ignore[arg-type] # parametrised
         decoder = AnalysisDecoder(60.0)
@@ -261,12 +266,12 @@ def test_damaged_and_lost_packets_cost_pictures_and_nothing_else(cameras: RtspCa
             healed = take(packets, 50)
     assert len(frames) > 5
     numbers = numbers_of(healed[26:])
-    assert len(numbers) >= 10, "every picture after the next keyframe is there again"
+    assert len(numbers) >= 10, "every frame after the next keyframe is complete"
     assert numbers == [(numbers[0] + index) % STREET.count for index in range(len(numbers))]
 
 
 @pytest.mark.parametrize("said", ["by RTSP", "in band"])
-def test_a_camera_whose_next_keyframe_is_far_is_waited_for(tmp_path: Path, said: str) -> None:
+def test_opening_waits_for_a_distant_keyframe(tmp_path: Path, said: str) -> None:
     make_video(tmp_path / "rare.mp4", Film(fps=25, gop=75, seconds=3.0, width=128, height=96))
     with RtspCameras(tmp_path) as rare, FaultyLink(rare.port) as link:
         link.lose_share = 1.0
@@ -313,7 +318,7 @@ def test_audio_is_ignored(tmp_path: Path) -> None:
 
 
 class StutteringReader(FileReader):
-    """Says every third packet twice, as a hurried RTSP server does."""
+    """Yields every third packet twice, as some RTSP servers do."""
 
     def packets(self, stop: threading.Event) -> Iterator[RawPacket]:
         for number, raw in enumerate(super().packets(stop)):
@@ -322,7 +327,7 @@ class StutteringReader(FileReader):
                 yield raw
 
 
-def test_a_picture_that_is_sent_twice_is_one_picture(tmp_path: Path) -> None:
+def test_a_frame_that_is_sent_twice_counts_once(tmp_path: Path) -> None:
     film = Film(seconds=2.0)
     settings = SourceSettings(url=str(make_video(tmp_path / "film.mp4", film)), speed=None)
     clock, stop = SystemClock(), threading.Event()

@@ -16,7 +16,7 @@ from contract.clock import Instant, ManualClock, SystemClock
 from edge.capture.session import FaultKind, SourceFault, SourceSettings, open_session
 from edge.decode.decoder import AnalysisDecoder
 from tests.support.cameras import packets_of
-from tests.support.media import Film, make_video, picture_number
+from tests.support.media import Film, frame_number, make_video
 
 STARTS = Instant(500.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC), 2.0)
 
@@ -27,7 +27,7 @@ def open_fault(url: str | Path) -> SourceFault:
     return raised.value
 
 
-def test_a_file_is_replayed_at_once_with_the_times_that_its_start_gives(tmp_path: Path) -> None:
+def test_a_file_without_a_speed_replays_at_once_with_times_from_its_start(tmp_path: Path) -> None:
     path = make_video(tmp_path / "street.mp4", Film(seconds=30.0, width=96, height=64))
     began_mono_s = time.monotonic()
     packets = packets_of(path, ManualClock(STARTS.utc), starts=STARTS)
@@ -53,7 +53,7 @@ def test_a_file_can_be_played_at_its_own_speed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("speed", "least_s", "most_s"), [(4.0, 0.5, 0.8), (0.5, 1.6, 2.3)])
-def test_a_file_is_played_at_the_speed_asked_for_and_keeps_its_own_times(
+def test_a_file_plays_at_the_given_speed_and_keeps_its_own_times(
     tmp_path: Path, speed: float, least_s: float, most_s: float
 ) -> None:
     seconds = 2.4 if speed > 1.0 else 1.0
@@ -83,19 +83,19 @@ def test_playing_a_file_stops_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts", ".mov"])
-def test_every_container_gives_the_same_pictures_at_the_same_times(tmp_path: Path, suffix: str) -> None:
+def test_every_container_gives_the_same_frames_at_the_same_times(tmp_path: Path, suffix: str) -> None:
     packets = packets_of(make_video(tmp_path / f"street{suffix}", Film(b_frames=2)), starts=STARTS)
     assert all(packet.data.startswith(b"\x00\x00\x00\x01") for packet in packets), "whatever the container's framing"
     shown = sorted(packet.captured.mono_s for packet in packets)
     assert [round(mono_s - shown[0], 2) for mono_s in shown] == [round(index * 0.1, 2) for index in range(30)]
     decoder = AnalysisDecoder(60.0)
-    numbers = [picture_number(frame.y) for packet in packets for frame in decoder.feed(packet)]
+    numbers = [frame_number(frame.y) for packet in packets for frame in decoder.feed(packet)]
     assert numbers == list(range(len(numbers)))
     assert len(numbers) >= 27, "the last ones wait in the decoder for more"
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("h264", ".h264"), ("hevc", ".h265")])
-def test_a_bare_stream_without_timestamps_is_counted_through(tmp_path: Path, codec: str, suffix: str) -> None:
+def test_an_elementary_stream_without_timestamps_gets_regular_ones(tmp_path: Path, codec: str, suffix: str) -> None:
     packets = packets_of(make_video(tmp_path / f"bare{suffix}", Film(codec=codec, fps=25, seconds=1.0)), starts=STARTS)
     assert len(packets) == 25
     monos = [packet.captured.mono_s for packet in packets]
@@ -112,7 +112,7 @@ def test_a_folder_of_segments_plays_as_one_stream(tmp_path: Path) -> None:
     assert monos == pytest.approx([500.0 + index * 0.1 for index in range(30)], abs=1e-4)
     decoder = AnalysisDecoder(60.0)
     frames = [frame for packet in packets for frame in decoder.feed(packet)]
-    assert [picture_number(frame.y) for frame in frames] == list(range(30))
+    assert [frame_number(frame.y) for frame in frames] == list(range(30))
     assert [frame.width for frame in frames[::10]] == [320, 320, 640]
 
 
@@ -126,14 +126,14 @@ def test_a_segment_in_another_codec_ends_the_replay(tmp_path: Path) -> None:
             next(packets)
 
 
-def test_a_segment_that_cannot_be_read_costs_its_own_pictures_alone(tmp_path: Path) -> None:
+def test_a_segment_that_cannot_be_read_loses_only_its_own_frames(tmp_path: Path) -> None:
     for index in range(3):
         make_video(tmp_path / f"part-{index}.mp4", Film(seconds=1.0), first=index * 10)
-    (tmp_path / "part-1.mp4").write_bytes((tmp_path / "part-1.mp4").read_bytes()[:2000])  # its index stood at its end
+    (tmp_path / "part-1.mp4").write_bytes((tmp_path / "part-1.mp4").read_bytes()[:2000])  # its index was at its end
     packets = packets_of(tmp_path, starts=STARTS)
     decoder = AnalysisDecoder(60.0)
     frames = [frame for packet in packets for frame in decoder.feed(packet)]
-    assert [picture_number(frame.y) for frame in frames] == [*range(10), *range(20, 30)]
+    assert [frame_number(frame.y) for frame in frames] == [*range(10), *range(20, 30)]
     assert packets[-1].captured.mono_s == pytest.approx(501.9, abs=1e-4)
     (tmp_path / "part-0.mp4").write_bytes(b"nothing")
     assert "part-0.mp4" in open_fault(tmp_path).detail
@@ -148,7 +148,7 @@ def test_a_text_file_is_not_video(tmp_path: Path) -> None:
         assert str(path) in fault.detail
 
 
-def test_a_file_without_a_picture_is_not_video(tmp_path: Path) -> None:
+def test_a_file_without_a_frame_is_not_video(tmp_path: Path) -> None:
     path = tmp_path / "sound.mp4"
     with av.open(str(path), "w") as container:
         sound = container.add_stream("aac", rate=16000)
@@ -160,7 +160,7 @@ def test_a_file_without_a_picture_is_not_video(tmp_path: Path) -> None:
     assert open_fault(path).kind is FaultKind.NOT_VIDEO
 
 
-def test_a_file_that_was_cut_off_before_its_first_picture_is_not_video(tmp_path: Path) -> None:
+def test_a_file_truncated_before_its_first_frame_is_not_video(tmp_path: Path) -> None:
     path = tmp_path / "cut.mp4"
     with (
         av.open(str(make_video(tmp_path / "whole.mp4"))) as whole,
@@ -181,7 +181,7 @@ def test_a_file_that_was_cut_off_before_its_first_picture_is_not_video(tmp_path:
     assert raised.value.kind is FaultKind.NOT_VIDEO
 
 
-def test_a_missing_file_an_empty_folder_and_an_empty_file_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_file_an_empty_folder_and_an_empty_file_give_different_faults(tmp_path: Path) -> None:
     assert open_fault(tmp_path / "missing.mp4").kind is FaultKind.NOT_FOUND
     folder = tmp_path / "empty"
     folder.mkdir()
@@ -191,7 +191,7 @@ def test_a_missing_file_an_empty_folder_and_an_empty_file_are_told_apart(tmp_pat
     assert open_fault(nothing).kind is FaultKind.NOT_VIDEO
 
 
-def test_another_codec_is_named(tmp_path: Path) -> None:
+def test_an_unsupported_codec_is_named(tmp_path: Path) -> None:
     path = tmp_path / "old.mp4"
     with av.open(str(path), "w") as container:
         video = container.add_stream("mpeg4", rate=10)
@@ -202,10 +202,10 @@ def test_another_codec_is_named(tmp_path: Path) -> None:
         container.mux(video.encode(None))
     fault = open_fault(path)
     assert fault.kind is FaultKind.UNSUPPORTED_CODEC
-    assert fault.detail.endswith("sends mpeg4; H.264 and H.265 can be read")
+    assert fault.detail.endswith("sends mpeg4; only H.264 and H.265 can be read")
 
 
-def test_a_file_cut_short_gives_what_is_whole(tmp_path: Path) -> None:
+def test_a_truncated_file_gives_its_complete_frames(tmp_path: Path) -> None:
     path = make_video(tmp_path / "street.ts", Film())
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     packets = packets_of(path)
@@ -222,6 +222,6 @@ def test_a_file_cut_short_gives_what_is_whole(tmp_path: Path) -> None:
         ({"url": "rtsp://host/x", "silence_timeout_s": float("nan")}, "silence_timeout_s must be above 0"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], message: str) -> None:
+def test_settings_out_of_range_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        SourceSettings(**settings)  # type: ignore[arg-type] # wrong on purpose
+        SourceSettings(**settings)  # type: ignore[arg-type] # deliberately wrong

@@ -1,4 +1,4 @@
-"""A camera behind a network of its own, whose cable is pulled and whose packets all get lost: real faults of a link.
+"""Real faults of a link: a camera in its own network, whose cable is pulled and whose packets are lost.
 
 Needs root and `ip`, and network namespaces; skipped where any of them is missing. Packets are lost by sending them to a
 station that is not there, because `tc netem` is missing from many kernels.
@@ -37,10 +37,10 @@ with RtspCameras(Path(sys.argv[1])) as cameras, FaultyLink(cameras.port, host=sy
     print(link.port, flush=True)
     sys.stdin.read()
 """
-"""The camera itself speaks TCP only: the link before it, in the same network, sends by UDP to whoever asks for that."""
+"""The camera itself speaks TCP only; the link in front of it, in the same network, also serves UDP."""
 TIMEOUT_S = 2.0
 TURN_S = 1.0
-"""What a loaded machine may need beyond what the settings say."""
+"""Tolerance for a loaded machine, on top of the configured timeouts."""
 
 
 def run(*command: str) -> None:
@@ -58,16 +58,16 @@ class FarCamera:
     url: str
 
     def plug(self, state: str) -> None:
-        """Pull the cable ("down") or put it back ("up"): nobody is told that the connection is gone."""
+        """Pull the cable ("down") or plug it in ("up"). Neither end is notified."""
         run("ip", "link", "set", self.near, state)
 
     def lose(self) -> None:
-        """Lose every packet that the camera sends: they go to a station that does not exist."""
+        """Lose every packet that the camera sends, by directing it to a station that does not exist."""
         nobody = ("lladdr", "02:00:00:00:00:01", "nud", "permanent")
         run("ip", "-n", self.namespace, "neigh", "replace", self.near_address, *nobody, "dev", self.far)
 
     def deliver(self) -> None:
-        """Lose none any more."""
+        """Stop losing packets."""
         run("ip", "-n", self.namespace, "neigh", "del", self.near_address, "dev", self.far)
 
 
@@ -77,7 +77,7 @@ def far_camera(tmp_path: Path) -> Iterator[FarCamera]:
         pytest.skip("needs root and ip to make a network")
     name = f"kt{os.getpid()}"
     near, far = f"{name}n", f"{name}f"
-    net = f"198.18.{os.getpid() >> 6 & 255}"  # of the networks that are for tests (RFC 2544)
+    net = f"198.18.{os.getpid() >> 6 & 255}"  # reserved for benchmarks (RFC 2544)
     low = (os.getpid() & 63) * 4
     with ExitStack() as undo:
         try:
@@ -104,7 +104,7 @@ def far_camera(tmp_path: Path) -> Iterator[FarCamera]:
 
 @dataclass
 class Watched:
-    """What the supervisor reported, from its thread."""
+    """What the supervisor reported from its thread."""
 
     packets: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -136,7 +136,7 @@ def waited_s(until: Callable[[], bool], at_most_s: float) -> float:
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_a_pulled_cable_and_a_link_that_loses_everything_heal_without_anybody(
+def test_a_stream_recovers_from_a_pulled_cable_and_from_a_link_that_loses_everything(
     far_camera: FarCamera, transport: Literal["tcp", "udp"]
 ) -> None:
     settings = SourceSettings(

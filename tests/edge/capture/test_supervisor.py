@@ -1,4 +1,4 @@
-"""A stream is kept open for ever: when it is tried again, and what cannot end it."""
+"""When the supervisor reopens a stream, and what cannot end it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENDED = SourceFault(FaultKind.ENDED, "the file has ended")
 
 
 class PassingStop(threading.Event):
-    """A stop flag on the clock's time: to wait is to let the clock go on. Set after `sessions` sessions."""
+    """A stop flag whose `wait` advances the clock instead of sleeping."""
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class PassingStop(threading.Event):
 
 @dataclass
 class Cameras:
-    """In place of sources that would need hours: each session lasts so long, shows so many packets, and ends."""
+    """Sources on the test's clock. `sessions`: duration in seconds, number of packets and final fault of each."""
 
     clock: ManualClock
     stop: PassingStop
@@ -63,13 +63,13 @@ class Cameras:
         lasts_s, count, fault = self.sessions[self.opened - 1]
         self.clock.advance(lasts_s)
         for _ in range(count):
-            yield None  # type: ignore[misc] # the supervisor hands packets on and never looks at them
+            yield None  # type: ignore[misc] # the supervisor passes packets on unread
         raise fault
 
 
 @dataclass
 class Heard:
-    """What health was told."""
+    """What the supervisor reported."""
 
     started: int = 0
     frames: int = 0
@@ -90,7 +90,7 @@ Keep = Callable[..., tuple[PassingStop, Heard]]
 
 @pytest.fixture
 def keep(monkeypatch: pytest.MonkeyPatch) -> Keep:
-    """Keeps a stream open through these sessions; the waits between them and what health heard."""
+    """Run a supervisor through the sessions; return the stop flag with its waits, and what was reported."""
 
     def run(
         sessions: list[tuple[float, int, SourceFault]],
@@ -108,7 +108,7 @@ def keep(monkeypatch: pytest.MonkeyPatch) -> Keep:
     return run
 
 
-def test_waits_grow_with_jitter_from_half_a_second_to_a_quarter_of_a_minute(keep: Keep) -> None:
+def test_waits_grow_with_jitter_from_half_a_second_to_15_seconds(keep: Keep) -> None:
     stop, heard = keep([(0.0, 0, UNREACHABLE)] * 300)
     assert all(0.5 <= wait_s <= RETRY_CAP_S for wait_s in stop.waits_s)
     assert stop.waits_s[0] <= 1.0
@@ -120,7 +120,7 @@ def test_waits_grow_with_jitter_from_half_a_second_to_a_quarter_of_a_minute(keep
     assert heard.faults == ["nobody answers"] * 300
 
 
-def test_a_minute_of_health_is_no_failure_and_the_next_try_comes_at_once(keep: Keep) -> None:
+def test_a_session_of_a_minute_resets_the_back_off(keep: Keep) -> None:
     failing = [(0.0, 0, UNREACHABLE)] * 8
     stop, _ = keep([*failing, (HEALTHY_AFTER_S + 1.0, 100, UNREACHABLE), *failing])
     assert stop.waits_s[7] > 7.0
@@ -128,7 +128,7 @@ def test_a_minute_of_health_is_no_failure_and_the_next_try_comes_at_once(keep: K
     assert stop.waits_s[15] > 7.0
 
 
-def test_a_camera_that_answers_and_hangs_up_is_not_hammered(keep: Keep) -> None:
+def test_a_camera_that_answers_and_hangs_up_is_retried_with_back_off(keep: Keep) -> None:
     stop, heard = keep([(HEALTHY_AFTER_S - 1.0, 5, UNREACHABLE)] * 10)
     assert stop.waits_s[-1] >= RETRY_CAP_S / 2
     assert (heard.started, heard.frames) == (10, 50)
@@ -139,17 +139,17 @@ def test_a_file_that_has_ended_is_played_again_at_once(keep: Keep) -> None:
     assert stop.waits_s == [0.0] * 5
 
 
-def test_a_file_of_a_single_picture_keeps_no_core_busy(keep: Keep) -> None:
+def test_a_file_of_a_single_frame_is_replayed_at_most_once_a_second(keep: Keep) -> None:
     stop, _ = keep([(0.01, 1, ENDED)] * 5, FILM)
     assert stop.waits_s == pytest.approx([0.99] * 5)
 
 
-def test_a_camera_that_says_that_it_has_ended_waits_its_turn(keep: Keep) -> None:
+def test_a_camera_that_ends_its_stream_is_retried_with_back_off(keep: Keep) -> None:
     stop, _ = keep([(3.0, 30, ENDED)] * 5)
     assert all(wait_s >= 0.5 for wait_s in stop.waits_s)
 
 
-def test_a_defect_behind_the_stream_costs_its_session_and_not_the_camera(keep: Keep) -> None:
+def test_a_defect_in_the_consumer_ends_the_session_and_not_the_camera(keep: Keep) -> None:
     taken: list[int] = []
 
     def on_packet(_packet: Packet) -> None:
@@ -164,7 +164,7 @@ def test_a_defect_behind_the_stream_costs_its_session_and_not_the_camera(keep: K
     assert len(stop.waits_s) == 4
 
 
-def test_stopping_in_the_middle_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_in_mid_stream_is_not_reported_as_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = ManualClock(NOON)
     stop, heard = PassingStop(clock), Heard()
     cameras = Cameras(clock, stop, [(1.0, 3, UNREACHABLE)])

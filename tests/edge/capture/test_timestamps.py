@@ -1,4 +1,4 @@
-"""A camera's ticks are graded, and become moments that keep every duration."""
+"""Grades of a camera's timestamps, and capture times that preserve durations."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_even_timestamps_are_accepted_unchanged() -> None:
     assert [graded.pts_s for graded in graded] == [index * 0.1 for index in range(20)]
 
 
-def test_a_missing_timestamp_is_counted_on_from_the_one_before() -> None:
+def test_a_missing_timestamp_continues_from_the_one_before() -> None:
     grader = grader_for()
     grader.grade(10.0, 0.0)
     graded = grader.grade(None, 0.2, duration_s=0.2)
@@ -74,7 +74,7 @@ def test_a_large_jump_back_ends_the_session() -> None:
     assert graded.reason == "the camera's clock jumped back by 3600.0 s"
 
 
-def test_late_packets_without_end_are_a_clock_set_back_and_end_the_session() -> None:
+def test_a_run_of_late_packets_means_a_clock_set_back_and_ends_the_session() -> None:
     late: list[float | None] = [10.0 - 2.0 + index * 0.1 for index in range(LATE_RUN_MAX + 1)]
     assert grades(grader_for(), [10.0, *late]) == [
         TimestampGrade.ACCEPT,
@@ -100,7 +100,7 @@ def test_a_pause_inside_a_file_is_as_recorded() -> None:
     assert grader.grade(3000.0, None).grade is TimestampGrade.ACCEPT
 
 
-def test_pictures_out_of_order_are_right_where_the_stream_has_b_frames_and_only_there() -> None:
+def test_timestamps_out_of_order_are_accepted_only_with_b_frames() -> None:
     order: list[float | None] = [0.0, 0.3, 0.1, 0.2, 0.6, 0.4, 0.5]
     assert set(grades(grader_for(reorders=True), order)) == {TimestampGrade.ACCEPT}
     assert TimestampGrade.REPAIR in grades(grader_for(), order)
@@ -114,9 +114,7 @@ def test_the_same_timestamp_twice_is_repaired_with_b_frames_too() -> None:
     pts_s=st.lists(st.none() | st.floats(-20, 20), max_size=60),
     waits_s=st.lists(st.floats(0, 8), min_size=60, max_size=60),
 )
-def test_whatever_comes_accepted_pictures_stand_one_after_the_other(
-    pts_s: list[float | None], waits_s: list[float]
-) -> None:
+def test_accepted_timestamps_increase_for_any_input(pts_s: list[float | None], waits_s: list[float]) -> None:
     grader = grader_for()
     arrived_s = 0.0
     accepted: list[float] = []
@@ -131,13 +129,13 @@ def test_whatever_comes_accepted_pictures_stand_one_after_the_other(
     assert all(before < after for before, after in pairwise(accepted))
 
 
-def test_a_tick_has_a_length() -> None:
+def test_a_tick_without_a_length_is_refused() -> None:
     with pytest.raises(ValueError, match="a tick lasts"):
         TimestampGrader(tick_s=0.0, reorders=False)
 
 
 class Camera:
-    """A camera whose pictures take `delay_s` and more to arrive, and whose clock runs `ppm` too fast."""
+    """A camera whose frames take at least `delay_s` to arrive and whose clock runs `ppm` too fast."""
 
     def __init__(self, *, interval_s: float = 0.1, delay_s: float = 0.2, ppm: float = 0.0) -> None:
         self.clock = ManualClock(START, mono_s=1000.0)
@@ -149,7 +147,7 @@ class Camera:
         self._arrived_mono_s = 0.0
 
     def take(self, late_s: float = 0.0) -> float:
-        """Take the next picture, let it arrive `late_s` later than need be; its ticks in seconds."""
+        """Capture the next frame and let it arrive `late_s` after `delay_s`; return its timestamp in seconds."""
         taken_mono_s = 1000.0 + len(self.taken_mono_s) * self._interval_s
         self.taken_mono_s.append(taken_mono_s)
         pts_s = 77.0 + (taken_mono_s - 1000.0) * self._rate
@@ -160,7 +158,7 @@ class Camera:
 
 
 @given(late_s=st.lists(st.floats(0, 3), min_size=2, max_size=80))
-def test_later_pictures_are_captured_later_and_durations_stay_true_within_one_percent(late_s: list[float]) -> None:
+def test_capture_times_increase_and_durations_are_true_within_one_percent(late_s: list[float]) -> None:
     camera = Camera()
     warm_up = [camera.take(late) for late in [*late_s[:3], 0.0]]
     pts_s = warm_up + [camera.take(late) for late in late_s[3:]]
@@ -192,7 +190,7 @@ def test_a_burst_at_the_start_does_not_shift_what_follows() -> None:
 
 
 @pytest.mark.parametrize("ppm", [-150.0, 150.0])
-def test_a_camera_clock_that_drifts_is_followed_for_hours(ppm: float) -> None:
+def test_a_drifting_camera_clock_is_followed_for_hours(ppm: float) -> None:
     camera = Camera(interval_s=0.5, delay_s=0.0, ppm=ppm)
     worst_s = 0.0
     for index in range(2 * 3600 * 2):
@@ -219,7 +217,7 @@ def test_a_step_of_the_wall_clock_changes_no_duration_and_is_stated_as_uncertain
     assert before[-1].uncertainty_s == pytest.approx(UNSEEN_DELAY_S, abs=0.01)
 
 
-def test_after_a_while_the_stepped_clock_is_believed_alone() -> None:
+def test_the_uncertainty_of_a_step_expires() -> None:
     camera = Camera(interval_s=1.0, delay_s=0.1)
     camera.capture.instant(camera.take())
     camera.clock.step_wall(-3600.0)
@@ -230,7 +228,7 @@ def test_after_a_while_the_stepped_clock_is_believed_alone() -> None:
     assert last.utc == camera.clock.utc()
 
 
-def test_steps_there_and_back_keep_both_readings_inside_the_uncertainty() -> None:
+def test_steps_forth_and_back_keep_both_readings_inside_the_uncertainty() -> None:
     camera = Camera(delay_s=0.1)
     camera.capture.instant(camera.take())
     for step_s in (-3600.0, 3600.0):
@@ -239,6 +237,6 @@ def test_steps_there_and_back_keep_both_readings_inside_the_uncertainty() -> Non
     assert instant.uncertainty_s >= 7200.0
 
 
-def test_a_capture_time_needs_an_arrival_first() -> None:
-    with pytest.raises(RuntimeError, match="before any packet"):
+def test_a_capture_time_before_the_first_arrival_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="before observe"):
         CaptureClock(ManualClock(START)).instant(0.0)

@@ -26,7 +26,7 @@ from edge.clips.cutting import ClipFault
 from edge.clips.writer import write_clip
 from edge.decode.masks import PrivacyMask
 from tests.support.cameras import make_films, packets_of, take
-from tests.support.media import Film, Picture, join_videos, make_video, picture_number
+from tests.support.media import Film, Picture, frame_number, join_videos, make_video
 from tests.support.rtsp import RtspCameras
 
 new_id = UuidV7Factory(SystemClock())
@@ -66,7 +66,7 @@ def decoded(path: Path) -> list[tuple[float, Picture]]:
 
 
 def numbers(path: Path) -> list[int]:
-    return [picture_number(luma) for _, luma in decoded(path)]
+    return [frame_number(luma) for _, luma in decoded(path)]
 
 
 def slices_of(path: Path) -> list[bytes]:
@@ -101,7 +101,7 @@ def test_a_clip_holds_the_cameras_own_slices_and_every_picture_of_them(
     path = tmp_path / "clip.mp4"
     assert slices_of(path) == slices_in(packets)
     shown = decoded(path)
-    assert [picture_number(luma) for _, luma in shown][:50] == list(range(25, 75)), "from the keyframe before on"
+    assert [frame_number(luma) for _, luma in shown][:50] == list(range(25, 75)), "from the keyframe before on"
     assert [second for second, _ in shown] == pytest.approx([index * 0.04 for index in range(len(shown))], abs=1e-4)
     assert clip.frame_count == len(shown) == len(packets)
     assert clip.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -189,7 +189,7 @@ def test_a_clip_goes_on_over_a_reconnect_with_the_lost_time_as_its_gap(
         assert clip.gaps[0].ends_s == pytest.approx(5.0, abs=0.01)
         shown = decoded(tmp_path / "clip.mp4")
         assert len(shown) == 100
-        assert [picture_number(luma) for _, luma in shown][-20:-10] == list(range(30, 40))
+        assert [frame_number(luma) for _, luma in shown][-20:-10] == list(range(30, 40))
         assert shown[51][0] == pytest.approx(5.04, abs=0.09)
 
 
@@ -323,7 +323,7 @@ def test_a_masked_clip_is_black_under_its_masks_in_every_picture_and_says_that_i
     assert clip.redacted
     assert clip.codec.startswith("avc1.")
     shown = decoded(tmp_path / "clip.mp4")
-    assert [picture_number(luma) for _, luma in shown] == list(range(len(shown)))
+    assert [frame_number(luma) for _, luma in shown] == list(range(len(shown)))
     assert clip.frame_count == len(shown) >= 48
     assert [second for second, _ in shown] == pytest.approx([index * 0.04 for index in range(len(shown))], abs=1e-4)
     inside = PrivacyMask([[(0.25, 0.6), (0.65, 0.55), (0.7, 0.85), (0.3, 0.9)]]).covers(320, 192)

@@ -18,7 +18,7 @@ from edge.capture.packets import Packet
 from edge.clips.writer import write_clip
 from edge.decode.masks import PrivacyMask
 from tests.support.cameras import packets_of
-from tests.support.media import NUMBER_BITS, Film, join_videos, make_video, picture_number
+from tests.support.media import NUMBER_BITS, Film, frame_number, join_videos, make_video
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -82,7 +82,7 @@ def page() -> Iterator[Page]:
 
 
 def number_in(row: list[int]) -> int:
-    return picture_number(np.tile(np.array(row, dtype=np.uint8), (64, 1)))
+    return frame_number(np.tile(np.array(row, dtype=np.uint8), (64, 1)))
 
 
 def film_of(kind: str, folder: Path) -> list[Packet]:

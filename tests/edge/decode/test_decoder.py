@@ -20,7 +20,7 @@ from edge.decode.decoder import AnalysisDecoder
 from edge.decode.frame import Frame
 from edge.decode.masks import PrivacyMask
 from tests.support.cameras import packets_of
-from tests.support.media import Film, join_videos, make_video, picture_number
+from tests.support.media import Film, frame_number, join_videos, make_video
 
 START = Instant(0.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC))
 
@@ -37,7 +37,7 @@ def decode(decoder: AnalysisDecoder, packets: list[Packet]) -> list[Frame]:
 
 
 def numbers(frames: list[Frame]) -> list[int]:
-    return [picture_number(frame.y) for frame in frames]
+    return [frame_number(frame.y) for frame in frames]
 
 
 @pytest.mark.parametrize(("fps", "analysis_fps"), [(25, 5.0), (12, 5.0), (10, 5.0), (15, 4.0), (30, 7.0), (7, 5.0)])
@@ -61,7 +61,7 @@ def test_a_camera_slower_than_the_analysis_rate_loses_no_picture(tmp_path: Path)
 def test_every_frame_carries_the_moment_of_its_own_packet(street: list[Packet]) -> None:
     frames = decode(AnalysisDecoder(5.0), street)
     for frame in frames:
-        assert frame.captured is street[picture_number(frame.y)].captured
+        assert frame.captured is street[frame_number(frame.y)].captured
 
 
 def test_pictures_out_of_order_keep_their_moments(tmp_path: Path) -> None:
@@ -70,12 +70,12 @@ def test_pictures_out_of_order_keep_their_moments(tmp_path: Path) -> None:
     frames = decode(AnalysisDecoder(25.0), packets)
     assert len(frames) > 60
     for frame in frames:
-        assert frame.captured is by_number[picture_number(frame.y)].captured
+        assert frame.captured is by_number[frame_number(frame.y)].captured
 
 
 def test_the_loop_filter_is_saved_on_pictures_that_no_other_refers_to_and_nowhere_else(tmp_path: Path) -> None:
     path = make_video(tmp_path / "b.mp4", Film(fps=25, gop=25, seconds=3.0, b_frames=2, kbps=60))
-    frames = {picture_number(frame.y): frame.y for frame in decode(AnalysisDecoder(60.0), packets_of(path))}
+    frames = {frame_number(frame.y): frame.y for frame in decode(AnalysisDecoder(60.0), packets_of(path))}
     changed = {True: 0, False: 0}
     with av.open(str(path)) as container:
         for number, picture in enumerate(container.decode(video=0)):
