@@ -43,26 +43,23 @@ openapi: setup-test ## Write the server's OpenAPI and the console's typed client
 	@$(RUN) -m server.cli openapi > console/openapi.json.new && mv console/openapi.json.new console/openapi.json
 	@$(RUN) -m scripts.npm run generate
 
-NEEDS_DATA = test -n "$(DATA)" || { echo "usage: make $@ DATA=DIR [ARGS='...']" >&2; exit 2; }
+# DATA: another folder than the test data, which KENTONGAN_TEST_DATA names (by default ../shared/data).
+FROM_DATA = $(if $(DATA),"$(DATA)")
 
-eval-detector: setup-test ## AP50 and CPU time of detectors on the labelled sets in DATA=DIR; ARGS='--model NAME ...'
-	@$(NEEDS_DATA)
-	@$(RUN) -m bench.eval_detector "$(DATA)" $(ARGS)
+eval-detector: setup-test ## AP50 and CPU time of detectors on labelled sets; DATA=DIR ARGS='--model NAME ...'
+	@$(RUN) -m bench.eval_detector $(FROM_DATA) $(ARGS)
 
-eval-farsight: setup-test ## what second looks at far people gain and cost on the MOT sets in DATA=DIR
-	@$(NEEDS_DATA)
-	@$(RUN) -m bench.eval_farsight "$(DATA)" $(ARGS)
+eval-farsight: setup-test ## What tiled inference on far people gains and costs on MOT sets; DATA=DIR
+	@$(RUN) -m bench.eval_farsight $(FROM_DATA) $(ARGS)
 
-eval-health: setup-test ## how soon camera faults are found, and false alarms, on altered clips of DATA=DIR; ARGS='--only PART'
-	@$(NEEDS_DATA)
-	@$(RUN) -m bench.eval_health "$(DATA)" $(ARGS)
+eval-health: setup-test ## How soon camera faults are found, and false alarms, on altered clips; DATA=DIR ARGS='--only PART'
+	@$(RUN) -m bench.eval_health $(FROM_DATA) $(ARGS)
 
-eval-behaviours: setup-test ## every behaviour beside the naive rule, with intervals; ARGS='--quick --only PART ...'
+eval-behaviours: setup-test ## Every behaviour beside the naive rule, with intervals; ARGS='--quick --only PART ...'
 	@$(RUN) -m bench.eval_behaviours $(ARGS)
 
-eval-tracker: setup-bench ## HOTA, IDF1 and switches of the tracker and its peers on DATA=DIR
-	@$(NEEDS_DATA)
-	@$(RUN) -m bench.eval_tracker "$(DATA)" $(ARGS)
+eval-tracker: setup-bench ## HOTA, IDF1 and identity switches of the tracker and its peers on MOT sets; DATA=DIR
+	@$(RUN) -m bench.eval_tracker $(FROM_DATA) $(ARGS)
 
 bench-edge: setup-test ## What the edge worker costs beside its peers, on the demo's footage; ARGS='--rounds N'
 	@$(RUN) -m bench.bench_edge $(ARGS)

@@ -1,7 +1,7 @@
 """Scores every behaviour beside the naive rule: `python -m bench.eval_behaviours [--quick] [--seed N]`.
 
 Prints a table after `docs/behaviours.md` with 95 % bootstrap intervals (over cameras, scenes or tracks) and the seeds;
-the last line is one JSON object. Needs `../shared/data/tracks` for the real tracks and `../shared/data/video`
+the last line is one JSON object. Needs the test data (`bench.data_folder`): `tracks` for the real tracks, `video`
 for real video; without them those rows are left out or say so, and their keys are null.
 """
 

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.average_precision import AveragePrecision
+from bench.data_folder import data_folder
 from bench.motdata import LabelledSet, find_sets
 from bench.peers import PersonDetector, open_detector
 from contract.errors import KentonganError
@@ -76,7 +77,12 @@ def evaluate(opener: Opener, names: list[str], sets: list[LabelledSet], every: i
 
 @app.command()
 def main(
-    data: Annotated[Path, typer.Argument(help="folder of MOT sets or YOLO folders", exists=True, file_okay=False)],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="folder of MOT sets or YOLO folders", default_factory=data_folder, exists=True, file_okay=False
+        ),
+    ],
     model: Annotated[list[str] | None, typer.Option(help="a model's name; may be given several times")] = None,
     manifest: Annotated[Path | None, typer.Option(help="another manifest than the project's own")] = None,
     every: Annotated[int, typer.Option(min=1, help="take every so-manieth picture")] = 2,

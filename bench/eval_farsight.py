@@ -21,6 +21,7 @@ import numpy as np
 import typer
 
 from bench.average_precision import AveragePrecision
+from bench.data_folder import data_folder
 from bench.motdata import LabelledSet, Truth, find_sets
 from contract.clock import Instant
 from edge.decode.frame import Frame
@@ -139,7 +140,9 @@ def compare(detector: Detector, pictures: Sequence[Labelled], region: Region) ->
 
 
 def main(
-    data: Annotated[Path, typer.Argument(help="folder of MOT sets", exists=True, file_okay=False)],
+    data: Annotated[
+        Path, typer.Argument(help="folder of MOT sets", default_factory=data_folder, exists=True, file_okay=False)
+    ],
     every: Annotated[int, typer.Option(min=1, help="take every so-manieth picture of 5 a second")] = 1,
 ) -> None:
     """Measure second looks on labelled pictures."""

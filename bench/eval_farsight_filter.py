@@ -22,6 +22,7 @@ import av
 import numpy as np
 import typer
 
+from bench.data_folder import data_folder
 from bench.eval_farsight import QUARTER, RATE_HZ, Labelled, compare, quartered, small_people
 from bench.eval_loop_filter import BITS_PER_PIXEL, NOISE_LEVELS, Encoder, options, pictures
 from bench.motdata import LabelledSet, find_sets
@@ -70,7 +71,9 @@ def decoded(video: Path, four: Sequence[Labelled], step: int, *, filtered: bool)
 
 
 def main(
-    data: Annotated[Path, typer.Argument(help="folder of MOT sets", exists=True, file_okay=False)],
+    data: Annotated[
+        Path, typer.Argument(help="folder of MOT sets", default_factory=data_folder, exists=True, file_okay=False)
+    ],
     encoder: Annotated[str, typer.Option(help="libx264 or libx265")] = "libx264",
 ) -> None:
     """Measure second looks on pictures decoded with and without the loop filter."""

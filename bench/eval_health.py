@@ -26,6 +26,7 @@ import cv2
 import numpy as np
 import typer
 
+from bench.data_folder import data_folder
 from bench.eval_health_camera import ENCODINGS, Encoding, WatchedCamera, packets
 from bench.eval_health_scenes import CLIPS, FPS, Footage, Spell, faults, ordinary
 from contract.event import Phase
@@ -194,7 +195,10 @@ def plan(
 
 @app.command()
 def main(
-    data: Annotated[Path, typer.Argument(help="folder with video/ and mot/", exists=True, file_okay=False)],
+    data: Annotated[
+        Path,
+        typer.Argument(help="folder with video/ and mot/", default_factory=data_folder, exists=True, file_okay=False),
+    ],
     minutes: Annotated[float, typer.Option(min=8.0, help="of each ordinary scene")] = 12.0,
     only: Annotated[str, typer.Option(help="'faults', 'frozen', 'ordinary' or the name of an ordinary scene")] = "",
     clip: Annotated[list[str] | None, typer.Option(help="clips below DATA in place of the usual ones")] = None,

@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.average_precision import AveragePrecision
+from bench.data_folder import data_folder
 from bench.eval_detector import AP_SCORE_THRESHOLD
 from bench.motdata import NO_TIME, LabelledSet, find_sets
 from edge.decode.decoder import UNFILTERED_LINES
@@ -118,7 +119,9 @@ def measure(detector: Detector, labelled: LabelledSet, video: Path, every: int) 
 
 @app.command()
 def main(
-    data: Annotated[Path, typer.Argument(help="folder of MOT sets", exists=True, file_okay=False)],
+    data: Annotated[
+        Path, typer.Argument(help="folder of MOT sets", default_factory=data_folder, exists=True, file_okay=False)
+    ],
     every: Annotated[int, typer.Option(min=1, help="detect on every so-manieth picture")] = 3,
 ) -> None:
     """Measure what skipping the loop filter saves and loses."""

@@ -24,6 +24,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bench.data_folder import data_folder
 from bench.motdata import find_sets
 from bench.oracles import Factory, Ours, oracles
 from bench.tracker_sets import TrackSequence, annotated, crossings, detected, thinned
@@ -96,7 +97,9 @@ def _total(parts: list[TrackingScores]) -> TrackingScores:
 
 @app.command()
 def main(
-    data: Annotated[Path, typer.Argument(help="folder of MOT sets", exists=True, file_okay=False)],
+    data: Annotated[
+        Path, typer.Argument(help="folder of MOT sets", default_factory=data_folder, exists=True, file_okay=False)
+    ],
     crossing_count: Annotated[int, typer.Option(min=1, help="how many made-up scenes")] = 4,
 ) -> None:
     """Measure trackers on the same detections."""

@@ -28,11 +28,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bench.data_folder import data_folder
 from bench.scores import Interval, area_under_roc, best_f1_cut, bootstrap, f1_at
 from edge.rules.confinement import columns, measure, ramps
 
 ROOT = Path(__file__).parents[1]
-TRACKS = ROOT / "../shared/data/tracks/ltd"
+TRACKS = data_folder() / "tracks/ltd"
 TARGET = ROOT / "edge/rules/staying_model.py"
 WALKING_MPS = 1.4
 """Upper quartile of the speed of people who walk in a street (Weidmann 1993 gives 1.34 m/s as the mean)."""

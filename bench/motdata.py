@@ -90,7 +90,7 @@ def find_sets(folder: Path) -> list[LabelledSet]:
     """All sets in `folder` and in the folders right inside it, by name. Raises ValueError where there is none."""
     candidates = (folder, *sorted(path for path in folder.iterdir() if path.is_dir()))
     videos = [path.with_suffix("") for inside in candidates for path in sorted(inside.glob("*.mp4"))]
-    found = [_read_mot(video) for video in videos if _is_mot(video)]
+    found = [read_mot(video) for video in videos if _is_mot(video)]
     found.extend(_read_yolo(path) for path in candidates if (path / "images").is_dir() and (path / "labels").is_dir())
     if not found:
         raise ValueError(
@@ -110,7 +110,8 @@ def _is_mot(folder: Path) -> bool:
     return (folder / "gt.txt").is_file() and (folder / "seqinfo.ini").is_file()
 
 
-def _read_mot(folder: Path) -> LabelledSet:
+def read_mot(folder: Path) -> LabelledSet:
+    """The MOT set with its truth in `folder` and its video beside it."""
     parser = configparser.ConfigParser()
     parser.read(folder / "seqinfo.ini")
     info = {key: float(parser["Sequence"][key]) for key in ("imWidth", "imHeight", "frameRate", "seqLength")}

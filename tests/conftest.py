@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
 import structlog
 
-# So that an assertion in a helper shows its values, as one in a test does.
-pytest.register_assert_rewrite("tests.support")
+from tests.support.data import DataFile, report
+from tests.support.data import data_file as find_data_file
 
 # A loaded machine is no fault of the code: no test is timed, these included.
 hypothesis.settings.register_profile("kentongan", deadline=None)
 hypothesis.settings.load_profile("kentongan")
 
-_SHARED = Path(__file__).resolve().parents[1] / "../shared"
-
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of third-party footage for tests; the test is skipped where it does not exist."""
-    folder = (_SHARED / "data").resolve()
-    if not folder.is_dir():
-        pytest.skip(f"needs the shared footage in {folder}")
-    return folder
+def data_file() -> DataFile:
+    """Third-party footage, tracks and weights by their path in `tests/data.toml`."""
+    return find_data_file
+
+
+def pytest_report_header() -> str:
+    return report()
 
 
 @pytest.fixture(autouse=True)

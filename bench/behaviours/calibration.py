@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bench.data_folder import data_folder
 from bench.scores import Interval, bootstrap
 from edge.calibration.ground import calibrate
 from edge.config.calibration import CalibrationConfig
 
 Array = npt.NDArray[np.float64]
-PETS = Path(__file__).parents[2] / "../shared/data/tracks/pets2009"
+PETS = data_folder() / "tracks/pets2009"
 WIDTH, HEIGHT = 768, 576
 
 

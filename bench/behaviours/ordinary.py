@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from bench.data_folder import data_folder
 from bench.fit_loitering import TRACKS, Labelled, load, pixels_per_metre, units_of
 from bench.scenarios.sensor import NOON_WIB
 from bench.scores import Interval, bootstrap
@@ -25,7 +25,7 @@ from edge.rules.staying_model import SCALE_EXPONENT
 from edge.signals import Observation
 
 Array = npt.NDArray[np.float64]
-OPENTRAJ = Path(__file__).parents[2] / "../shared/data/tracks/opentraj"
+OPENTRAJ = data_folder() / "tracks/opentraj"
 THRESHOLD_S = 60.0
 EVERYWHERE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 HOUR_OF_WEEK = 60  # noon on Wednesday, where these scenes are set

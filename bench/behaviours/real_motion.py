@@ -21,7 +21,7 @@ from bench.behaviours.calibration import HEIGHT, PETS, WIDTH, Tsai
 from bench.crowds.scenes import square, walking
 from bench.crowds.sprites import SPARSE, VIDEO, Cast, cast
 from bench.crowds.watching import frame_of
-from bench.motdata import FloatArray, Truth, find_sets
+from bench.motdata import FloatArray, Truth, read_mot
 from bench.tracker_sets import PETS_RATE_HZ, read_cvml
 from contract.clock import Instant
 from contract.event import Phase
@@ -101,7 +101,7 @@ def _detector() -> Detector:
 
 @cache
 def square_footage() -> Footage:
-    labelled = next(one for one in find_sets(VIDEO) if one.name == SPARSE)
+    labelled = read_mot(VIDEO / SPARSE)
     found = tuple(_detector().detect(picture) for _, picture in labelled.pictures())
     return Footage(PETS_RATE_HZ, labelled.aspect, found, labelled.truths[: len(found)])
 

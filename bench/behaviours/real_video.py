@@ -18,6 +18,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from bench.data_folder import data_folder
 from contract.event import Rule
 from edge.cli.replay import ReplayReport, replay
 from edge.config import DeviceConfig
@@ -25,7 +26,7 @@ from edge.config.credentials import Surroundings
 from edge.config.rules import RunningConfig
 from edge.rules.base import BODY_HEIGHT_M
 
-VIDEO = Path(__file__).parents[2] / "../shared/data/video"
+VIDEO = data_folder() / "video"
 NO_PERSON = ("intel_car_noperson.mp4", "bgs_highway_noperson.avi")
 ORDINARY = ("intel_one_by_one.mp4", "avenue-normal-12.mp4", "office_lobby_fisheye.mp4", "shop_counter_cctv.mp4")
 LABELLED = ("avenue-08.mp4", "avenue-17.mp4", "avenue-19.mp4")

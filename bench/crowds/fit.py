@@ -1,7 +1,8 @@
 """Fits how many people stand behind the boxes of a close look: `python -m bench.crowds.fit [--seed N]`.
 
 Prints the exponents of a free fit, the constant of `people_behind` (exponents 2 and -1), and how far it is off on each
-crowd when that crowd is left out. Needs `../shared/data`. What `bench.behaviours.crowds` scores is not among these.
+crowd when that crowd is left out. Needs the test data (`bench.data_folder`). What `bench.behaviours.crowds` scores is
+not among these.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.behaviours.calibration import HEIGHT, PETS, WIDTH, Tsai
 from bench.crowds.sprites import SPARSE, VIDEO, Body, Cast, Picture, composed
-from bench.motdata import FloatArray, find_sets
+from bench.motdata import FloatArray, read_mot
 from bench.tracker_sets import PETS_RATE_HZ, read_cvml
 from edge.calibration.ground import Calibration, calibrate
 from edge.config.calibration import CalibrationConfig
@@ -149,7 +149,7 @@ def _step(walk: tuple[Body, ...], offset: int, number: int) -> Body:
 
 def sparse(ends_s: float) -> Iterator[Moment]:
     """The real video of the sparse square, at most 113 s of it."""
-    labelled = next(one for one in find_sets(VIDEO) if one.name == SPARSE)
+    labelled = read_mot(VIDEO / SPARSE)
     with av.open(labelled.source) as container:
         for number, frame in enumerate(container.decode(video=0)):
             at_s = number / PETS_RATE_HZ

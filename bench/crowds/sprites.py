@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bench.motdata import FloatArray, Truth, find_sets
+from bench.data_folder import data_folder
+from bench.motdata import FloatArray, Truth, read_mot
 
 Picture = npt.NDArray[np.uint8]
 Alpha = npt.NDArray[np.float32]
 
-VIDEO = Path(__file__).parents[2] / "../shared/data/mot"
+VIDEO = data_folder() / "mot"
 SPARSE = "PETS09-S2L1-vtest"
 DIFFERENT = 28
 """Levels of any colour by which a body differs from the empty square."""
@@ -50,7 +50,7 @@ class Cast:
 
 def cast() -> Cast:
     """Cut everybody out who stands clear of all others."""
-    labelled = next(one for one in find_sets(VIDEO) if one.name == SPARSE)
+    labelled = read_mot(VIDEO / SPARSE)
     with av.open(labelled.source) as container:
         pictures = [np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8) for frame in container.decode(video=0)]
     empty = np.median(np.stack(pictures[::13]), axis=0).astype(np.uint8)

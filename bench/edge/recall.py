@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.bench_edge import module, run
+from bench.data_folder import data_folder
 from bench.edge.boxes import boxes_kept, frames_of
 
 SUFFIXES = (".mp4", ".avi", ".mkv")
@@ -67,7 +68,11 @@ def measure(original: Path, scratch: Path) -> dict[str, Any]:
     }
 
 
-def main(data: Annotated[Path, typer.Argument(help="folder with videos", exists=True, file_okay=False)]) -> None:
+def main(
+    data: Annotated[
+        Path, typer.Argument(help="folder with videos", default_factory=data_folder, exists=True, file_okay=False)
+    ],
+) -> None:
     """Measure the gate on every video."""
     folders = (data, data / "video", data / "mot")
     videos = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]

@@ -1,4 +1,4 @@
-"""The outbox's data types: attachments, pending items, deletions, counts, errors."""
+"""What goes into the outbox and what comes out of it."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ from contract.event import Event
 
 
 class OutboxError(KentonganError):
-    """The outbox could not store or read something. A failed commit stored nothing."""
+    """The outbox could not take or give back something; nothing was half-written."""
 
 
 class OutboxFullError(OutboxError):
-    """The disk has no room for the commit. The caller keeps the event and tries again later."""
+    """The disk has no room for the commit. The caller keeps what it wanted to commit and tries again later."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(ErrorKind.STORAGE_FULL, detail)
 
 
 class AttachmentKind(StrEnum):
-    """What file an attachment is."""
-
     THUMBNAIL = "thumbnail"
     CLIP = "clip"
 
 
 class DeletionReason(StrEnum):
-    """Why an event or a file was deleted, as the record of deletions and a clip's fault name it."""
+    """Why something left the outbox other than by being accepted and forgotten."""
 
     QUOTA = "quota"
     RETENTION = "retention"
@@ -42,7 +40,7 @@ class DeletionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A finished file that belongs to an event. `path` lies inside the outbox's folder; the file never changes again.
+    """A finished file that belongs to an event. `path` lies inside the outbox's folder and is never changed again.
 
     A thumbnail has no `clip_id` and its hash is that of `EventData.thumbnail`; a clip's `clip_id`, hash and size are
     those of the event's `ClipReference`.
@@ -63,7 +61,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class PendingEvent:
-    """An event that the server has not accepted yet. `body`: its JSON, to be posted as it is."""
+    """An event that the server has not accepted yet: its JSON as it must be posted."""
 
     sequence: int
     event_id: UUID
@@ -85,10 +83,10 @@ class PendingAttachment:
 
 @dataclass(frozen=True, slots=True)
 class OpenSignal:
-    """A signal that has no `ended` event yet, or whose announced clip has neither a reference nor a fault yet.
+    """A signal whose last word has not been said, or whose promised clip was neither sealed nor given up.
 
-    `latest`: its newest event. `ended`: an `ended` event was committed. `clip_settled`: no clip was announced, or its
-    reference or fault was committed.
+    `latest` is its newest event. `ended` false: it needs an `ended` event. `clip_settled` false: its clip needs a
+    reference or a fault.
     """
 
     latest: Event
@@ -98,7 +96,7 @@ class OpenSignal:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """One recorded deletion. `kind`: event, thumbnail or clip. `sent`: whether the server had it."""
+    """One entry of the record of what was deleted. `sent` tells whether the server had it already."""
 
     deleted_at: datetime
     kind: str
@@ -111,7 +109,7 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class ParkedItem:
-    """An event or a file that the server refused for good: kept and shown, sent again only on request or at a start."""
+    """Something that the server refused for good: kept and shown, sent again only on request."""
 
     kind: str
     event_id: UUID
@@ -121,10 +119,7 @@ class ParkedItem:
 
 @dataclass(frozen=True, slots=True)
 class OutboxStats:
-    """How full the outbox is.
-
-    `used_bytes` covers database and files; `deleted_unsent` counts events and files since the database was created.
-    """
+    """How full the outbox is. Bytes count database and files; `deleted_unsent` counts since the outbox was made."""
 
     pending_events: int
     pending_thumbnails: int

@@ -1,4 +1,4 @@
-"""Parsing a page of verdicts from a server that may be newer than this device."""
+"""A page of verdicts as a server sends it that may be newer than this device: what it can read of it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from contract.verdict import MAX_VERDICTS, AlertVerdict
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedPage:
-    """The verdicts that could be parsed, oldest first, and the cursor of the next page.
+class ReadPage:
+    """The verdicts that could be read, oldest first, and where the list goes on.
 
-    more: whether the server has verdicts after the page. skipped: for each verdict that could not be parsed, the names
-    of its unknown or invalid fields.
+    skipped: of each verdict that could not, the names of its fields that were new or wrong.
     """
 
     verdicts: tuple[AlertVerdict, ...]
@@ -24,38 +23,38 @@ class ParsedPage:
     skipped: tuple[str, ...] = ()
 
 
-class _RawVerdict(BaseModel):
-    """A verdict of any version: only its cursor, the position in the server's list, must be valid."""
+class _Placed(BaseModel):
+    """All that a verdict must have to be passed over: its place in the list. What else it says may be newer."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     cursor: int = Field(ge=1, le=MAX_COUNT)
 
 
-class _RawPage(BaseModel):
-    """A page whose verdicts may be of any version."""
+class _Envelope(BaseModel):
+    """A page whatever its verdicts say."""
 
-    verdicts: tuple[_RawVerdict, ...] = Field(max_length=MAX_VERDICTS)
+    verdicts: tuple[_Placed, ...] = Field(max_length=MAX_VERDICTS)
     cursor: int = Field(ge=0, le=MAX_COUNT)
     more: bool
 
 
-def parse_page(content: bytes) -> ParsedPage | None:
-    """Parse a reply's body; None if it is not a page of verdicts.
+def read_page(content: bytes) -> ReadPage | None:
+    """Read a reply's body; None if it is no page at all.
 
-    A verdict whose rule or kind is newer than this software is skipped: refusing the whole page would request the same
-    page for ever and never reach the verdicts after it. Unknown fields are ignored.
+    A verdict of a rule, or of a kind, that came after this software is skipped: refusing its page would mean asking for
+    the same page for ever, and never to learn of the verdicts behind it. Fields of which nothing is known are left out.
     """
     try:
-        page = _RawPage.model_validate_json(content)
+        envelope = _Envelope.model_validate_json(content)
     except ValidationError:
         return None
     verdicts: list[AlertVerdict] = []
     skipped: list[str] = []
-    for raw in page.verdicts:
+    for placed in envelope.verdicts:
         try:
-            known = raw.model_dump(include=set(AlertVerdict.model_fields))
+            known = placed.model_dump(include=set(AlertVerdict.model_fields))
             verdicts.append(AlertVerdict.model_validate(known))
         except ValidationError as error:
             skipped.append(", ".join(sorted({str(fault["loc"][0]) for fault in error.errors() if fault["loc"]})))
-    return ParsedPage(tuple(verdicts), page.cursor, page.more, tuple(skipped))
+    return ReadPage(tuple(verdicts), envelope.cursor, envelope.more, tuple(skipped))

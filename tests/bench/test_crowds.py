@@ -10,16 +10,19 @@ import pytest
 
 from bench.behaviours.real_video import NOON_WIB, whole_picture
 from bench.crowds.scenes import Crush, around_middle, crush, sparse, walking
-from bench.crowds.sprites import Cast, cast
+from bench.crowds.sprites import SPARSE, Cast, cast
 from contract.event import Rule
 from edge.cli.replay import replay
 from edge.config import DeviceConfig
+from tests.support.data import DataFile
+from tests.support.footage import mot_set
 from tests.support.media import Film, make_video
 
 
 @pytest.fixture(scope="module")
-def actors(shared_data: Path) -> Cast:
-    del shared_data  # skips where the footage is absent
+def actors(data_file: DataFile) -> Cast:
+    mot_set(data_file, SPARSE)
+    data_file("tracks/pets2009/calibration/View_001.xml")
     return cast()
 
 
@@ -30,7 +33,8 @@ def test_the_cast_are_bodies_without_the_square_behind_them(actors: Cast) -> Non
     assert all(0.1 < float(body.alpha.mean()) < 0.7 for body in bodies)
 
 
-def test_an_annotated_crowd_is_laid_where_its_people_walked(actors: Cast) -> None:
+def test_an_annotated_crowd_is_laid_where_its_people_walked(actors: Cast, data_file: DataFile) -> None:
+    data_file("tracks/pets2009/annotations/PETS2009-S1L2-1.xml")
     moment = next(islice(walking(actors, "S1L2-1", 1), 100, None))
     changed = np.abs(moment.picture.astype(int) - actors.empty.astype(int)).max(axis=2) > 25
     inside = np.zeros_like(changed)

@@ -15,6 +15,8 @@ from bench.peers import open_detector
 from contract.errors import KentonganError
 from edge.detections import Detections
 from models.manifest import load_manifest
+from tests.support.data import DataFile
+from tests.support.footage import mot_set
 
 NOBODY = np.empty((0, 4))
 
@@ -122,11 +124,12 @@ def test_sets_are_found_one_folder_down_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("weights", ["yolox_nano_opencv_zoo", "FastestDet"])
 def test_a_peer_may_be_called_by_its_file_and_one_that_is_missing_is_said(
-    shared_data: Path, tmp_path: Path, weights: str
+    data_file: DataFile, tmp_path: Path, weights: str
 ) -> None:
-    _, picture = next(next(one for one in find_sets(shared_data / "mot") if "PETS" in one.name).pictures())
+    _, picture = next(mot_set(data_file, "PETS09-S2L1-vtest").pictures())
+    beside = data_file(f"weights/{weights}.onnx").parents[1] / "mot"
     for name in (weights, f"{weights}.onnx"):
-        assert len(open_detector(name, data=shared_data / "mot").detect(picture)) > 0
+        assert len(open_detector(name, data=beside).detect(picture)) > 0
     with pytest.raises(KentonganError, match=r"the model \S+ cannot be read from"):
         open_detector(weights, data=tmp_path)
 

@@ -11,6 +11,8 @@ from bench.eval_farsight import main, quartered, region_of
 from bench.motdata import Truth
 from contract.clock import Instant
 from edge.decode.frame import Frame
+from tests.support.data import DataFile
+from tests.support.footage import mot_set
 
 INPUT_WH = (416, 256)
 
@@ -42,10 +44,10 @@ def test_the_region_is_that_of_small_people_alone() -> None:
 
 
 def test_on_real_footage_looking_twice_finds_more_small_people(
-    shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data_file: DataFile, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("KITTI-17", "KITTI-17.mp4"):
-        (tmp_path / name).symlink_to(shared_data / "mot" / name)
+    (tmp_path / "KITTI-17.mp4").symlink_to(mot_set(data_file, "KITTI-17").source)
+    (tmp_path / "KITTI-17").symlink_to(mot_set(data_file, "KITTI-17").source.with_suffix(""))
 
     main(tmp_path, every=3)
 

@@ -3,10 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.fit_loitering import DIRECTIONS, TRACKS, choose, deal, fit, load, units_of
+from bench.fit_loitering import DIRECTIONS, choose, deal, fit, load, units_of
 from bench.scores import area_under_roc
-
-needs_tracks = pytest.mark.skipif(not (TRACKS / "tracks.csv").exists(), reason="needs the LTD tracks")
+from tests.support.data import DataFile
 
 
 def made_up(count: int = 600) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -64,9 +63,9 @@ def test_an_exponent_draws_the_scale_towards_its_median() -> None:
     assert units_of(paths, 0.1, 60.0, 0.5).tolist() == pytest.approx([2.0, 4.0, 7.483], abs=0.001)
 
 
-@needs_tracks
-def test_no_block_of_the_labelled_tracks_is_in_both_parts() -> None:
-    data = load(TRACKS)
+def test_no_block_of_the_labelled_tracks_is_in_both_parts(data_file: DataFile) -> None:
+    data_file("tracks/ltd/labels.csv")
+    data = load(data_file("tracks/ltd/tracks.csv").parent)
 
     assert (len(data.paths), int(data.loitering.sum())) == (2672, 528)
     assert not set(data.blocks[data.training].tolist()) & set(data.blocks[~data.training].tolist())

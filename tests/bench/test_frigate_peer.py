@@ -14,6 +14,7 @@ from bench.edge.frigate_parts import Box, Found, MotionDetector, Plane, Tracks, 
 from bench.edge.run_frigate import Crop, DetectSize, PipedPicture, work
 from edge.detections import Detections
 from edge.detector import DetectorStats, Picture
+from tests.support.data import DataFile
 from tests.support.media import Film, make_video, people_pictures
 
 WIDTH, HEIGHT = 1280, 720
@@ -172,9 +173,9 @@ def test_a_failure_of_ffmpeg_is_no_cheap_result(tmp_path: Path) -> None:
 
 
 @needs_ffmpeg
-def test_people_on_film_are_found_and_followed_and_the_film_is_recorded(shared_data: Path, tmp_path: Path) -> None:
+def test_people_on_film_are_found_and_followed_and_the_film_is_recorded(data_file: DataFile, tmp_path: Path) -> None:
     film = Film(width=640, height=360, fps=10, seconds=12.0, gop=10, kbps=800)
-    video = make_video(tmp_path / "street.mp4", film, people_pictures(shared_data, film))
+    video = make_video(tmp_path / "street.mp4", film, people_pictures(data_file, film))
 
     told = run(module("run_frigate", str(video)))
 

@@ -8,12 +8,13 @@ from typer.testing import CliRunner
 from bench.eval_health import Report, app, plan, watch
 from bench.eval_health_camera import ENCODINGS
 from bench.eval_health_scenes import CLIPS, Footage, Spell, faults, ordinary
+from tests.support.data import DataFile
 
 
 def test_real_footage_through_a_real_encoder_is_marked_by_what_it_was_made_to_show(
-    shared_data: Path, capsys: pytest.CaptureFixture[str]
+    data_file: DataFile, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    footage = Footage(shared_data / CLIPS[0])
+    footage = Footage(data_file(CLIPS[0]))
     made = {fault.name: fault for fault in faults(40.0, 0.0)}
     spells = [Spell("ordinary", 60.0), made["shifted by 5 %"], Spell("ordinary", 40.0), made["sends nothing"]]
     report = Report()
@@ -27,8 +28,8 @@ def test_real_footage_through_a_real_encoder_is_marked_by_what_it_was_made_to_sh
     assert capsys.readouterr().out.count("found 2/2") == 3
 
 
-def test_what_is_told_of_an_ordinary_spell_is_a_false_alarm(shared_data: Path) -> None:
-    footage = Footage(shared_data / CLIPS[0])
+def test_what_is_told_of_an_ordinary_spell_is_a_false_alarm(data_file: DataFile) -> None:
+    footage = Footage(data_file(CLIPS[0]))
     dark = next(fault for fault in faults(40.0, 0.0) if fault.fault == "dark")
     spells = [Spell("ordinary", 30.0), Spell("unexpected", 30.0, change=dark.change)]
     runs = watch(footage, spells, ENCODINGS["crf 23, 2 s"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from bench.behaviours.real_motion import Moved, Told, _score, running
+from bench.crowds.sprites import SPARSE
+from tests.support.data import DataFile
+from tests.support.footage import mot_set
 
 RATE_HZ = 5.0
 
@@ -33,8 +34,9 @@ def test_between_the_limits_nothing_is_scored() -> None:
     assert _score([], speeds(3.0, 3.0, 3.0), RATE_HZ) == Moved(0, 0, 0, 0, 0)
 
 
-def test_real_people_shown_three_times_as_fast_run_and_at_their_own_speed_do_not(shared_data: Path) -> None:
-    del shared_data  # skips where the footage is absent
+def test_real_people_shown_three_times_as_fast_run_and_at_their_own_speed_do_not(data_file: DataFile) -> None:
+    mot_set(data_file, SPARSE)
+    data_file("tracks/pets2009/calibration/View_001.xml")
     fast, own = running(3, calibrated=True), running(1, calibrated=True)
 
     assert fast.hit >= 0.9 * fast.true > 0

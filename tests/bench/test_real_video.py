@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.behaviours.real_video import Clip, play, score_running, stretches
+from tests.support.data import DataFile
 
 
-def test_an_ordinary_walk_through_the_real_path_shows_people_and_no_running(shared_data: Path) -> None:
-    clip = play(shared_data / "video" / "avenue-normal-12.mp4")
+def test_an_ordinary_walk_through_the_real_path_shows_people_and_no_running(data_file: DataFile) -> None:
+    clip = play(data_file("video/avenue-normal-12.mp4"))
 
     assert clip.people_most >= 1
     assert clip.running_s == ()

@@ -11,6 +11,7 @@ from bench.process_usage import Held
 from bench.soak import Plan, soak, summary
 from bench.soaking.site import SoakSite
 from contract.event import Event
+from tests.support.data import DataFile
 from tests.support.events import event_data, new_id
 from tests.support.media import Film, make_video, people_pictures
 from tests.support.outboxes import LeftBehind
@@ -64,8 +65,8 @@ def test_a_worker_that_does_not_stop_as_asked_is_not_steady() -> None:
     assert summary([STEADY] * 20, PLAN, site_with(event(1)), LeftBehind(1, []), -9)["ok"] is False
 
 
-def test_a_short_soak_injects_faults_and_loses_nothing(shared_data: Path, tmp_path: Path) -> None:
-    film = make_video(tmp_path / "street.mp4", FILM, people_pictures(shared_data, FILM))
+def test_a_short_soak_injects_faults_and_loses_nothing(data_file: DataFile, tmp_path: Path) -> None:
+    film = make_video(tmp_path / "street.mp4", FILM, people_pictures(data_file, FILM))
     work = tmp_path / "work"
     work.mkdir()
     # Half a minute says nothing of growth: on a busy machine the worker still fills rings and starts threads.

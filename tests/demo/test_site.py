@@ -15,6 +15,7 @@ from demo.site import OWN, OWN_CAMERA_VARIABLE, SIMULATED, Camera, edge_settings
 from edge.cli.replay import replay
 from edge.config import load_device_config
 from server.settings import load_settings
+from tests.support.data import DataFile
 
 SERVER_URL = "http://127.0.0.1:8080"
 
@@ -60,7 +61,7 @@ def test_the_place_names_every_zone_that_the_worker_watches() -> None:
 
 @pytest.mark.parametrize("camera", [SIMULATED[0], SIMULATED[2]], ids=lambda camera: str(camera.kampung.id))
 def test_within_25_seconds_each_kampung_has_loitering_and_a_crowd(
-    camera: Camera, shared_data: Path, tmp_path: Path
+    camera: Camera, data_file: DataFile, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("t" * 40)
     file = tmp_path / "edge.yaml"
@@ -69,6 +70,6 @@ def test_within_25_seconds_each_kampung_has_loitering_and_a_crowd(
     whole = next(recipe for recipe in RECIPES if recipe.name == camera.id)
     stream = tmp_path / "stream.mp4"
     first_part = replace(whole, last=whole.first + 25 * whole.fps)
-    make_stream(first_part, shared_data / "mot" / "PETS09-S2L1-vtest.mp4", stream)
+    make_stream(first_part, data_file("mot/PETS09-S2L1-vtest.mp4"), stream)
     report = replay(stream, config, config.cameras[0], starts_at=datetime(2026, 11, 24, 5, 0, tzinfo=UTC))
     assert {signal.rule for signal in report.began} == {Rule.LOITERING, Rule.OCCUPANCY}

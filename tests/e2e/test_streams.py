@@ -10,6 +10,7 @@ import av
 import numpy as np
 
 from edge.telemetry import CameraSnapshot
+from tests.support.data import DataFile
 from tests.support.ingest import running_ingest
 from tests.support.media import Film, Picture, make_video, people_pictures
 from tests.support.rtsp import RtspCameras
@@ -91,11 +92,11 @@ EMPTY_S = 10.0
 
 
 def test_a_camera_whose_codec_stretches_its_groups_while_nothing_moves_is_not_left_unseen(
-    shared_data: Path, tmp_path: Path
+    data_file: DataFile, tmp_path: Path
 ) -> None:
     """Its next keyframe comes 35 s after the first. People come after 10 s, and are told of before it."""
     film = Film(width=640, height=480, fps=10, seconds=25.0, gop=1000, kbps=800)
-    make_video(tmp_path / "smart.mp4", film, _people_after_a_while(shared_data, film))
+    make_video(tmp_path / "smart.mp4", film, _people_after_a_while(data_file, film))
     seen: set[str] = set()
     with running_ingest() as server, RtspCameras(tmp_path) as cameras:
         gate = camera("gate", cameras.url("smart.mp4"), crowd(0.5))
@@ -110,8 +111,8 @@ def test_a_camera_whose_codec_stretches_its_groups_while_nothing_moves_is_not_le
     assert {"quiet", "waiting", "active"} <= seen
 
 
-def _people_after_a_while(shared_data: Path, film: Film) -> Iterator[Picture]:
-    people = list(people_pictures(shared_data, film))
+def _people_after_a_while(data_file: DataFile, film: Film) -> Iterator[Picture]:
+    people = list(people_pictures(data_file, film))
     empty = np.median(people[::5], axis=0)
     rng = np.random.default_rng(3)
     for _ in range(round(EMPTY_S * film.fps)):

@@ -19,6 +19,8 @@ import numpy.typing as npt
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
+from tests.support.data import DataFile
+
 Picture = npt.NDArray[np.uint8]
 
 NUMBER_BITS = 12
@@ -70,9 +72,9 @@ def frame_number(luma: Picture) -> int:
     return sum(int(row[int((bit + 0.5) * cell)] > 125) << bit for bit in range(NUMBER_BITS))
 
 
-def people_pictures(shared_data: Path, film: Film) -> Iterator[Picture]:
+def people_pictures(data_file: DataFile, film: Film) -> Iterator[Picture]:
     """Pictures of people walking past a fixed camera (PETS2009, as OpenCV's vtest.avi), scaled to the film."""
-    with av.open(str(shared_data / "mot" / "PETS09-S2L1-vtest.mp4")) as container:
+    with av.open(str(data_file("mot/PETS09-S2L1-vtest.mp4"))) as container:
         for number, picture in enumerate(container.decode(container.streams.video[0])):
             if number == film.count:
                 return

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.data import DataFile
 from tests.support.media import Film, make_video, people_pictures
 from tests.support.rtsp import RtspCameras
 
@@ -15,11 +16,11 @@ SUB = Film(width=320, height=240, fps=10, seconds=30.0, gop=20, kbps=250)
 
 
 @pytest.fixture(scope="session")
-def street(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def street(data_file: DataFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Half a minute of people crossing a square; beside it `small.mp4`, the same as a substream."""
     folder = tmp_path_factory.mktemp("street")
-    make_video(folder / "small.mp4", SUB, people_pictures(shared_data, SUB))
-    return make_video(folder / "street.mp4", MAIN, people_pictures(shared_data, MAIN))
+    make_video(folder / "small.mp4", SUB, people_pictures(data_file, SUB))
+    return make_video(folder / "street.mp4", MAIN, people_pictures(data_file, MAIN))
 
 
 @pytest.fixture

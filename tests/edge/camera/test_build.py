@@ -13,6 +13,7 @@ import pytest
 from contract.event import Phase, Rule
 from edge.cli.replay import ReplayReport, replay
 from edge.config import load_device_config
+from tests.support.data import DataFile
 from tests.support.media import Film, Picture, make_video, people_pictures
 from tests.support.workers import camera, write_config
 
@@ -79,8 +80,10 @@ def covered_from(pictures: Iterator[Picture]) -> Iterator[Picture]:
         yield np.full_like(picture, 12) if covered else picture
 
 
-def test_a_replay_reports_a_covered_camera_and_ends_what_its_rules_had_open(tmp_path: Path, shared_data: Path) -> None:
-    video = make_video(tmp_path / "covered.mp4", COVERED, covered_from(people_pictures(shared_data, COVERED)))
+def test_a_replay_reports_a_covered_camera_and_ends_what_its_rules_had_open(
+    tmp_path: Path, data_file: DataFile
+) -> None:
+    video = make_video(tmp_path / "covered.mp4", COVERED, covered_from(people_pictures(data_file, COVERED)))
     report = replayed(tmp_path, video, {"occupancy": {"capacity": 1, "on_delay_s": 2.0, "off_delay_s": 60.0}})
     (fault,) = [one for one in report.began if one.rule is Rule.CAMERA_FAULT]
     assert fault.captured.mono_s == pytest.approx(COVERED_FROM_S, abs=30.0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ import pytest
 from contract.event import Phase
 from edge.camera_health import HealthFinding, ReferenceView, ViewFault, ViewHealth, ViewHealthSettings
 from edge.camera_health.freeze import FreezeWatch
+from tests.support.data import DataFile
 from tests.support.views import HEIGHT, WIDTH, Luma, noisy, small_pictures, to_and_fro
 
 CLIPS = (
@@ -74,21 +74,21 @@ def watch(
     return found
 
 
-def scene(shared_data: Path, name: str) -> Iterator[Luma]:
-    pictures, _ = small_pictures(shared_data / name, 0.5, seconds=60.0)
+def scene(data_file: DataFile, name: str) -> Iterator[Luma]:
+    pictures, _ = small_pictures(data_file(name), 0.5, seconds=60.0)
     return to_and_fro(pictures)
 
 
-def learnt(shared_data: Path, name: str) -> tuple[ViewHealth, Iterator[Luma]]:
-    health, pictures = ViewHealth(), scene(shared_data, name)
+def learnt(data_file: DataFile, name: str) -> tuple[ViewHealth, Iterator[Luma]]:
+    health, pictures = ViewHealth(), scene(data_file, name)
     assert watch(health, pictures, 0.0, HAPPENS_S) == []
     assert health.reference is not None
     return health, pictures
 
 
 @pytest.mark.parametrize("clip", CLIPS)
-def test_an_ordinary_clip_raises_nothing(shared_data: Path, clip: str) -> None:
-    pictures, period_s = small_pictures(shared_data / clip, 5.0)
+def test_an_ordinary_clip_raises_nothing(data_file: DataFile, clip: str) -> None:
+    pictures, period_s = small_pictures(data_file(clip), 5.0)
     health = ViewHealth(ViewHealthSettings(sample_s=0.2, learn_s=0.5, confirm_s=2.0) if len(pictures) < 50 else None)
     found = [one for i, picture in enumerate(pictures) for one in health.observe(picture, i * period_s)]
     assert found == []
@@ -97,8 +97,8 @@ def test_an_ordinary_clip_raises_nothing(shared_data: Path, clip: str) -> None:
 
 @pytest.mark.parametrize("clip", SCENES)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_found_within_30_s_named_rightly_and_seen_to_end(shared_data: Path, clip: str, fault: str) -> None:
-    health, pictures = learnt(shared_data, clip)
+def test_a_fault_is_found_within_30_s_named_rightly_and_seen_to_end(data_file: DataFile, clip: str, fault: str) -> None:
+    health, pictures = learnt(data_file, clip)
     kind, happens = FAULTS[fault]
     found = watch(health, map(happens, pictures), HAPPENS_S, 60.0)
     assert [(one.fault, one.phase) for one in found] == [(kind, Phase.BEGAN)]
@@ -115,8 +115,8 @@ def test_a_fault_is_found_within_30_s_named_rightly_and_seen_to_end(shared_data:
     # Not zoomed: the little that the barest view has is then outside, as if it were covered.
     [name for name, (kind, _) in FAULTS.items() if kind in (DEFOCUSED, MOVED) and name != "zoomed in"],
 )
-def test_a_bare_road_tells_as_well_that_it_is_blurred_or_elsewhere(shared_data: Path, clip: str, fault: str) -> None:
-    health, pictures = learnt(shared_data, clip)
+def test_a_bare_road_tells_as_well_that_it_is_blurred_or_elsewhere(data_file: DataFile, clip: str, fault: str) -> None:
+    health, pictures = learnt(data_file, clip)
     assert watch(health, pictures, HAPPENS_S, 120.0) == []
     kind, happens = FAULTS[fault]
     found = watch(health, map(happens, pictures), HAPPENS_S + 120.0, 30.0)
@@ -125,9 +125,9 @@ def test_a_bare_road_tells_as_well_that_it_is_blurred_or_elsewhere(shared_data: 
     assert [(one.fault, one.phase) for one in ended] == [(kind, Phase.ENDED)]
 
 
-def test_cars_that_pass_in_the_first_seconds_are_not_taken_for_the_view(shared_data: Path) -> None:
+def test_cars_that_pass_in_the_first_seconds_are_not_taken_for_the_view(data_file: DataFile) -> None:
     health, found = ViewHealth(), []
-    for index, picture in enumerate(itertools.islice(scene(shared_data, "video/intel_car_noperson.mp4"), 18)):
+    for index, picture in enumerate(itertools.islice(scene(data_file, "video/intel_car_noperson.mp4"), 18)):
         if index < 6 or index % 2 == 0:  # keyframes alone once nothing moves
             found += health.observe(picture, index * 2.0)
     assert found == []
@@ -135,13 +135,13 @@ def test_cars_that_pass_in_the_first_seconds_are_not_taken_for_the_view(shared_d
 
 @pytest.mark.parametrize("clip", [*SCENES, *BARE])
 @pytest.mark.parametrize("change", HARMLESS)
-def test_light_that_changes_is_no_fault(shared_data: Path, clip: str, change: str) -> None:
-    health, pictures = learnt(shared_data, clip)
+def test_light_that_changes_is_no_fault(data_file: DataFile, clip: str, change: str) -> None:
+    health, pictures = learnt(data_file, clip)
     assert watch(health, map(HARMLESS[change], pictures), HAPPENS_S, 60.0) == []
 
 
-def test_a_picture_that_stands_still_is_found_and_its_end_as_well(shared_data: Path) -> None:
-    health, pictures = learnt(shared_data, SCENES[0])
+def test_a_picture_that_stands_still_is_found_and_its_end_as_well(data_file: DataFile) -> None:
+    health, pictures = learnt(data_file, SCENES[0])
     still = next(pictures)
     found = watch(health, itertools.repeat(still), HAPPENS_S, 30.0)
     assert [(one.fault, one.phase) for one in found] == [(ViewFault.FROZEN, Phase.BEGAN)]
@@ -149,8 +149,8 @@ def test_a_picture_that_stands_still_is_found_and_its_end_as_well(shared_data: P
     assert [(one.fault, one.phase) for one in moves] == [(ViewFault.FROZEN, Phase.ENDED)]
 
 
-def test_a_frozen_picture_under_a_running_clock_is_frozen(shared_data: Path) -> None:
-    health, pictures = learnt(shared_data, SCENES[0])
+def test_a_frozen_picture_under_a_running_clock_is_frozen(data_file: DataFile) -> None:
+    health, pictures = learnt(data_file, SCENES[0])
     still = next(pictures)
 
     def clock() -> Iterator[Luma]:
@@ -163,8 +163,8 @@ def test_a_frozen_picture_under_a_running_clock_is_frozen(shared_data: Path) -> 
     assert [one.fault for one in found] == [ViewFault.FROZEN]
 
 
-def test_a_scene_without_people_and_little_noise_is_not_frozen(shared_data: Path) -> None:
-    health, pictures = learnt(shared_data, SCENES[0])
+def test_a_scene_without_people_and_little_noise_is_not_frozen(data_file: DataFile) -> None:
+    health, pictures = learnt(data_file, SCENES[0])
     empty, rng = next(pictures), np.random.default_rng(5)
     assert watch(health, (noisy(empty, 0.4, rng) for _ in itertools.count()), HAPPENS_S, 120.0) == []
 
@@ -179,21 +179,21 @@ def test_a_camera_whose_encoder_repeats_quiet_pictures_is_given_more_time() -> N
     assert watcher.limit_s == pytest.approx(27.0)
 
 
-def test_a_camera_covered_from_the_start_is_found_without_a_reference(shared_data: Path) -> None:
-    covered = map(FAULTS["spray on the glass"][1], scene(shared_data, SCENES[0]))
+def test_a_camera_covered_from_the_start_is_found_without_a_reference(data_file: DataFile) -> None:
+    covered = map(FAULTS["spray on the glass"][1], scene(data_file, SCENES[0]))
     found = watch(ViewHealth(), covered, 0.0, 30.0)
     assert [(one.fault, one.phase) for one in found] == [(ViewFault.COVERED, Phase.BEGAN)]
 
 
-def test_the_reference_is_never_learnt_from_a_faulty_view(shared_data: Path) -> None:
-    health, pictures = learnt(shared_data, SCENES[0])
+def test_the_reference_is_never_learnt_from_a_faulty_view(data_file: DataFile) -> None:
+    health, pictures = learnt(data_file, SCENES[0])
     watch(health, map(FAULTS["tilted"][1], pictures), HAPPENS_S, 900.0)
     assert health.faults == {ViewFault.MOVED}
     assert [one.phase for one in watch(health, pictures, HAPPENS_S + 900.0, 40.0)] == [Phase.ENDED]
 
 
-def test_an_accepted_view_becomes_the_reference(shared_data: Path) -> None:
-    health, pictures = learnt(shared_data, SCENES[0])
+def test_an_accepted_view_becomes_the_reference(data_file: DataFile) -> None:
+    health, pictures = learnt(data_file, SCENES[0])
     moved = map(FAULTS["turned by a quarter"][1], pictures)
     watch(health, moved, HAPPENS_S, 40.0)
     assert [(one.fault, one.phase) for one in health.accept_view()] == [(ViewFault.MOVED, Phase.ENDED)]
@@ -203,8 +203,8 @@ def test_an_accepted_view_becomes_the_reference(shared_data: Path) -> None:
     assert [(one.fault, one.phase) for one in back] == [(ViewFault.MOVED, Phase.BEGAN)]
 
 
-def test_a_stored_reference_finds_after_a_restart_what_was_done_meanwhile(shared_data: Path) -> None:
-    health, pictures = learnt(shared_data, SCENES[0])
+def test_a_stored_reference_finds_after_a_restart_what_was_done_meanwhile(data_file: DataFile) -> None:
+    health, pictures = learnt(data_file, SCENES[0])
     assert health.reference is not None
     stored = json.dumps(health.reference.to_json())
     assert len(stored) < 25_000
@@ -221,8 +221,8 @@ def test_a_broken_stored_reference_is_refused_with_a_reason(broken: dict[str, ob
         ReferenceView.from_json(broken)
 
 
-def test_pictures_that_come_faster_than_wanted_are_not_looked_at(shared_data: Path) -> None:
-    health, pictures = ViewHealth(), scene(shared_data, SCENES[0])
+def test_pictures_that_come_faster_than_wanted_are_not_looked_at(data_file: DataFile) -> None:
+    health, pictures = ViewHealth(), scene(data_file, SCENES[0])
     dark = np.full((HEIGHT, WIDTH), 16, np.uint8)
     health.observe(next(pictures), 0.0)
     assert all(health.observe(dark, 0.01 * index) == [] for index in range(150))

@@ -14,6 +14,7 @@ import pytest
 
 from edge.camera_health import HealthFinding, ViewFault, ViewHealth
 from edge.camera_health.store import LearntView, ViewStore
+from tests.support.data import DataFile
 from tests.support.views import HEIGHT, WIDTH, Luma, noisy
 
 FPS = 5
@@ -71,16 +72,16 @@ def freezes(pictures: list[tuple[float, Luma]], period_s: float) -> list[HealthF
 
 @pytest.mark.parametrize("clip", CLIPS)
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_a_frozen_picture_through_an_encoder_is_found_within_30_s(shared_data: Path, clip: str, encoder: str) -> None:
-    every = encoded(shared_data / clip, encoder)[:: 2 * FPS]
+def test_a_frozen_picture_through_an_encoder_is_found_within_30_s(data_file: DataFile, clip: str, encoder: str) -> None:
+    every = encoded(data_file(clip), encoder)[:: 2 * FPS]
     found = freezes([(at_s, picture) for at_s, _, picture in every], 2.0)
     assert [one.fault for one in found] == [ViewFault.FROZEN]
     assert found[0].at_mono_s <= LEARNS_S + 30.0
 
 
 @pytest.mark.parametrize("encoder", ["constant quality, keyframes every 4 s", "constant bitrate"])
-def test_keyframes_alone_show_within_30_s_that_a_picture_is_frozen(shared_data: Path, encoder: str) -> None:
-    keys = [(at_s, picture) for at_s, is_key, picture in encoded(shared_data / CLIPS[0], encoder) if is_key]
+def test_keyframes_alone_show_within_30_s_that_a_picture_is_frozen(data_file: DataFile, encoder: str) -> None:
+    keys = [(at_s, picture) for at_s, is_key, picture in encoded(data_file(CLIPS[0]), encoder) if is_key]
     found = freezes(keys, 4.0)
     assert [one.fault for one in found] == [ViewFault.FROZEN]
     assert found[0].at_mono_s <= LEARNS_S + 30.0
@@ -88,9 +89,9 @@ def test_keyframes_alone_show_within_30_s_that_a_picture_is_frozen(shared_data: 
 
 @pytest.mark.parametrize("encoder", ["constant quality, keyframes every 4 s", "constant bitrate"])
 def test_a_picture_that_froze_while_the_worker_was_down_is_found_within_30_s_of_its_start(
-    shared_data: Path, tmp_path: Path, encoder: str
+    data_file: DataFile, tmp_path: Path, encoder: str
 ) -> None:
-    every = encoded(shared_data / CLIPS[0], encoder)[:: 2 * FPS]
+    every = encoded(data_file(CLIPS[0]), encoder)[:: 2 * FPS]
     live = [picture for at_s, _, picture in every if at_s < LIVE_S]
     frozen = [picture for at_s, _, picture in every if at_s >= LIVE_S]
     before, turns = ViewHealth(), itertools.cycle(live)
@@ -109,8 +110,8 @@ def test_a_picture_that_froze_while_the_worker_was_down_is_found_within_30_s_of_
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_a_live_picture_is_not_frozen_after_a_restart(shared_data: Path, encoder: str) -> None:
-    every = encoded(shared_data / CLIPS[0], encoder)[:: 2 * FPS]
+def test_a_live_picture_is_not_frozen_after_a_restart(data_file: DataFile, encoder: str) -> None:
+    every = encoded(data_file(CLIPS[0]), encoder)[:: 2 * FPS]
     live = [picture for at_s, _, picture in every if at_s < LIVE_S]
     before, turns = ViewHealth(), itertools.cycle(live)
     for index in range(int(LEARNS_S / 2.0)):
@@ -119,8 +120,8 @@ def test_a_live_picture_is_not_frozen_after_a_restart(shared_data: Path, encoder
     assert [one for index in range(60) for one in after.observe(next(turns), index * 2.0)] == []
 
 
-def test_a_live_scene_that_falls_quiet_or_changes_to_infrared_is_not_frozen(shared_data: Path) -> None:
-    pictures = [picture for _, _, picture in encoded(shared_data / CLIPS[0], "constant quality, keyframes every 2 s")]
+def test_a_live_scene_that_falls_quiet_or_changes_to_infrared_is_not_frozen(data_file: DataFile) -> None:
+    pictures = [picture for _, _, picture in encoded(data_file(CLIPS[0]), "constant quality, keyframes every 2 s")]
     busy = itertools.cycle(pictures[: LIVE_S * FPS : 2 * FPS])
     health, rng = ViewHealth(), np.random.default_rng(3)
     empty = pictures[0]

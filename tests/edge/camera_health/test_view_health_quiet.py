@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from contract.event import Phase
 from edge.camera_health import HealthFinding, ViewFault, ViewHealth
 from edge.camera_health.freeze import FreezeWatch
+from tests.support.data import DataFile
 from tests.support.views import HEIGHT, WIDTH, Luma, noisy, small_pictures, to_and_fro
 
 CLIP = "mot/PETS09-S2L1-vtest.mp4"
@@ -35,9 +35,9 @@ class Camera:
 
 
 @pytest.fixture
-def scene(shared_data: Path) -> tuple[Luma, tuple[Luma, ...]]:
+def scene(data_file: DataFile) -> tuple[Luma, tuple[Luma, ...]]:
     """The clip without anybody, and with its people."""
-    people, _ = small_pictures(shared_data / CLIP, 0.5, seconds=60.0)
+    people, _ = small_pictures(data_file(CLIP), 0.5, seconds=60.0)
     return np.median(people, axis=0).astype(np.uint8), people
 
 

@@ -19,6 +19,7 @@ from edge.cli.calibration_picture import drawn
 from edge.cli.main import app
 from edge.config.calibration import CalibrationConfig
 from edge.config.zones import ZoneConfig
+from tests.support.data import DataFile
 from tests.support.media import Film, make_video
 from tests.support.rtsp import RtspCameras
 from tests.support.workers import camera, write_config
@@ -244,7 +245,7 @@ def test_a_camera_on_the_network_is_asked_for_its_own_picture(tmp_path: Path) ->
     assert "px/m at 320 x 192" in result.stdout
 
 
-def test_the_grid_over_real_footage_lies_where_its_surveyed_camera_says(shared_data: Path, tmp_path: Path) -> None:
+def test_the_grid_over_real_footage_lies_where_its_surveyed_camera_says(data_file: DataFile, tmp_path: Path) -> None:
     pairs = [(1, 2), (1, 3), (1, 4), (2, 3), (2, 4), (3, 4)]
     distances = [{"first": a, "second": b, "metres": m} for (a, b), m in zip(pairs, PETS_METRES, strict=True)]
     zone = {"id": "jalan", "name": "Jalan", "rules": {"density": {}}, "polygon": PETS_POINTS}
@@ -254,7 +255,7 @@ def test_the_grid_over_real_footage_lies_where_its_surveyed_camera_says(shared_d
         zones=[zone],
         url="rtsp://127.0.0.1:9/",
     )
-    video = shared_data / "mot" / "PETS09-S2L1-vtest.mp4"
+    video = data_file("mot/PETS09-S2L1-vtest.mp4")
 
     result = run(config, "--picture", video, "--output", tmp_path / "grid.png")
 

@@ -19,6 +19,7 @@ from edge.camera_health.store import LearntView, ViewStore
 from edge.cli.main import app
 from edge.learned.state import CameraLearned
 from edge.learned.store import LearnedStore
+from tests.support.data import DataFile
 from tests.support.media import Film, make_video, people_pictures
 from tests.support.workers import camera, write_config
 
@@ -89,9 +90,9 @@ def test_opencv_spreads_no_picture_over_cores(config: Path, command: str) -> Non
 
 
 @pytest.fixture(scope="module")
-def film(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def film(data_file: DataFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("film") / "street.mp4"
-    return make_video(path, FILM, people_pictures(shared_data, FILM))
+    return make_video(path, FILM, people_pictures(data_file, FILM))
 
 
 def test_replay_shows_what_would_alert_and_draws_it(config: Path, film: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from edge.decode.ladder import GATE_WH, DecodeLadder
 from edge.decode.masks import PrivacyMask
 from edge.detector import Detector
 from models.manifest import load_manifest
+from tests.support.data import DataFile
 from tests.support.media import Film, make_video
 
 STARTS = Instant(0.0, datetime(2026, 11, 24, tzinfo=UTC))
@@ -68,9 +69,9 @@ def climb(ladder: DecodeLadder, ring: PacketRing, packets: Iterator[Packet], det
 
 
 def test_of_people_passing_one_by_one_no_box_is_lost_and_the_pauses_are_not_decoded(
-    shared_data: Path, detector: Detector
+    data_file: DataFile, detector: Detector
 ) -> None:
-    video = shared_data / "video/intel_one_by_one.mp4"
+    video = data_file("video/intel_one_by_one.mp4")
     everything = AnalysisDecoder()
     all_boxes = {
         frame.captured.mono_s: int((detector.detect(frame).scores >= 0.5).sum())
@@ -89,10 +90,10 @@ def test_of_people_passing_one_by_one_no_box_is_lost_and_the_pauses_are_not_deco
     assert ladder.counters.handed_on < len(all_boxes)
 
 
-def test_what_began_between_two_keyframes_is_decoded_back(shared_data: Path, detector: Detector) -> None:
+def test_what_began_between_two_keyframes_is_decoded_back(data_file: DataFile, detector: Detector) -> None:
     ring = PacketRing(60.0)
     ladder = DecodeLadder(ring)
-    run = climb(ladder, ring, packets_of(shared_data / "video/intel_one_by_one.mp4", 20.0), detector)
+    run = climb(ladder, ring, packets_of(data_file("video/intel_one_by_one.mp4"), 20.0), detector)
     quiet_s = [at_s for at_s, attention in run.attention if attention is Attention.QUIET]
     woken_s = next(at_s for at_s, attention in run.attention if at_s > quiet_s[0] and attention is Attention.ACTIVE)
     # The frames between the waking keyframe and the one before it were handed on although both came undecoded.
@@ -153,17 +154,17 @@ def _one_comes_in_after(number: int, count: int) -> Iterator[npt.NDArray[np.uint
         yield picture
 
 
-def test_nothing_under_a_mask_wakes_it(shared_data: Path, detector: Detector) -> None:
+def test_nothing_under_a_mask_wakes_it(data_file: DataFile, detector: Detector) -> None:
     whole = PrivacyMask([[(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]])
     ring = PacketRing(60.0)
     ladder = DecodeLadder(ring, mask=whole)
-    run = climb(ladder, ring, packets_of(shared_data / "video/intel_one_by_one.mp4", 20.0), detector)
+    run = climb(ladder, ring, packets_of(data_file("video/intel_one_by_one.mp4"), 20.0), detector)
     assert ladder.attention is Attention.QUIET
     assert ladder.counters.wakes == 0
     assert sum(run.boxes.values()) == 0
 
 
-def test_health_is_shown_each_judged_picture_once_in_order_and_small(shared_data: Path, detector: Detector) -> None:
+def test_health_is_shown_each_judged_picture_once_in_order_and_small(data_file: DataFile, detector: Detector) -> None:
     shown: list[tuple[float, tuple[int, ...]]] = []
 
     def look(small: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], frame: Frame) -> None:
@@ -172,16 +173,16 @@ def test_health_is_shown_each_judged_picture_once_in_order_and_small(shared_data
     ring = PacketRing(60.0)
     watched: Callable[..., object] = look
     ladder = DecodeLadder(ring, on_frame=watched)
-    climb(ladder, ring, packets_of(shared_data / "video/intel_one_by_one.mp4", 10.0), detector)
+    climb(ladder, ring, packets_of(data_file("video/intel_one_by_one.mp4"), 10.0), detector)
     assert [at_s for at_s, _ in shown] == sorted({at_s for at_s, _ in shown})
     assert {shape for _, shape in shown} == {(GATE_WH[1], GATE_WH[0])}
 
 
-def test_the_gate_is_not_asked_again_while_what_it_said_still_holds(shared_data: Path, detector: Detector) -> None:
+def test_the_gate_is_not_asked_again_while_what_it_said_still_holds(data_file: DataFile, detector: Detector) -> None:
     asked: list[float] = []
     ring = PacketRing(60.0)
     ladder = DecodeLadder(ring, on_frame=lambda _, frame: asked.append(frame.captured.mono_s))
-    run = climb(ladder, ring, packets_of(shared_data / "video/intel_one_by_one.mp4", 30.0), detector)
+    run = climb(ladder, ring, packets_of(data_file("video/intel_one_by_one.mp4"), 30.0), detector)
     moving = [at_s for at_s, attention in run.attention if attention is Attention.ACTIVE]
     assert np.median(np.diff([at_s for at_s in asked if at_s in moving])) == pytest.approx(0.4, abs=0.1)
     assert min(np.diff(sorted(run.boxes))) == pytest.approx(0.2, abs=0.1), "every picture is detected on all the same"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import av
 import numpy as np
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from contract.clock import Instant
 from edge.decode.frame import Frame
 from edge.decode.masks import Polygon, PrivacyMask
+from tests.support.data import DataFile
 from tests.support.media import Film, Picture, people_pictures
 
 Pixels = npt.NDArray[np.bool_]
@@ -76,9 +76,9 @@ def test_nothing_under_a_mask_changes_the_masked_picture(polygon: Polygon, width
         assert np.array_equal(plane, plane_other)
 
 
-def test_real_people_under_a_mask_leave_no_trace_in_any_picture_made_of_the_frame(shared_data: Path) -> None:
+def test_real_people_under_a_mask_leave_no_trace_in_any_picture_made_of_the_frame(data_file: DataFile) -> None:
     film = Film(width=768, height=576, seconds=0.3)
-    first, *_, last = (frame_of(picture) for picture in people_pictures(shared_data, film))
+    first, *_, last = (frame_of(picture) for picture in people_pictures(data_file, film))
     mask = PrivacyMask([DOOR, SKY])
     black = mask.covers(first.width, first.height)
     hidden = touched(DOOR, 768, 576) | touched(SKY, 768, 576)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from edge.decode.motion_gate import GateSettings, MotionGate, MotionResult
+from tests.support.data import DataFile
 from tests.support.views import HEIGHT, WIDTH, Luma, noisy, raining, small_pictures, swaying
 
 PERIOD_S = 0.2
 
 
-def empty_hall(shared_data: Path) -> Luma:
+def empty_hall(data_file: DataFile) -> Luma:
     """The hall before anybody comes, its noise averaged away."""
-    pictures, _ = small_pictures(shared_data / "video/intel_one_by_one.mp4", 5.0, seconds=5.0)
+    pictures, _ = small_pictures(data_file("video/intel_one_by_one.mp4"), 5.0, seconds=5.0)
     return np.asarray(np.median(pictures, axis=0), dtype=np.uint8)
 
 
@@ -33,14 +33,14 @@ def film(seconds: float, picture_at: Callable[[float], Luma]) -> list[Luma]:
     return [picture_at(index * PERIOD_S) for index in range(round(seconds / PERIOD_S))]
 
 
-def test_the_first_picture_is_active_because_nothing_is_known_yet(shared_data: Path) -> None:
-    result = MotionGate().observe(empty_hall(shared_data), 0.0)
+def test_the_first_picture_is_active_because_nothing_is_known_yet(data_file: DataFile) -> None:
+    result = MotionGate().observe(empty_hall(data_file), 0.0)
     assert result.active
     assert result.relit
 
 
-def test_real_people_are_motion_and_the_empty_hall_between_them_is_not(shared_data: Path) -> None:
-    pictures, period_s = small_pictures(shared_data / "video/intel_one_by_one.mp4", 5.0, seconds=40.0)
+def test_real_people_are_motion_and_the_empty_hall_between_them_is_not(data_file: DataFile) -> None:
+    pictures, period_s = small_pictures(data_file("video/intel_one_by_one.mp4"), 5.0, seconds=40.0)
     found = results(MotionGate(), pictures, period_s)
     # Nobody is seen until 6 s; somebody walks through from 8 s to 16 s and from 26 s to 38 s.
     seconds = np.arange(len(pictures)) * period_s
@@ -51,28 +51,28 @@ def test_real_people_are_motion_and_the_empty_hall_between_them_is_not(shared_da
 
 @pytest.mark.parametrize("grain", [0.0, 1.0])
 @pytest.mark.parametrize("levels", [1.0, 6.0])
-def test_sensor_noise_is_no_motion_once_it_is_known(shared_data: Path, levels: float, grain: float) -> None:
-    hall, rng = empty_hall(shared_data), np.random.default_rng(1)
+def test_sensor_noise_is_no_motion_once_it_is_known(data_file: DataFile, levels: float, grain: float) -> None:
+    hall, rng = empty_hall(data_file), np.random.default_rng(1)
     found = results(MotionGate(), film(20.0, lambda _: noisy(hall, levels, rng, grain)))
     assert active_share(found[25:]) <= 0.05
 
 
 @pytest.mark.parametrize(("gain", "offset"), [(1.3, 0.0), (1.0, 20.0), (0.5, 0.0)])
-def test_an_exposure_step_is_no_motion(shared_data: Path, gain: float, offset: float) -> None:
-    hall, rng = empty_hall(shared_data), np.random.default_rng(2)
+def test_an_exposure_step_is_no_motion(data_file: DataFile, gain: float, offset: float) -> None:
+    hall, rng = empty_hall(data_file), np.random.default_rng(2)
     stepped = np.clip(hall * gain + offset, 0, 255)
     found = results(MotionGate(), film(20.0, lambda at_s: noisy(hall if at_s < 10.0 else stepped, 1.5, rng)))
     assert active_share(found[5:]) <= 0.03
 
 
-def test_dusk_is_no_motion(shared_data: Path) -> None:
-    hall, rng = empty_hall(shared_data), np.random.default_rng(3)
+def test_dusk_is_no_motion(data_file: DataFile) -> None:
+    hall, rng = empty_hall(data_file), np.random.default_rng(3)
     found = results(MotionGate(), film(30.0, lambda at_s: noisy(hall * (1.0 - at_s / 60.0), 1.5, rng)))
     assert active_share(found[5:]) == 0.0
 
 
-def test_switching_to_infrared_is_looked_at_for_seconds_and_then_known(shared_data: Path) -> None:
-    hall, rng = empty_hall(shared_data), np.random.default_rng(4)
+def test_switching_to_infrared_is_looked_at_for_seconds_and_then_known(data_file: DataFile) -> None:
+    hall, rng = empty_hall(data_file), np.random.default_rng(4)
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
     lamp = np.exp(-(((columns - WIDTH / 2) / 120) ** 2 + ((rows - HEIGHT / 2) / 80) ** 2))
     infrared = (255 - hall) * (0.2 + 0.8 * lamp)
@@ -85,15 +85,15 @@ def test_switching_to_infrared_is_looked_at_for_seconds_and_then_known(shared_da
     assert active_share(found[switched + 75 :]) <= 0.02
 
 
-def test_rain_as_wide_as_a_camera_shows_it_is_hardly_ever_motion(shared_data: Path) -> None:
-    hall, rng = empty_hall(shared_data), np.random.default_rng(5)
+def test_rain_as_wide_as_a_camera_shows_it_is_hardly_ever_motion(data_file: DataFile) -> None:
+    hall, rng = empty_hall(data_file), np.random.default_rng(5)
     found = results(MotionGate(), film(20.0, lambda _: noisy(raining(hall, 200, 20.0, rng), 1.5, rng)))
     assert active_share(found[5:]) <= 0.1
 
 
-def test_a_swaying_tree_is_learnt_within_half_a_minute_and_a_person_before_it_still_seen(shared_data: Path) -> None:
-    pictures, _ = small_pictures(shared_data / "video/intel_one_by_one.mp4", 5.0, seconds=40.0)
-    hall, rng = empty_hall(shared_data), np.random.default_rng(6)
+def test_a_swaying_tree_is_learnt_within_half_a_minute_and_a_person_before_it_still_seen(data_file: DataFile) -> None:
+    pictures, _ = small_pictures(data_file("video/intel_one_by_one.mp4"), 5.0, seconds=40.0)
+    hall, rng = empty_hall(data_file), np.random.default_rng(6)
     gate = MotionGate()
     calm = [noisy(swaying(hall, index * PERIOD_S, (160, 90)), 1.5, rng) for index in range(200)]
     alone = results(gate, calm)
@@ -104,8 +104,8 @@ def test_a_swaying_tree_is_learnt_within_half_a_minute_and_a_person_before_it_st
     assert active_share(found[40:75]) >= 0.95
 
 
-def test_a_clock_drawn_into_the_picture_is_learnt(shared_data: Path) -> None:
-    hall, rng = empty_hall(shared_data), np.random.default_rng(7)
+def test_a_clock_drawn_into_the_picture_is_learnt(data_file: DataFile) -> None:
+    hall, rng = empty_hall(data_file), np.random.default_rng(7)
 
     def picture(at_s: float) -> Luma:
         drawn = hall.copy()
@@ -115,8 +115,8 @@ def test_a_clock_drawn_into_the_picture_is_learnt(shared_data: Path) -> None:
     assert active_share(results(MotionGate(), film(40.0, picture))[150:]) == 0.0
 
 
-def test_what_was_parked_becomes_background_and_what_stands_in_a_known_box_does_not(shared_data: Path) -> None:
-    hall = empty_hall(shared_data)
+def test_what_was_parked_becomes_background_and_what_stands_in_a_known_box_does_not(data_file: DataFile) -> None:
+    hall = empty_hall(data_file)
     parked = hall.copy()
     parked[60:120, 100:160] = 20
     box = np.array([[100 / WIDTH, 60 / HEIGHT, 160 / WIDTH, 120 / HEIGHT]])
@@ -128,8 +128,8 @@ def test_what_was_parked_becomes_background_and_what_stands_in_a_known_box_does_
         assert found[-1].active is still_active
 
 
-def test_nothing_under_a_privacy_mask_is_motion(shared_data: Path) -> None:
-    hall = empty_hall(shared_data)
+def test_nothing_under_a_privacy_mask_is_motion(data_file: DataFile) -> None:
+    hall = empty_hall(data_file)
     ignored = np.zeros((HEIGHT, WIDTH), np.bool_)
     ignored[:, :160] = True
     gate = MotionGate(ignored=ignored)
@@ -143,8 +143,8 @@ def test_nothing_under_a_privacy_mask_is_motion(shared_data: Path) -> None:
     assert result.share == pytest.approx(60 * 60 / (160 * HEIGHT), rel=0.1)
 
 
-def test_pictures_decoded_back_are_judged_and_not_learnt(shared_data: Path) -> None:
-    hall = empty_hall(shared_data)
+def test_pictures_decoded_back_are_judged_and_not_learnt(data_file: DataFile) -> None:
+    hall = empty_hall(data_file)
     other = hall.copy()
     other[60:120, 100:160] = 20
     gate = MotionGate()

@@ -14,6 +14,7 @@ from edge.detections import Detections
 from edge.detector import Detector
 from models.layouts import iou_matrix
 from models.manifest import ModelSpec, load_manifest
+from tests.support.data import DataFile
 from tests.support.footage import footage_frames
 from tests.support.onnx_models import HEIGHT, WIDTH, spec_for, write_constant_model, write_echo_model
 
@@ -217,11 +218,13 @@ def test_no_person_is_seen_in_a_grey_picture_by_the_default_model() -> None:
     assert len(detector.detect(_picture(1280, 720, (128, 128, 128)))) == 0
 
 
-def test_on_real_footage_the_default_model_and_a_peer_find_the_same_people(shared_data: Path) -> None:
-    peers = load_manifest(Path(__file__).parents[3] / "bench" / "peers.toml", shared_data / "weights")
+def test_on_real_footage_the_default_model_and_a_peer_find_the_same_people(data_file: DataFile) -> None:
+    peers = load_manifest(
+        Path(__file__).parents[3] / "bench" / "peers.toml", data_file("weights/yolox_nano_opencv_zoo.onnx").parent
+    )
     ours, theirs = Detector(load_manifest().get(), score_threshold=0.6), Detector(peers.get(), score_threshold=0.6)
     agreed = total = 0
-    for frame in footage_frames(shared_data / "mot" / "PETS09-S2L1-vtest.mp4", range(0, 160, 20)):
+    for frame in footage_frames(data_file("mot/PETS09-S2L1-vtest.mp4"), range(0, 160, 20)):
         first, second = ours.detect(frame).boxes_xyxyn, theirs.detect(frame).boxes_xyxyn
         agreed += int((iou_matrix(first, second).max(axis=1, initial=0) > 0.5).sum())
         total += len(first)

@@ -14,6 +14,7 @@ from edge.config.device import Backend
 from edge.detections import Detections
 from edge.detector import Detector
 from models.manifest import load_manifest
+from tests.support.data import DataFile
 from tests.support.footage import footage_frames
 from tests.support.onnx_models import spec_for, write_constant_model, write_echo_model
 
@@ -37,11 +38,11 @@ def test_without_the_extra_the_refusal_names_it(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.usefixtures("openvino")
-def test_both_backends_find_the_same_people_on_real_footage(shared_data: Path, tmp_path: Path) -> None:
+def test_both_backends_find_the_same_people_on_real_footage(data_file: DataFile, tmp_path: Path) -> None:
     usual = Detector(load_manifest().get())
     other = Detector(load_manifest().get(), backend=Backend.OPENVINO, cache_dir=tmp_path / "cache")
     people = 0
-    for frame in footage_frames(shared_data / "mot" / "PETS09-S2L1-vtest.mp4", range(0, 160, 40)):
+    for frame in footage_frames(data_file("mot/PETS09-S2L1-vtest.mp4"), range(0, 160, 40)):
         expected, found = usual.detect(frame), other.detect(frame)
         np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
         np.testing.assert_allclose(found.boxes_xyxyn, expected.boxes_xyxyn, atol=1e-4)
@@ -70,9 +71,9 @@ def test_openvino_refuses_what_onnx_runtime_refuses(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("openvino")
-def test_several_threads_may_share_one_openvino_detector(shared_data: Path) -> None:
+def test_several_threads_may_share_one_openvino_detector(data_file: DataFile) -> None:
     detector = Detector(load_manifest().get(), backend=Backend.OPENVINO)
-    frames = list(footage_frames(shared_data / "mot" / "PETS09-S2L1-vtest.mp4", range(0, 40, 20)))
+    frames = list(footage_frames(data_file("mot/PETS09-S2L1-vtest.mp4"), range(0, 40, 20)))
     alone = [detector.detect(frame) for frame in frames]
     together: dict[int, list[Detections]] = {}
 

@@ -3,14 +3,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.motdata import find_sets
 from contract.clock import Instant, ManualClock
 from edge.calibration.ground import calibrate
 from edge.calibration.pinhole import Pinhole
@@ -25,7 +23,8 @@ from edge.detector.slack import HOLD_S, LONGEST_HOLD_S, Slack
 from edge.detector.tiles import ENOUGH_GAIN, FAR_PX, MAX_WINDOWS, Region, Window, plan_windows
 from models.layouts import iou_matrix
 from models.manifest import load_manifest
-from tests.support.footage import footage_frames
+from tests.support.data import DataFile
+from tests.support.footage import footage_frames, mot_set
 
 INPUT_WH = (416, 256)
 FULL_HD = (1920, 1080)
@@ -369,8 +368,8 @@ def test_settings_decide_whether_a_camera_looks_twice() -> None:
     assert window.top + window.height >= 0.6 * 1080
 
 
-def test_on_real_footage_far_people_are_found_who_were_not(shared_data: Path) -> None:
-    street = next(one for one in find_sets(shared_data / "mot") if one.name == "KITTI-17")
+def test_on_real_footage_far_people_are_found_who_were_not(data_file: DataFile) -> None:
+    street = mot_set(data_file, "KITTI-17")
     far: Region = (0.41, 0.36, 0.57, 0.62)
     detector = Detector(load_manifest().get(), score_threshold=0.5)
     once = twice = people = 0
@@ -389,10 +388,10 @@ def test_on_real_footage_far_people_are_found_who_were_not(shared_data: Path) ->
     assert twice >= 0.6 * people > 2 * once
 
 
-def test_a_closer_look_at_traffic_finds_nobody_who_is_not_there(shared_data: Path) -> None:
+def test_a_closer_look_at_traffic_finds_nobody_who_is_not_there(data_file: DataFile) -> None:
     sight = FarSight(Detector(load_manifest().get(), score_threshold=0.5), looking_at((0.25, 0.05, 0.75, 0.5)))
     looks = 0
-    for frame in footage_frames(shared_data / "video" / "intel_car_noperson.mp4", range(0, 160, 20)):
+    for frame in footage_frames(data_file("video/intel_car_noperson.mp4"), range(0, 160, 20)):
         looks += len(sight.windows_for((frame.width, frame.height)))
         assert len(sight.detect(frame)) == 0
 

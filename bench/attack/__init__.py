@@ -1,1 +1,0 @@
-"""Attacks on a real server, each of which must be held: `make attack`."""
