@@ -90,11 +90,6 @@ def test_nobody_is_called_a_suspect() -> None:
     assert found(r"(?i)\b(suspects?|tersangka)\b", among=is_shown) == []
 
 
-def test_no_python_file_is_longer_than_400_lines() -> None:
-    long = {name: text.count("\n") for name, text in tracked().items() if name.endswith(".py")}
-    assert {name: lines for name, lines in long.items() if lines > 400} == {}
-
-
 # --- examples -------------------------------------------------------------------------------------------------------
 
 
