@@ -1,10 +1,15 @@
-"""Labelled pictures for the evaluations: MOT sequences as videos, and YOLO folders.
+"""Labelled frames for the evaluations: MOT sequences as videos, and YOLO folders.
 
-A MOT set NAME in a folder is NAME.mp4 beside NAME/gt.txt and NAME/seqinfo.ini. The columns of gt.txt are frame, id, x,
-y, width, height, conf, class, visibility; a box with conf 0 is ignored; where a class is above 0, class 1 is a person
-and classes 2, 7, 8, 12 are regions to ignore (people on vehicles, static people, distractors, reflections), as the
-MOTChallenge evaluates. A YOLO folder has images/ and labels/ with class, cx, cy, width, height in parts; class 0 is a
-person.
+A MOT set NAME in a folder is NAME.mp4 beside NAME/gt.txt and NAME/seqinfo.ini. The first seven columns of gt.txt are
+frame (from 1), id, x, y, width, height (pixels) and conf; a person with conf 0 is ignored. The number of columns says
+what follows:
+
+- 7: nothing.
+- 9, MOT16 and later (Milan et al., arXiv:1603.00831): class and visibility. Class 1 is a person; classes 2, 7, 8 and 12
+  are regions to ignore (people on vehicles, static people, distractors, reflections), as the MOTChallenge evaluates.
+- 10, MOT15 (Leal-Taixé et al., arXiv:1504.01942): the position x, y, z in metres, or -1. Every box is a person.
+
+A YOLO folder has images/ and labels/ with class, cx, cy, width, height in normalised coordinates; class 0 is a person.
 """
 
 from __future__ import annotations
@@ -27,6 +32,7 @@ from edge.detector import Picture
 FloatArray = npt.NDArray[np.float64]
 IGNORED_CLASSES = (2, 7, 8, 12)
 PERSON_CLASS = 1
+MOT_COLUMNS, MOT16_COLUMNS, MOT15_COLUMNS = 7, 9, 10
 NO_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
 
 
@@ -111,17 +117,21 @@ def _is_mot(folder: Path) -> bool:
 
 
 def read_mot(folder: Path) -> LabelledSet:
-    """The MOT set with its truth in `folder` and its video beside it."""
+    """The MOT set with its truth in `folder` and its video beside it. Raises ValueError for other columns in gt.txt."""
     parser = configparser.ConfigParser()
     parser.read(folder / "seqinfo.ini")
     info = {key: float(parser["Sequence"][key]) for key in ("imWidth", "imHeight", "frameRate", "seqLength")}
     size = np.array([info["imWidth"], info["imHeight"]])
     table = np.loadtxt(folder / "gt.txt", delimiter=",", ndmin=2)
+    columns = table.shape[1]
+    if columns not in (MOT_COLUMNS, MOT16_COLUMNS, MOT15_COLUMNS):
+        raise ValueError(f"expected 7 columns, 9 (MOT16) or 10 (MOT15) in {folder / 'gt.txt'}, got {columns}")
     frame, ids, conf = table[:, 0].astype(int), table[:, 1].astype(np.int64), table[:, 6]
-    classes = table[:, 7].astype(int) if table.shape[1] > 7 else np.full(len(table), -1)
+    classes = table[:, 7].astype(int) if columns == MOT16_COLUMNS else np.full(len(table), PERSON_CLASS)
     boxes = np.concatenate((table[:, 2:4], table[:, 2:4] + table[:, 4:6]), axis=1) / np.tile(size, 2)
-    person = (conf > 0) & ((classes <= 0) | (classes == PERSON_CLASS))
-    ignored = ((conf == 0) & ((classes <= 0) | (classes == PERSON_CLASS))) | np.isin(classes, IGNORED_CLASSES)
+    is_person = (classes <= 0) | (classes == PERSON_CLASS)
+    person = is_person & (conf > 0)
+    ignored = (is_person & (conf == 0)) | np.isin(classes, IGNORED_CLASSES)
     truths = []
     for number in range(1, int(info["seqLength"]) + 1):
         here = frame == number

@@ -74,14 +74,14 @@ def _write_mot(folder: Path, rows: str, pictures: int = 3) -> None:
         container.mux(stream.encode())
 
 
-def test_a_mot_set_is_read_with_its_people_its_ignored_boxes_and_its_pictures(tmp_path: Path) -> None:
+def test_a_mot_set_is_read_with_its_people_its_ignored_boxes_and_its_frames(tmp_path: Path) -> None:
     _write_mot(
         tmp_path,
-        "1,4,20,10,40,50,1,-1,-1,-1\n"  # a person without a class
-        "1,5,20,10,40,50,0,-1,-1,-1\n"  # conf 0: ignored
-        "2,4,20,10,40,50,1,1,0.5\n".replace("0.5\n", "0.5,-1\n")  # class 1: a person
-        + "2,6,100,10,40,50,1,7,1,-1\n"  # class 7: a region to ignore
-        + "2,8,100,10,40,50,1,3,1,-1\n",  # a car: neither
+        "1,4,20,10,40,50,1,-1,-1\n"  # a person without a class
+        "1,5,20,10,40,50,0,-1,-1\n"  # conf 0: ignored
+        "2,4,20,10,40,50,1,1,0.5\n"  # class 1: a person
+        "2,6,100,10,40,50,1,7,1\n"  # class 7: a region to ignore
+        "2,8,100,10,40,50,1,3,1\n",  # a car: neither
     )
 
     (found,) = find_sets(tmp_path)
@@ -91,6 +91,46 @@ def test_a_mot_set_is_read_with_its_people_its_ignored_boxes_and_its_pictures(tm
     assert [truth.ids.tolist() for truth in found.truths] == [[4], [4], []]
     assert [len(truth.ignored_xyxyn) for truth in found.truths] == [1, 1, 0]
     assert [(index, picture.width) for index, picture in found.pictures(2)] == [(0, 200), (2, 200)]
+
+
+def test_the_last_three_of_ten_columns_are_metres_and_every_box_is_a_person(tmp_path: Path) -> None:
+    # As MOT15 gives PETS09-S2L1: where people stand on the ground, 3, 7 and 12 metres from its origin among others.
+    _write_mot(
+        tmp_path,
+        "1,1,20,10,40,50,1,3.2,7.9,0\n"
+        "1,2,60,10,40,50,1,7.0,-2.4,0\n"
+        "1,3,100,10,40,50,0,12.6,1.1,0\n"
+        "2,1,20,10,40,50,1,-9.7,-0.9,0\n",
+    )
+
+    (found,) = find_sets(tmp_path)
+
+    assert [truth.ids.tolist() for truth in found.truths] == [[1, 2], [1], []]
+    assert [len(truth.ignored_xyxyn) for truth in found.truths] == [1, 0, 0]
+
+
+def test_seven_columns_are_people_without_a_class(tmp_path: Path) -> None:
+    _write_mot(tmp_path, "1,4,20,10,40,50,1\n1,5,20,10,40,50,0\n")
+
+    (found,) = find_sets(tmp_path)
+
+    assert found.truths[0].ids.tolist() == [4]
+    assert len(found.truths[0].ignored_xyxyn) == 1
+
+
+def test_other_columns_are_refused_with_what_was_expected(tmp_path: Path) -> None:
+    _write_mot(tmp_path, "1,4,20,10,40,50,1,1\n")
+    with pytest.raises(ValueError, match=r"expected 7 columns, 9 \(MOT16\) or 10 \(MOT15\) in .*gt\.txt, got 8"):
+        find_sets(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "people", "ignored"), [("PETS09-S2L1-vtest", 4650, 0), ("TUD-Campus", 359, 0), ("KITTI-17", 683, 99)]
+)
+def test_real_sets_have_the_people_of_their_truth(data_file: DataFile, name: str, people: int, ignored: int) -> None:
+    truths = mot_set(data_file, name).truths
+    assert sum(len(truth.ids) for truth in truths) == people
+    assert sum(len(truth.ignored_xyxyn) for truth in truths) == ignored
 
 
 def test_a_yolo_folder_is_read_with_the_persons_of_its_labels(tmp_path: Path) -> None:
