@@ -237,7 +237,7 @@ class Worker:
         if not all(saved):
             return  # the verdicts that were applied come again after a restart, and are applied again
         try:
-            self._verdicts.keep()
+            self._verdicts.save_cursor()
         except OSError as error:
             _log.warning("place in the verdicts not saved", error=error.strerror)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from server.auth.devices import DeviceService
     from server.settings import Settings
     from server.store.database import Database
+    from server.store.migrate import Progress
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="The Kentongan server.")
 device_app = typer.Typer(no_args_is_help=True, help="Edge devices and their tokens.")
@@ -204,7 +205,7 @@ def _prepared(config: Path | None) -> Settings:
     os.umask(0o077)
     try:
         prepare_folders(settings)
-        migrations.upgrade(settings.database)
+        migrations.upgrade(settings.database, _report)
     except OSError as error:
         _fail(f"the data folder {settings.data_dir} cannot be used: {error.strerror}")
     except CommandError as error:
@@ -221,6 +222,11 @@ def _or_exit(attempt: Callable[[], T]) -> T:
         return attempt()
     except SettingsError as error:
         _fail(str(error))
+
+
+def _report(progress: Progress) -> None:
+    """Say what an upgrade does, beside what a command prints for others to read."""
+    typer.echo(f"kentongan-server: step {progress.step} of {progress.steps}: {progress.doing}", err=True)
 
 
 def _with_database(config: Path | None, work: Callable[[Database], Awaitable[T]]) -> T:

@@ -1,4 +1,4 @@
-"""The durable outbox: an event is safe here before anybody hears of it, and leaves only when the server has it."""
+"""The durable outbox: it stores every event before anything is sent, and keeps it until the server has accepted it."""
 
 from edge.outbox.outbox import Outbox
 from edge.outbox.records import (

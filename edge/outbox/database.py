@@ -1,4 +1,4 @@
-"""The outbox's database: one connection, its transactions, and its errors in the outbox's words."""
+"""The outbox's database: one connection, its transactions, and SQLite's errors mapped to `OutboxError`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 class OutboxDatabase:
     """Owns the connection. Not thread-safe: the outbox's lock serialises every use.
 
-    ledger: the statements. quota: what to delete first.
+    ledger: the SQL statements. quota: the order in which rows are deleted when the outbox is over its quota.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -43,12 +43,12 @@ class OutboxDatabase:
         return cls(connection), recovery
 
     def close(self) -> None:
-        """Flush everything into the database file and let it go."""
+        """Checkpoint the write-ahead log into the database file and close the connection."""
         self._connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit what happens inside, or none of it. Raises OutboxError when disk or database refuse."""
+        """Run the block in one transaction. Raises OutboxError when the disk or the database fails."""
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -62,14 +62,14 @@ class OutboxDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Raise OutboxError when the database refuses a read."""
+        """Run the block's queries, mapping SQLite's errors to OutboxError."""
         try:
             yield
         except sqlite3.Error as error:
             raise as_outbox_error(error) from error
 
     def compact(self) -> None:
-        """Give the disk back what the database and its log no longer need, as far as a full disk lets that happen."""
+        """Return free pages and the write-ahead log's space to the disk. A failure, as on a full disk, is logged."""
         try:
             self._connection.execute("PRAGMA incremental_vacuum").fetchall()
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -78,12 +78,12 @@ class OutboxDatabase:
 
 
 def as_outbox_error(error: sqlite3.Error | OSError) -> OutboxError:
-    """The error in the outbox's words: full, or refused."""
+    """Map an error of SQLite or the file system: OutboxFullError without disk space, else OutboxError (UNAVAILABLE)."""
     if isinstance(error, OSError):
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             return OutboxFullError(f"the disk has no room for the outbox: {error.strerror}")
         return OutboxError(ErrorKind.UNAVAILABLE, f"the outbox's folder refuses: {error}")
-    # IOERR_WRITE is what SQLite makes of a file size limit (EFBIG), FULL of a full disk or database.
+    # SQLite reports a file size limit (EFBIG) as IOERR_WRITE, and a full disk or database as FULL.
     if error.sqlite_errorcode in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
         return OutboxFullError(f"the disk has no room for the outbox: {error}")
     return OutboxError(ErrorKind.UNAVAILABLE, f"the outbox's database refuses: {error}")

@@ -1,4 +1,4 @@
-"""Files that must be on the disk, not only in its cache, before anything refers to them; and one owner per folder."""
+"""Flushing files to the disk before a row refers to them, and a lock that gives each data folder one worker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge.outbox.records import OutboxError
 
 
 def sync_file(path: Path) -> None:
-    """Flush the file's content and its name. Raises OSError."""
+    """Flush the file's content and its directory entry. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -21,7 +21,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the folder's names. Raises OSError."""
+    """Flush the folder's directory entries. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -30,7 +30,10 @@ def sync_folder(folder: Path) -> None:
 
 
 class ProcessLock:
-    """Holds a file's lock for as long as the process lives, so that two workers never share an outbox."""
+    """An exclusive lock on a file, held until `release` or the end of the process: two workers never share an outbox.
+
+    Raises OutboxError (CONFLICT) when another process holds it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -43,7 +46,7 @@ class ProcessLock:
             ) from None
 
     def release(self) -> None:
-        """Let the lock go; a second call does nothing."""
+        """Release the lock; a second call does nothing."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

@@ -1,4 +1,4 @@
-"""The outbox's SQL."""
+"""The outbox's SQL statements."""
 
 from __future__ import annotations
 
@@ -24,14 +24,19 @@ from edge.outbox.records import (
 )
 
 KEPT_DELETIONS = 10_000
-SHARERS_WITHIN = 100
+SHARED_CLIP_EVENTS = 100
+"""How many events from the one that brought a clip on are searched for other signals that name the same clip."""
 
 _KEYS = {"events": "sequence", "attachments": "attachment_id"}
 
 
 @dataclass(frozen=True, slots=True)
 class DeletedAttachment:
-    """What was known of an attachment before its row went. `bodies`: the JSON of an event of each signal about it."""
+    """A deleted attachment.
+
+    `path`: relative to the outbox's folder. `bodies`: for a thumbnail its event's JSON, for a clip the JSON of each
+    signal's first event that names it.
+    """
 
     kind: AttachmentKind
     path: str
@@ -40,7 +45,7 @@ class DeletedAttachment:
 
 
 class Ledger:
-    """The outbox's SQL: each method is one statement or a few, inside the caller's lock and transaction."""
+    """Each method runs one statement or a few, inside the caller's lock and transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -49,7 +54,7 @@ class Ledger:
         return int(self._connection.execute("SELECT value FROM meta WHERE name = 'last_sequence'").fetchone()[0])
 
     def insert_event(self, event: Event, at_s: float) -> None:
-        """Add the event and count it."""
+        """Add the event and store its sequence number as the last one used."""
         data, body = event.data, event.to_json()
         self._connection.execute(
             "INSERT INTO events (sequence, event_id, severity, committed_at, body) VALUES (?, ?, ?, ?, ?)",
@@ -58,7 +63,7 @@ class Ledger:
         self._connection.execute("UPDATE meta SET value = ? WHERE name = 'last_sequence'", (data.device_sequence,))
 
     def update_signal(self, event: Event) -> None:
-        """Bring the signal's row up to date, and drop it once there is nothing more to say."""
+        """Store the signal's newest event; delete the row once the signal has ended and its clip is settled."""
         data, body = event.data, event.to_json()
         key = str(data.signal_id)
         earlier = self._connection.execute(
@@ -79,7 +84,7 @@ class Ledger:
         )
 
     def insert_attachment(self, event: Event, attachment: Attachment, path: str) -> None:
-        """Add the file to its event. A clip that another event has brought already is stored once."""
+        """Add the file to its event. A clip that an earlier event brought is not added again."""
         self._connection.execute(
             "INSERT INTO attachments (sequence, kind, clip_id, path, sha256, size_bytes, severity) "
             "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (clip_id) DO NOTHING",
@@ -130,7 +135,7 @@ class Ledger:
         return None if row is None else PendingEvent(row[0], UUID(row[1]), row[2])
 
     def next_attachment(self, root: Path, excluding: Collection[int]) -> PendingAttachment | None:
-        """One query for each kind, so that the index has the answer on top, however many wait."""
+        """Query each kind on its own, so that the index gives the first row without sorting all that are pending."""
         marks = ", ".join("?" * len(excluding))
         query = (
             "SELECT a.attachment_id, e.event_id, a.clip_id, a.path, a.sha256, a.size_bytes "  # noqa: S608 - marks only
@@ -177,7 +182,7 @@ class Ledger:
         ]
 
     def forget_old(self, before_s: float) -> None:
-        """Drop sent events without files that are older, and all but the newest entries of the record of deletions."""
+        """Delete events sent before `before_s` that have no files left, and all but the newest recorded deletions."""
         self._connection.execute(
             "DELETE FROM events WHERE state = 'sent' AND sent_at < ? "
             "AND NOT EXISTS (SELECT 1 FROM attachments AS a WHERE a.sequence = events.sequence)",
@@ -188,7 +193,7 @@ class Ledger:
         )
 
     def delete_attachment(self, attachment_id: int, reason: DeletionReason, at_s: float) -> DeletedAttachment | None:
-        """Delete the row and record it; None if it is gone already."""
+        """Delete the row and record the deletion; None if there is no such row."""
         row = self._connection.execute(
             "SELECT a.kind, a.clip_id, a.path, a.size_bytes, a.state, e.event_id, e.body, a.sequence "
             "FROM attachments AS a JOIN events AS e USING (sequence) WHERE a.attachment_id = ?",
@@ -204,14 +209,14 @@ class Ledger:
         return DeletedAttachment(AttachmentKind(kind), path, sent, bodies)
 
     def _bodies_naming_clip(self, clip_id: str, sequence: int) -> tuple[bytes, ...]:
-        """The event by which each signal that shares the clip named it, its own among them.
+        """The first event of each signal that names the clip, from the event that brought the file on.
 
-        They were committed in one go with the event that brought the file, so that few rows need a look.
+        The recorder commits these events directly after each other, so that searching SHARED_CLIP_EVENTS rows suffices.
         """
         rows = self._connection.execute(
             "SELECT body FROM (SELECT sequence, body FROM events WHERE sequence >= ? ORDER BY sequence LIMIT ?) "
             "WHERE instr(CAST(body AS TEXT), ?) ORDER BY sequence",
-            (sequence, SHARERS_WITHIN, clip_id),
+            (sequence, SHARED_CLIP_EVENTS, clip_id),
         ).fetchall()
         naming: dict[UUID, bytes] = {}
         for (body,) in rows:
@@ -281,10 +286,10 @@ class Ledger:
 
 
 def clip_fault_of(body: bytes, reason: DeletionReason) -> Callable[[int], EventData]:
-    """What builds the event that takes back the promise of a clip: an event again, the reference replaced by a fault.
+    """A `build` for `Outbox.commit` that repeats an event with the clip's reference replaced by a fault.
 
-    It says nothing else: it is a `continues` without reasons even when the signal has ended, so that neither its end
-    nor its last reasons change.
+    The event has phase `continues` and no reasons, even when the signal has ended, so that neither its end nor its last
+    reasons change.
     """
     data = Event.model_validate_json(body).data
 

@@ -1,4 +1,4 @@
-"""The outbox itself: commit, hand out in order of worth, mark what the server took, stay under the quota."""
+"""The outbox: commit events, give out what to send next, mark what the server accepted, stay under the quota."""
 
 from __future__ import annotations
 
@@ -40,17 +40,18 @@ _log = structlog.get_logger(__name__)
 
 
 class Outbox:
-    """Events and their files, on disk before `commit` returns and there until the server has them.
+    """Events and their files: on disk before `commit` returns, and kept until the server has them.
 
     One per device. Safe to use from several threads: one lock serialises them, and no call waits for the network.
     The files that belong to events lie in the folder of `path`, beside the database.
 
-    quota_bytes: what database and files may take together. keep_sent_s: how long pictures stay after the server took
-    them. keep_free_bytes: pictures also go when the disk itself has less room than this. `work` is set whenever there
-    may be something new to send; the sender clears it. `recovery` says whether the database had to be rebuilt.
+    quota_bytes: the most that database and files may take together. keep_sent_s: how long files stay after the server
+    has them. keep_free_bytes: files are also deleted while the disk has less free space than this. `work` is set
+    whenever there may be something new to send; the sender clears it. `recovery`: what was salvaged when the database
+    had to be rebuilt, else None.
 
-    Raises OutboxError for a file that is not this program's, that another worker has open or that cannot be opened,
-    OSError where the folder cannot be written. Every method raises OutboxError when the disk or the database fails.
+    Raises OutboxError for a file of another program, one that another worker has open or one that cannot be opened, and
+    OSError when the folder cannot be written. Every method raises OutboxError when the disk or the database fails.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Outbox:
             raise ValueError(f"quota_bytes must be at least 1, got {quota_bytes}")
         self._path = path.absolute()
         self._root = self._path.parent.resolve()
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)  # what it keeps is about people
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)  # its files show people
         self._quota_bytes = quota_bytes
         self._keep_sent_s = keep_sent_s
         self._keep_free_bytes = keep_free_bytes
@@ -86,7 +87,7 @@ class Outbox:
         self._ledger = self._database.ledger
 
     def close(self) -> None:
-        """Flush everything into the database file and let it go. The outbox is of no use afterwards."""
+        """Close the database and release the lock on the folder. The outbox cannot be used afterwards."""
         with self._lock:
             self._database.close()
             self._process_lock.release()
@@ -94,13 +95,13 @@ class Outbox:
     # ---- writing ---------------------------------------------------------------------------------------------------
 
     def commit(self, build: Callable[[int], EventData], attachments: Sequence[Attachment] = ()) -> Event:
-        """Make an event durable, with its files, and return it; afterwards it survives kill -9 and power loss.
+        """Store an event with its files and return it; from then on it survives kill -9 and power loss.
 
-        `build` gets the device sequence number and returns the data that carries it; it runs inside the transaction and
-        must not call the outbox. A number that was handed to a `build` or commit that failed is handed out again.
+        `build` receives the device sequence number and returns the data with that number; it runs inside the
+        transaction and must not call the outbox. When `build` or the commit fails, the next commit uses the number.
 
-        Raises OutboxFullError when the disk has no room, OutboxError when it refuses to write or an attachment is not
-        as described; nothing is kept then, and the caller may try again.
+        Raises OutboxFullError when the disk has no room, OutboxError when the disk refuses to write or an attachment's
+        file has another size than announced; nothing is stored then, and the caller may try again.
         """
         files = [self._settled_path(attachment) for attachment in attachments]
         with self._lock:
@@ -114,40 +115,40 @@ class Outbox:
         return event
 
     def mark_event_sent(self, sequence: int) -> None:
-        """The server has accepted the event; its attachments may follow."""
+        """Record that the server accepted the event; its attachments can be sent from now on."""
         with self._lock, self._database.transaction():
             self._ledger.mark("events", sequence, "sent", at_s=self._now_s())
 
     def mark_attachment_sent(self, attachment_id: int) -> None:
-        """The server has the whole file. It stays here until retention or quota wants its place."""
+        """Record that the server has the whole file. It stays on disk until retention or quota deletes it."""
         with self._lock, self._database.transaction():
             self._ledger.mark("attachments", attachment_id, "sent", at_s=self._now_s())
 
     def park_event(self, sequence: int, reason: str) -> None:
-        """The server refused the event for good. It is kept and shown, and no longer holds up those behind it."""
+        """Set aside an event that the server refused for good: it stays visible and no longer blocks later events."""
         with self._lock, self._database.transaction():
             self._ledger.mark("events", sequence, "parked", reason=reason)
 
     def park_attachment(self, attachment_id: int, reason: str) -> None:
-        """The server refused the file for good. It is kept and shown."""
+        """Set aside a file that the server refused for good: it stays on disk and visible."""
         with self._lock, self._database.transaction():
             self._ledger.mark("attachments", attachment_id, "parked", reason=reason)
 
     def resend_event(self, attachment_id: int) -> None:
-        """Send the attachment's event once more, because the server no longer knows it."""
+        """Make the attachment's event pending again, because the server no longer knows it."""
         with self._lock, self._database.transaction():
             self._ledger.resend_event(attachment_id)
         self.work.set()
 
     def retry_parked(self) -> int:
-        """Make everything parked pending again, for a start or an operator's wish; returns how many there were."""
+        """Make everything parked pending again, at a start or on an operator's request; returns how many there were."""
         with self._lock, self._database.transaction():
             count = self._ledger.unpark()
         self.work.set()
         return count
 
     def drop_attachment(self, attachment_id: int, reason: DeletionReason) -> None:
-        """Give up a file that cannot be sent any more: recorded, and for a clip told to the server by a fault event."""
+        """Give up a file that cannot be sent: record its deletion and, for a clip, commit an event with its fault."""
         with self._lock:
             with self._database.transaction():
                 unlinked = self._delete_attachments([attachment_id], reason)
@@ -155,7 +156,7 @@ class Outbox:
         self.work.set()
 
     def tidy(self) -> None:
-        """Apply retention and quota. The sender calls it now and then; `commit` applies the quota by itself."""
+        """Apply retention and quota. The sender calls it once a minute; `commit` applies the quota by itself."""
         with self._lock:
             before_s = self._now_s() - self._keep_sent_s
             with self._database.transaction():
@@ -166,7 +167,7 @@ class Outbox:
             self._make_room(0)
 
     def sweep_orphans(self, folder: Path) -> int:
-        """Delete files under `folder` that no event refers to: what a crash left between a file and its commit.
+        """Delete files under `folder` that no event refers to: those that a crash left between writing and commit.
 
         Only for the start of the worker, before anything writes there. Returns how many were found.
         """
@@ -186,32 +187,32 @@ class Outbox:
             return self._ledger.next_event()
 
     def next_attachment(self, *, excluding: Collection[int] = ()) -> PendingAttachment | None:
-        """The most worthy file of an accepted event: thumbnails before clips, then most severe, then newest."""
+        """The next file to send, of an accepted event: thumbnails before clips, then most severe, then newest."""
         with self._reading():
             return self._ledger.next_attachment(self._root, excluding)
 
     def pending_attachment_ids(self) -> set[int]:
-        """The ids of all files that the server does not have and has not refused."""
+        """The attachment ids of all files that the server does not have and has not refused."""
         with self._reading():
             return self._ledger.pending_attachment_ids()
 
     def open_signals(self) -> list[OpenSignal]:
-        """Signals that nobody will end and clips that nobody will seal unless the worker does; for its start."""
+        """Signals that an earlier run left without an end, or whose clip it left unsettled; for the worker's start."""
         with self._reading():
             return self._ledger.open_signals()
 
     def stats(self) -> OutboxStats:
-        """Counts and bytes, for health and heartbeat."""
+        """Counts and bytes, for metrics, status and heartbeat."""
         with self._reading():
             return self._ledger.stats(self._used_bytes(), self._quota_bytes)
 
     def deletions(self, limit: int = 1000) -> list[Deletion]:
-        """The newest entries of the record of deletions, newest first."""
+        """The newest recorded deletions, newest first."""
         with self._reading():
             return self._ledger.deletions(limit)
 
     def parked(self, limit: int = 1000) -> list[ParkedItem]:
-        """What the server refused, with its reason; oldest first."""
+        """Events and files that the server refused, with its reason; oldest first."""
         with self._reading():
             return self._ledger.parked(limit)
 
@@ -228,29 +229,29 @@ class Outbox:
         return event
 
     def _make_room(self, extra_bytes: int) -> None:
-        """Delete in order of worth until `extra_bytes` more fit into the quota, and the disk has air to breathe."""
+        """Delete in quota order until `extra_bytes` more fit into the quota and the disk has `keep_free_bytes` left."""
         if max(self._excess_bytes(extra_bytes), self._shortage_bytes()) <= 0:
             return
         self._database.compact()
         while True:
             over_quota = self._excess_bytes(extra_bytes)
-            pictures = self._database.quota.picture_victims(max(over_quota, self._shortage_bytes()))
-            # A disk that others have filled costs pictures only: events are small and are what must not be lost.
-            events = [] if pictures else self._database.quota.event_victims(over_quota)
-            if not pictures and not events:
+            attachments = self._database.quota.attachment_victims(max(over_quota, self._shortage_bytes()))
+            # When other programs fill the disk, delete attachments only: events are small and must not be lost.
+            events = [] if attachments else self._database.quota.event_victims(over_quota)
+            if not attachments and not events:
                 return
-            self._delete_for_quota(pictures, events)
+            self._delete_for_quota(attachments, events)
             self._database.compact()
-            _log.warning("outbox_quota", pictures=len(pictures), events=len(events), over_quota_bytes=over_quota)
+            _log.warning("outbox_over_quota", attachments=len(attachments), events=len(events), over_bytes=over_quota)
 
-    def _delete_for_quota(self, pictures: list[int], events: list[int]) -> None:
+    def _delete_for_quota(self, attachments: list[int], events: list[int]) -> None:
         try:
             with self._database.transaction():
-                unlinked = self._delete_attachments(pictures, DeletionReason.QUOTA)
+                unlinked = self._delete_attachments(attachments, DeletionReason.QUOTA)
                 for sequence in events:
                     self._ledger.delete_event(sequence, DeletionReason.QUOTA, self._now_s())
         except OutboxFullError:
-            # Not even the record of a deletion fits: the files that the server has make room for it, next time.
+            # Not even the record of a deletion fits. Unlink the files that the server has, so that it fits next time.
             self._unlink([self._root / path for path in self._ledger.sent_paths()])
             raise
         self._unlink(unlinked)
@@ -262,7 +263,7 @@ class Outbox:
         return self._keep_free_bytes - shutil.disk_usage(self._root).free
 
     def _delete_attachments(self, attachment_ids: Sequence[int], reason: DeletionReason) -> list[Path]:
-        """Delete the rows, and commit a fault event for each clip that the server was promised and will not get."""
+        """Delete the rows and append an event with a clip fault for each clip that was not sent; returns the files."""
         paths = []
         for attachment_id in attachment_ids:
             gone = self._ledger.delete_attachment(attachment_id, reason, self._now_s())
@@ -275,7 +276,7 @@ class Outbox:
         return paths
 
     def _settled_path(self, attachment: Attachment) -> str:
-        """The attachment's path relative to the root, once its file is as described and flushed."""
+        """Check the file's size, flush it, and return its path relative to the outbox's folder."""
         path = attachment.path if attachment.path.is_absolute() else self._root / attachment.path
         relative = self._relative(path.resolve())
         try:
@@ -296,12 +297,12 @@ class Outbox:
         return str(path.relative_to(self._root))
 
     def _unlink(self, paths: Sequence[Path]) -> None:
-        """Remove files whose rows are gone. One that cannot be removed is an orphan, and swept at the next start."""
+        """Remove files whose rows are deleted. One that cannot be removed is swept as an orphan at the next start."""
         for path in paths:
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
-                _log.warning("outbox_file_stays", file=path.name, error=error.strerror)
+                _log.warning("outbox_file_not_removed", file=path.name, error=error.strerror)
 
     def _used_bytes(self) -> int:
         own = sum(part.stat().st_size for part in self._root.glob(f"{self._path.name}*") if part.is_file())

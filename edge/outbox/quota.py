@@ -1,4 +1,4 @@
-"""What goes first when the outbox is over its quota."""
+"""The order in which the outbox deletes when it is over its quota."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import sqlite3
 
 BATCH_ROWS = 200
 
-# Pictures that the server has; then clips before thumbnails (one clip's bytes are a thousand thumbnails), least severe
-# and oldest first.
-_PICTURES = (
+# First attachments that the server has; then clips before thumbnails (a clip is as large as a thousand thumbnails),
+# least severe and oldest first.
+_ATTACHMENTS = (
     "SELECT attachment_id, size_bytes FROM attachments WHERE state = 'sent' ORDER BY sequence LIMIT ?",
     (
         "SELECT attachment_id, size_bytes FROM attachments WHERE state != 'sent' "
         "ORDER BY kind = 'thumbnail', severity, sequence LIMIT ?"
     ),
 )
-# Events that the server has, then the least severe and oldest.
+# First events that the server has; then the least severe and oldest.
 _EVENTS = (
     "SELECT sequence, length(body) FROM events WHERE state = 'sent' ORDER BY sequence LIMIT ?",
     "SELECT sequence, length(body) FROM events WHERE state != 'sent' ORDER BY severity, sequence LIMIT ?",
@@ -23,22 +23,22 @@ _EVENTS = (
 
 
 class QuotaOrder:
-    """Chooses what to delete, least worthy first."""
+    """Chooses what to delete: first what the server has, then the least severe and oldest."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def picture_victims(self, excess_bytes: int) -> list[int]:
-        """The attachments to delete for `excess_bytes` of room, least worthy first, at most BATCH_ROWS a stage."""
-        return self._least_worthy(_PICTURES, excess_bytes)
+    def attachment_victims(self, excess_bytes: int) -> list[int]:
+        """The ids of the attachments to delete to free `excess_bytes`, at most BATCH_ROWS of each query."""
+        return self._victims(_ATTACHMENTS, excess_bytes)
 
     def event_victims(self, excess_bytes: int) -> list[int]:
         """The sequence numbers of the events to delete; only for an outbox that has no attachment left."""
-        return self._least_worthy(_EVENTS, excess_bytes)
+        return self._victims(_EVENTS, excess_bytes)
 
-    def _least_worthy(self, stages: tuple[str, ...], excess_bytes: int) -> list[int]:
+    def _victims(self, queries: tuple[str, ...], excess_bytes: int) -> list[int]:
         chosen: list[int] = []
-        for query in stages:
+        for query in queries:
             for key, size_bytes in self._connection.execute(query, (BATCH_ROWS,)):
                 if excess_bytes <= 0:
                     return chosen

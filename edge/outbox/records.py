@@ -1,4 +1,4 @@
-"""What goes into the outbox and what comes out of it."""
+"""The outbox's data types: attachments, pending items, deletions, counts, errors."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from contract.event import Event
 
 
 class OutboxError(KentonganError):
-    """The outbox could not take or give back something; nothing was half-written."""
+    """The outbox could not store or read something. A failed commit stored nothing."""
 
 
 class OutboxFullError(OutboxError):
-    """The disk has no room for the commit. The caller keeps what it wanted to commit and tries again later."""
+    """The disk has no room for the commit. The caller keeps the event and tries again later."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(ErrorKind.STORAGE_FULL, detail)
 
 
 class AttachmentKind(StrEnum):
+    """What file an attachment is."""
+
     THUMBNAIL = "thumbnail"
     CLIP = "clip"
 
 
 class DeletionReason(StrEnum):
-    """Why something left the outbox other than by being accepted and forgotten."""
+    """Why an event or a file was deleted, as the record of deletions and a clip's fault name it."""
 
     QUOTA = "quota"
     RETENTION = "retention"
@@ -40,7 +42,7 @@ class DeletionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A finished file that belongs to an event. `path` lies inside the outbox's folder and is never changed again.
+    """A finished file that belongs to an event. `path` lies inside the outbox's folder; the file never changes again.
 
     A thumbnail has no `clip_id` and its hash is that of `EventData.thumbnail`; a clip's `clip_id`, hash and size are
     those of the event's `ClipReference`.
@@ -61,7 +63,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class PendingEvent:
-    """An event that the server has not accepted yet: its JSON as it must be posted."""
+    """An event that the server has not accepted yet. `body`: its JSON, to be posted as it is."""
 
     sequence: int
     event_id: UUID
@@ -83,10 +85,10 @@ class PendingAttachment:
 
 @dataclass(frozen=True, slots=True)
 class OpenSignal:
-    """A signal whose last word has not been said, or whose promised clip was neither sealed nor given up.
+    """A signal that has no `ended` event yet, or whose announced clip has neither a reference nor a fault yet.
 
-    `latest` is its newest event. `ended` false: it needs an `ended` event. `clip_settled` false: its clip needs a
-    reference or a fault.
+    `latest`: its newest event. `ended`: an `ended` event was committed. `clip_settled`: no clip was announced, or its
+    reference or fault was committed.
     """
 
     latest: Event
@@ -96,7 +98,7 @@ class OpenSignal:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """One entry of the record of what was deleted. `sent` tells whether the server had it already."""
+    """One recorded deletion. `kind`: event, thumbnail or clip. `sent`: whether the server had it."""
 
     deleted_at: datetime
     kind: str
@@ -109,7 +111,7 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class ParkedItem:
-    """Something that the server refused for good: kept and shown, sent again only on request."""
+    """An event or a file that the server refused for good: kept and shown, sent again only on request or at a start."""
 
     kind: str
     event_id: UUID
@@ -119,7 +121,10 @@ class ParkedItem:
 
 @dataclass(frozen=True, slots=True)
 class OutboxStats:
-    """How full the outbox is. Bytes count database and files; `deleted_unsent` counts since the outbox was made."""
+    """How full the outbox is.
+
+    `used_bytes` covers database and files; `deleted_unsent` counts events and files since the database was created.
+    """
 
     pending_events: int
     pending_thumbnails: int

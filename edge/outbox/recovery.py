@@ -1,8 +1,7 @@
-"""Opening the database, whatever state it is in.
+"""Opening the database, also a corrupt one.
 
-A file that is no outbox or is malformed is moved aside, never deleted, and everything that can still be read of it is
-copied into a fresh one. The fresh database is finished under another name before the old one moves, so that a crash in
-the middle of a recovery only starts it again.
+A corrupt file is moved aside, not deleted, and every row that can still be read is copied into a new database. The new
+database is complete under another name before the old one is moved, so that after a crash the recovery starts again.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What had to be done about a corrupt database: where it went and how many of its events could be read."""
+    """The recovery of a corrupt database. `quarantined`: the path to which it was moved."""
 
     quarantined: Path
     salvaged_events: int
 
 
 def open_database(path: Path, sidecar: SequenceFile, clock: Clock) -> tuple[sqlite3.Connection, Recovery | None]:
-    """The outbox database at the absolute `path`, made, migrated or recovered as needed.
+    """Open the outbox database at the absolute `path`; create, migrate or recover it as needed.
 
     Raises OutboxError when the file is a healthy database of another program or of a newer version, and OSError or
     sqlite3.OperationalError when the folder cannot be written.
@@ -60,9 +59,9 @@ def open_database(path: Path, sidecar: SequenceFile, clock: Clock) -> tuple[sqli
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection with the durability that the outbox promises: WAL, every commit flushed.
+    """Open a connection with the outbox's durability: WAL, every commit flushed.
 
-    A new file is its owner's alone, whatever the folder lets others do; SQLite gives the files beside it the same mode.
+    A new file gets mode 0600 whatever the folder's mode is; SQLite gives its side files the same mode.
     """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -76,7 +75,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _is_sound(path: Path) -> bool:
-    """Whether the database can be read. Looks without writing, since the file may be another program's."""
+    """Whether the database can be read. Opened read-only, since it may be another program's file."""
     try:
         with closing(_read_only(path)) as connection:
             version_of(connection)
@@ -92,7 +91,7 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 
 def _rebuild(path: Path, rebuilt: Path, sidecar: SequenceFile, clock: Clock) -> Recovery:
-    for leftover in _with_sides(rebuilt):
+    for leftover in _with_side_files(rebuilt):
         leftover.unlink(missing_ok=True)
     with closing(connect(rebuilt)) as fresh:
         migrate(fresh, 0)
@@ -101,11 +100,11 @@ def _rebuild(path: Path, rebuilt: Path, sidecar: SequenceFile, clock: Clock) -> 
         newest = int(fresh.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()[0])
         remembered = sidecar.read()
         if remembered is None and not max(known, newest):
-            # Nothing says how far the device had counted. Seconds since 1970 are more than any device has counted to,
-            # so no number is used twice, and the jump shows at the server as the gap that it is.
+            # The last number that the device used is lost. Seconds since 1970 exceed any number that a device has
+            # reached, so that no number is used twice; the server sees the jump as a gap in the sequence.
             remembered = int(clock.utc().timestamp())
-        counted = max(known, newest, remembered or 0)
-        fresh.execute("UPDATE meta SET value = ? WHERE name = 'last_sequence'", (counted,))
+        last = max(known, newest, remembered or 0)
+        fresh.execute("UPDATE meta SET value = ? WHERE name = 'last_sequence'", (last,))
     stamp = clock.utc().strftime("%Y%m%dT%H%M%S%fZ")
     quarantined = path.with_name(f"{path.name}.corrupt-{stamp}")
     for suffix in ("", *SIDE_SUFFIXES):
@@ -120,7 +119,7 @@ def _rebuild(path: Path, rebuilt: Path, sidecar: SequenceFile, clock: Clock) -> 
 
 
 def _salvage(corrupt: Path, fresh: sqlite3.Connection) -> int:
-    """Copy every row that can still be read, from either end of each table up to the damage."""
+    """Copy every readable row, from both ends of each table up to the damage; returns how many events were copied."""
     try:
         with closing(_read_only(corrupt)) as damaged:
             fresh.execute("BEGIN IMMEDIATE")
@@ -138,8 +137,7 @@ def _readable_rows(damaged: sqlite3.Connection, table: str) -> Iterator[tuple[ob
     key = "name" if table == "meta" else "rowid"
     for direction in ("ASC", "DESC"):
         try:
-            # No identifier here comes from outside: table names are this package's own.
-            yield from damaged.execute(f"SELECT * FROM {table} ORDER BY {key} {direction}")  # noqa: S608
+            yield from damaged.execute(f"SELECT * FROM {table} ORDER BY {key} {direction}")  # noqa: S608 - own names
             return  # the whole table was readable
         except sqlite3.DatabaseError:
             continue
@@ -164,13 +162,13 @@ def _is_event(body: bytes) -> bool:
     return True
 
 
-def _with_sides(path: Path) -> list[Path]:
+def _with_side_files(path: Path) -> list[Path]:
     return [path.with_name(path.name + suffix) for suffix in ("", *SIDE_SUFFIXES)]
 
 
 def _forget_old_quarantines(path: Path) -> None:
-    """Keep the newest few: a disk that corrupts daily must not fill itself with the proofs."""
+    """Keep the newest few, so that repeated corruption does not fill the disk with copies."""
     found = sorted(path.parent.glob(f"{path.name}.corrupt-*Z"))
     for old in found[:-KEPT_QUARANTINES]:
-        for part in _with_sides(old):
+        for part in _with_side_files(old):
             part.unlink(missing_ok=True)

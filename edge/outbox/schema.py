@@ -1,7 +1,7 @@
-"""The outbox's tables, and how an older file is brought up to date.
+"""The outbox's tables and their migrations.
 
-`PRAGMA user_version` counts the migrations that a file has been through; `application_id` tells an outbox from any
-other SQLite file, so that a mixed-up path is refused instead of being written to.
+`PRAGMA user_version` is the number of migrations applied to a file; `application_id` marks it as an outbox, so that
+another program's SQLite file at the configured path is refused instead of being written to.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from edge.outbox.records import OutboxError
 APPLICATION_ID = 0x4B4E544F  # "KNTO"
 
 TABLES = ("meta", "signals", "events", "attachments", "deletions")
-"""Every table, referenced ones before those that refer to them."""
+"""Every table, each after the tables that it refers to."""
 
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -24,7 +24,7 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     INSERT INTO meta VALUES ('deleted_unsent', 0);
 
-    -- One row per signal that still has something to say; body is its latest event.
+    -- One row per signal that has not ended or whose clip is not settled; body is its latest event.
     CREATE TABLE signals (
         signal_id TEXT PRIMARY KEY,
         sequence INTEGER NOT NULL,
@@ -76,7 +76,7 @@ MIGRATIONS: tuple[str, ...] = (
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """How many migrations the file has been through; 0 for an empty one.
+    """The number of migrations applied to the file; 0 for an empty one.
 
     Raises OutboxError for a file of another program and for one written by a newer version.
     """
@@ -98,7 +98,7 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection, last_sequence: int) -> None:
-    """Bring the file up to the newest schema, one transaction per step; an empty one counts on from `last_sequence`.
+    """Apply the missing migrations, one transaction each; an empty file starts with `last_sequence` as the last number.
 
     Raises as `version_of`.
     """

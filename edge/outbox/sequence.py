@@ -1,4 +1,4 @@
-"""The sidecar that remembers the device's sequence number when the database cannot."""
+"""The sidecar file that keeps the device's sequence number for a database that is lost."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _LINE = re.compile(rb"(\d{20})\n")
 
 
 class SequenceFile:
-    """The highest sequence number that was ever about to be used, in a file of one fixed-width line.
+    """The highest sequence number handed to a commit, in a file of one fixed-width line.
 
-    It is written and flushed before the database commits, so it is never behind the database; it may be one ahead
-    after a crash, which is why a healthy database always has the last word. The line is overwritten in place: 21 bytes
-    lie in one sector, and in place no block has to be found on a full disk.
+    It is written and flushed before the database commits, so that it is never behind the database; after a crash it may
+    be one ahead, which is why a sound database takes precedence. The line is overwritten in place: its 21 bytes lie in
+    one sector, and a full disk needs to allocate no block.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> int | None:
-        """The remembered number; None without a file or when the file makes no sense."""
+        """The stored number; None when the file is missing or malformed."""
         try:
             match = _LINE.fullmatch(self._path.read_bytes())
         except OSError:
@@ -29,7 +29,7 @@ class SequenceFile:
         return int(match[1]) if match else None
 
     def write(self, sequence: int) -> None:
-        """Remember `sequence`, durably. Raises OSError."""
+        """Store `sequence` and flush it to the disk. Raises OSError."""
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             os.pwrite(descriptor, b"%020d\n" % sequence, 0)

@@ -1,4 +1,4 @@
-"""Delivery: from the outbox to the server, over links that are slow and fail."""
+"""Delivery from the outbox to the server, over links that are slow or fail."""
 
 from edge.sender.client import IngestClient
 from edge.sender.sender import Sender, SenderStatus

@@ -1,4 +1,4 @@
-"""The server's ingest API as the sender sees it: requests out, replies reduced to what decides the next step."""
+"""The client of the server's ingest API: it sends requests and reduces each reply to what decides the next step."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from pathlib import Path
 from typing import Self
 from uuid import UUID
 
@@ -17,25 +16,30 @@ from contract.errors import ErrorKind, Problem
 from contract.heartbeat import Heartbeat
 from contract.verdict import MAX_VERDICTS
 from edge.config import ServerConfig
-from edge.sender.verdict_page import ReadPage, read_page
+from edge.sender.verdict_page import ParsedPage, parse_page
 
 MAX_RETRY_AFTER_S = 900.0
 MAX_REPLY_BYTES = 64 << 10
 WRITE_TIMEOUT_S = 30.0
 KEEPALIVE_S = 3.0
-"""Shorter than the 5 s after which servers commonly close, so that no request meets a connection that just closes."""
+"""Shorter than the 5 s after which servers commonly close idle connections, so that no request is sent on one that the
+server is closing."""
 
 _RETRIED = {408, 421, 425, 429}
 
 
 class LinkError(Exception):
-    """The request got no complete reply: whether it arrived is not known."""
+    """The request got no complete reply; whether it arrived is unknown."""
 
 
-class Verdict(Enum):
-    """What a reply means for what was sent."""
+class DeliveryOutcome(Enum):
+    """What a reply means for what was sent.
 
-    DONE = auto()
+    DELIVERED: the server has it. RETRY: send it again later. UNAUTHORISED: the server refuses this device's token.
+    REFUSED: the server will never accept it.
+    """
+
+    DELIVERED = auto()
     RETRY = auto()
     UNAUTHORISED = auto()
     REFUSED = auto()
@@ -47,10 +51,14 @@ class _EventReceipt(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A server's reply. `reason` is for people. `offset` and `complete` are those of the resumable upload."""
+    """A server's reply.
+
+    status: of HTTP. reason: for people, without credentials. kind: the `ErrorKind` of a problem document.
+    retry_after_s: what the server asked for, at most MAX_RETRY_AFTER_S. offset, complete: of the resumable upload.
+    """
 
     status: int
-    verdict: Verdict
+    outcome: DeliveryOutcome
     reason: str
     kind: str | None = None
     retry_after_s: float = 0.0
@@ -59,9 +67,10 @@ class Reply:
 
 
 class IngestClient:
-    """One connection to the server, kept open. Timeouts are per step, so that a slow link that moves never fails.
+    """One connection to the server, kept open.
 
-    Raises LinkError from every request that got no complete reply.
+    Timeouts limit each read and write, not the whole request, so that a slow link that still carries bytes does not
+    fail. Every request raises LinkError when it gets no complete reply.
     """
 
     def __init__(self, server: ServerConfig) -> None:
@@ -86,23 +95,22 @@ class IngestClient:
         self._http.close()
 
     def post_event(self, event_id: UUID, body: bytes) -> Reply:
-        """Post one event. Done only if the reply names this event: a captive portal also says 200."""
+        """Post one event. DELIVERED only if the reply names this event, since a captive portal also replies 200."""
         reply, content = self._send("POST", "events", body, {"Content-Type": "application/cloudevents+json"})
-        if reply.verdict is Verdict.DONE and not _is_receipt(content, event_id):
-            return Reply(
-                reply.status, Verdict.RETRY, f"status {reply.status}, but the reply is no receipt of the event"
-            )
+        if reply.outcome is DeliveryOutcome.DELIVERED and not _is_receipt(content, event_id):
+            reason = f"status {reply.status}, but the reply is no receipt of the event"
+            return Reply(reply.status, DeliveryOutcome.RETRY, reason)
         return reply
 
     def put_thumbnail(self, event_id: UUID, content: bytes) -> Reply:
         return self._send("PUT", f"events/{event_id}/thumbnail", content, {"Content-Type": "image/jpeg"})[0]
 
     def clip_state(self, clip_id: UUID) -> Reply:
-        """How much of the clip the server has: the reply's `offset` and `complete`."""
+        """Ask how much of the clip the server has: the reply's `offset` and `complete`."""
         return self._send("HEAD", f"clips/{clip_id}", None, {})[0]
 
     def patch_clip(self, clip_id: UUID, offset: int, chunk: bytes) -> Reply:
-        """Append `chunk` at `offset`; with another `offset` than the server's, the reply is 409 with the right one."""
+        """Append `chunk` at `offset`. When the server has another offset, it replies 409 and its own `offset`."""
         headers = {"Content-Type": "application/partial-upload", "Upload-Offset": str(offset)}
         return self._send("PATCH", f"clips/{clip_id}", chunk, headers)[0]
 
@@ -110,15 +118,18 @@ class IngestClient:
         body = heartbeat.model_dump_json().encode()
         return self._send("POST", "heartbeats", body, {"Content-Type": "application/json"})[0]
 
-    def get_verdicts(self, after: int) -> tuple[Reply, ReadPage | None]:
-        """The verdicts on this device's alerts after that place; None, and no verdict DONE, for any other answer."""
+    def get_verdicts(self, after: int) -> tuple[Reply, ParsedPage | None]:
+        """Get the verdicts on this device's alerts after the cursor `after`.
+
+        The page is None, and the outcome not DELIVERED, unless the reply is a page that starts there.
+        """
         reply, content = self._send("GET", f"verdicts?after={after}&limit={MAX_VERDICTS}", None, {})
-        if reply.verdict is not Verdict.DONE:
+        if reply.outcome is not DeliveryOutcome.DELIVERED:
             return reply, None
-        page = read_page(content)
+        page = parse_page(content)
         if page is None or page.cursor < after:
-            what = f"status {reply.status}, but the reply is no page of verdicts after {after}"
-            return Reply(reply.status, Verdict.RETRY, what), None
+            reason = f"status {reply.status}, but the reply is no page of verdicts after {after}"
+            return Reply(reply.status, DeliveryOutcome.RETRY, reason), None
         return reply, page
 
     def _send(self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]) -> tuple[Reply, bytes]:
@@ -142,7 +153,7 @@ def _reply_of(response: httpx.Response, body: bytes) -> Reply:
     offset = response.headers.get("Upload-Offset", "")
     return Reply(
         status=status,
-        verdict=_verdict_of(response.request.method, status, answered_by_server=problem is not None),
+        outcome=_outcome_of(response.request.method, status, answered_by_server=problem is not None),
         reason=reason[:500],
         kind=kind,
         retry_after_s=_retry_after_s(response.headers.get("Retry-After", "")),
@@ -151,18 +162,18 @@ def _reply_of(response: httpx.Response, body: bytes) -> Reply:
     )
 
 
-def _verdict_of(method: str, status: int, *, answered_by_server: bool) -> Verdict:
+def _outcome_of(method: str, status: int, *, answered_by_server: bool) -> DeliveryOutcome:
     if status in {200, 201, 204}:
-        return Verdict.DONE
+        return DeliveryOutcome.DELIVERED
     if status in {401, 403}:
-        return Verdict.UNAUTHORISED
+        return DeliveryOutcome.UNAUTHORISED
     if status == 413:
-        return Verdict.REFUSED  # whoever says so, proxy or server, will say it again
-    # Only the server itself can refuse for good, and it does so by a problem document; a 404 or 400 without one comes
-    # from something in between that is set up wrongly, and will pass. A reply to HEAD has no body to tell by.
+        return DeliveryOutcome.REFUSED  # proxy or server: the same request gets the same reply
+    # Only the server refuses for good, with a problem document. A 404 or 400 without one comes from a proxy or gateway
+    # that is set up wrongly, and is retried. A reply to HEAD has no body, so it counts as the server's.
     if 400 <= status < 500 and status not in _RETRIED and (answered_by_server or method == "HEAD"):
-        return Verdict.REFUSED
-    return Verdict.RETRY
+        return DeliveryOutcome.REFUSED
+    return DeliveryOutcome.RETRY
 
 
 def _problem_of(response: httpx.Response, body: bytes) -> Problem | None:
@@ -183,12 +194,5 @@ def _is_receipt(content: bytes, event_id: UUID) -> bool:
 
 
 def _retry_after_s(text: str) -> float:
-    """Seconds of a Retry-After header; its date form and nonsense count as no wish."""
+    """Seconds of a Retry-After header, at most MAX_RETRY_AFTER_S; 0 for its date form and malformed values."""
     return min(float(text), MAX_RETRY_AFTER_S) if text.isascii() and text.isdigit() else 0.0
-
-
-def read_chunk(path: Path, offset: int, size_bytes: int) -> bytes:
-    """Up to `size_bytes` of the file from `offset`. Raises OSError."""
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(size_bytes)

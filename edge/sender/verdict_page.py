@@ -1,4 +1,4 @@
-"""A page of verdicts as a server sends it that may be newer than this device: what it can read of it."""
+"""Parsing a page of verdicts from a server that may be newer than this device."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from contract.verdict import MAX_VERDICTS, AlertVerdict
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPage:
-    """The verdicts that could be read, oldest first, and where the list goes on.
+class ParsedPage:
+    """The verdicts that could be parsed, oldest first, and the cursor of the next page.
 
-    skipped: of each verdict that could not, the names of its fields that were new or wrong.
+    more: whether the server has verdicts after the page. skipped: for each verdict that could not be parsed, the names
+    of its unknown or invalid fields.
     """
 
     verdicts: tuple[AlertVerdict, ...]
@@ -23,38 +24,38 @@ class ReadPage:
     skipped: tuple[str, ...] = ()
 
 
-class _Placed(BaseModel):
-    """All that a verdict must have to be passed over: its place in the list. What else it says may be newer."""
+class _RawVerdict(BaseModel):
+    """A verdict of any version: only its cursor, the position in the server's list, must be valid."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     cursor: int = Field(ge=1, le=MAX_COUNT)
 
 
-class _Envelope(BaseModel):
-    """A page whatever its verdicts say."""
+class _RawPage(BaseModel):
+    """A page whose verdicts may be of any version."""
 
-    verdicts: tuple[_Placed, ...] = Field(max_length=MAX_VERDICTS)
+    verdicts: tuple[_RawVerdict, ...] = Field(max_length=MAX_VERDICTS)
     cursor: int = Field(ge=0, le=MAX_COUNT)
     more: bool
 
 
-def read_page(content: bytes) -> ReadPage | None:
-    """Read a reply's body; None if it is no page at all.
+def parse_page(content: bytes) -> ParsedPage | None:
+    """Parse a reply's body; None if it is not a page of verdicts.
 
-    A verdict of a rule, or of a kind, that came after this software is skipped: refusing its page would mean asking for
-    the same page for ever, and never to learn of the verdicts behind it. Fields of which nothing is known are left out.
+    A verdict whose rule or kind is newer than this software is skipped: refusing the whole page would request the same
+    page for ever and never reach the verdicts after it. Unknown fields are ignored.
     """
     try:
-        envelope = _Envelope.model_validate_json(content)
+        page = _RawPage.model_validate_json(content)
     except ValidationError:
         return None
     verdicts: list[AlertVerdict] = []
     skipped: list[str] = []
-    for placed in envelope.verdicts:
+    for raw in page.verdicts:
         try:
-            known = placed.model_dump(include=set(AlertVerdict.model_fields))
+            known = raw.model_dump(include=set(AlertVerdict.model_fields))
             verdicts.append(AlertVerdict.model_validate(known))
         except ValidationError as error:
             skipped.append(", ".join(sorted({str(fault["loc"][0]) for fault in error.errors() if fault["loc"]})))
-    return ReadPage(tuple(verdicts), envelope.cursor, envelope.more, tuple(skipped))
+    return ParsedPage(tuple(verdicts), page.cursor, page.more, tuple(skipped))

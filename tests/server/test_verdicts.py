@@ -15,7 +15,7 @@ from contract.verdict import AlertVerdict, VerdictPage
 from edge.learned.confirmed import keep_out
 from edge.learned.state import CameraLearned, Pending
 from edge.sender import IngestClient, VerdictInbox, verdict_page
-from edge.sender.client import Verdict
+from edge.sender.client import DeliveryOutcome
 from tests.support.delivery import server_config
 from tests.support.server import API, LiveServer, problem
 
@@ -95,7 +95,7 @@ def test_a_confirmed_crowd_is_kept_out_of_what_the_device_learns(live_server: Li
     close(live_server.log_in("operator-bahari"), live_server.new_alert(), "useful")
     inbox = VerdictInbox(tmp_path / "verdicts.json", SystemClock())
     with IngestClient(server_config(live_server.base_url, live_server.tokens["box-1"])) as client:
-        assert inbox.ask(client).verdict is Verdict.DONE
+        assert inbox.fetch(client).outcome is DeliveryOutcome.DELIVERED
     (told,) = inbox.take()
     learned = CameraLearned()
     zone = learned.zone(told.zone_id, ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))
@@ -121,10 +121,10 @@ def test_a_device_that_does_not_know_a_rule_takes_the_verdicts_before_and_behind
     monkeypatch.setattr(verdict_page, "AlertVerdict", OlderVerdict)
     inbox = VerdictInbox(tmp_path / "verdicts.json", SystemClock())
     with IngestClient(server_config(live_server.base_url, live_server.tokens["box-1"])) as client:
-        assert inbox.ask(client).verdict is Verdict.DONE
+        assert inbox.fetch(client).outcome is DeliveryOutcome.DELIVERED
         taken = inbox.take()
         assert [told.rule for told in taken] == [Rule.OCCUPANCY, Rule.OCCUPANCY]
-        inbox.ask(client)
+        inbox.fetch(client)
         assert inbox.take() == []  # what was skipped is not asked for again
-    inbox.keep()
+    inbox.save_cursor()
     assert json.loads((tmp_path / "verdicts.json").read_bytes()) == {"cursor": taken[-1].cursor}

@@ -66,7 +66,7 @@ def test_a_build_that_calls_the_outbox_is_refused_and_nothing_is_kept(tmp_path: 
         assert outbox.commit(building()).data.device_sequence == 1
 
 
-def test_only_its_owner_may_look_into_a_new_folder(tmp_path: Path, clock: ManualClock) -> None:
+def test_a_new_folder_is_readable_by_its_owner_only(tmp_path: Path, clock: ManualClock) -> None:
     with open_outbox(tmp_path / "data", clock):
         assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
@@ -199,7 +199,7 @@ def test_a_parked_clip_is_shown_with_its_reason(tmp_path: Path, clock: ManualClo
         ]
 
 
-def test_signals_without_an_end_are_told_with_their_latest_event(tmp_path: Path, clock: ManualClock) -> None:
+def test_open_signals_are_listed_with_their_latest_event(tmp_path: Path, clock: ManualClock) -> None:
     open_id, ended_id = new_id(), new_id()
     with open_outbox(tmp_path, clock) as outbox:
         outbox.commit(building(signal_id=open_id))
@@ -230,7 +230,7 @@ def test_a_promised_clip_stays_open_until_it_is_sealed_or_given_up(tmp_path: Pat
         assert outbox.open_signals() == []
 
 
-def test_a_clip_that_is_given_up_is_recorded_and_told_to_the_server(tmp_path: Path, clock: ManualClock) -> None:
+def test_a_dropped_clip_is_recorded_and_its_fault_sent_to_the_server(tmp_path: Path, clock: ManualClock) -> None:
     with open_outbox(tmp_path, clock) as outbox:
         clip, reference = clip_file(tmp_path, b"clip")
         promise = {"clip_id": reference.clip_id, "clip": reference}
@@ -242,16 +242,16 @@ def test_a_clip_that_is_given_up_is_recorded_and_told_to_the_server(tmp_path: Pa
         outbox.drop_attachment(attachment.attachment_id, DeletionReason.MISSING_FILE)  # the second finds nothing
         (deletion,) = outbox.deletions()
         assert (deletion.clip_id, deletion.sent, deletion.reason) == (reference.clip_id, False, "missing-file")
-        told = pending_event(outbox)
-        assert (told.data.signal_id, told.data.clip_id) == (event.data.signal_id, reference.clip_id)
-        assert (told.data.clip, told.data.reasons, told.data.phase) == (None, (), Phase.CONTINUES)
-        assert told.data.clip_fault == "deleted on the device before it was sent: missing-file"
+        fault = pending_event(outbox).data
+        assert (fault.signal_id, fault.clip_id) == (event.data.signal_id, reference.clip_id)
+        assert (fault.clip, fault.reasons, fault.phase) == (None, (), Phase.CONTINUES)
+        assert fault.clip_fault == "deleted on the device before it was sent: missing-file"
         assert outbox.open_signals() == []
         assert outbox.stats().deleted_unsent == 1
         assert not clip.path.exists()
 
 
-def test_pictures_go_when_their_time_after_sending_is_over(tmp_path: Path, clock: ManualClock) -> None:
+def test_sent_files_are_deleted_after_the_retention_time(tmp_path: Path, clock: ManualClock) -> None:
     with open_outbox(tmp_path, clock, keep_sent_s=3600.0) as outbox:
         clip = _commit_clip(outbox, tmp_path)
         send_everything(outbox)
@@ -263,7 +263,7 @@ def test_pictures_go_when_their_time_after_sending_is_over(tmp_path: Path, clock
         assert not clip.path.exists()
         assert [(deletion.sent, deletion.reason) for deletion in outbox.deletions()] == [(True, "retention")]
         assert outbox.stats().deleted_unsent == 0
-        assert outbox.next_event() is None  # nobody is told: the server has the clip
+        assert outbox.next_event() is None  # no clip fault: the server has the clip
 
 
 def test_files_that_no_event_refers_to_are_swept_away(tmp_path: Path, clock: ManualClock) -> None:
@@ -288,7 +288,7 @@ def test_a_path_that_cannot_be_a_database_is_refused_with_a_sentence(tmp_path: P
     with pytest.raises(OutboxError, match="the outbox's database refuses"):
         Outbox(tmp_path / "outbox.db", quota_bytes=1 << 20, clock=clock, new_id=new_id)
     (tmp_path / "outbox.db").rmdir()
-    with open_outbox(tmp_path, clock) as outbox:  # the failed one has let go of the folder
+    with open_outbox(tmp_path, clock) as outbox:  # the failed attempt released the lock
         assert outbox.next_event() is None
 
 

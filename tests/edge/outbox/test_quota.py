@@ -33,10 +33,10 @@ def test_disk_use_stays_under_the_quota_whatever_is_committed(tmp_path: Path, cl
             used = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
             assert used <= QUOTA_BYTES
             assert outbox.stats().used_bytes <= QUOTA_BYTES
-        assert outbox.stats().last_sequence > 12  # every clip that was deleted unsent was told
+        assert outbox.stats().last_sequence > 12  # every clip deleted unsent added an event with its fault
 
 
-def test_sent_pictures_go_first_then_the_least_severe_then_the_oldest(tmp_path: Path, clock: ManualClock) -> None:
+def test_sent_files_are_deleted_first_then_the_least_severe_then_the_oldest(tmp_path: Path, clock: ManualClock) -> None:
     with open_outbox(tmp_path, clock, quota_bytes=QUOTA_BYTES) as outbox:
         sent = _commit_clip(outbox, tmp_path, Severity.CRITICAL)
         send_everything(outbox)
@@ -60,7 +60,7 @@ def test_thumbnails_outlive_clips(tmp_path: Path, clock: ManualClock) -> None:
         assert thumbnail.path.exists()
 
 
-def test_the_server_is_told_of_every_clip_that_the_quota_took(tmp_path: Path, clock: ManualClock) -> None:
+def test_every_clip_deleted_for_the_quota_sends_a_clip_fault(tmp_path: Path, clock: ManualClock) -> None:
     with open_outbox(tmp_path, clock, quota_bytes=QUOTA_BYTES) as outbox:
         for _ in range(8):
             _commit_clip(outbox, tmp_path)
@@ -70,7 +70,7 @@ def test_the_server_is_told_of_every_clip_that_the_quota_took(tmp_path: Path, cl
         assert len(taken) >= 3
 
 
-def test_metadata_goes_only_when_no_picture_is_left_and_its_deletion_is_recorded(
+def test_events_are_deleted_only_when_no_file_is_left_and_the_deletion_is_recorded(
     tmp_path: Path, clock: ManualClock
 ) -> None:
     with open_outbox(tmp_path, clock, quota_bytes=320 << 10) as outbox:
@@ -87,7 +87,7 @@ def test_metadata_goes_only_when_no_picture_is_left_and_its_deletion_is_recorded
         assert stats.pending_events + len(event_deletions) == stats.last_sequence
 
 
-def test_pictures_make_room_when_others_fill_the_disk_but_events_stay(tmp_path: Path, clock: ManualClock) -> None:
+def test_files_but_not_events_are_deleted_when_other_programs_fill_the_disk(tmp_path: Path, clock: ManualClock) -> None:
     more_than_there_is = shutil.disk_usage(tmp_path).total * 2
     with open_outbox(tmp_path, clock, keep_free_bytes=more_than_there_is) as outbox:
         clip = _commit_clip(outbox, tmp_path)
@@ -120,7 +120,9 @@ def test_a_full_disk_refuses_the_commit_and_takes_it_once_there_is_room(small_di
         assert [event.data.device_sequence for event in send_everything(outbox)] == list(range(1, taken + 2))
 
 
-def test_a_full_disk_gives_up_what_the_server_has_rather_than_stand_still(small_disk: Path, clock: ManualClock) -> None:
+def test_a_full_disk_deletes_files_that_the_server_has_so_that_commits_go_on(
+    small_disk: Path, clock: ManualClock
+) -> None:
     with open_outbox(small_disk, clock, keep_free_bytes=256 << 10) as outbox:
         sent = _commit_clip(outbox, small_disk)
         send_everything(outbox)
@@ -188,7 +190,7 @@ def _commit_clip(
     return clip.path
 
 
-def test_every_signal_that_shared_a_clip_is_told_that_the_quota_took_it(tmp_path: Path, clock: ManualClock) -> None:
+def test_every_signal_that_shared_a_deleted_clip_gets_a_clip_fault(tmp_path: Path, clock: ManualClock) -> None:
     with open_outbox(tmp_path, clock, quota_bytes=QUOTA_BYTES) as outbox:
         clip, reference = clip_file(tmp_path, bytes(CLIP_BYTES))
         shared = {
@@ -200,7 +202,7 @@ def test_every_signal_that_shared_a_clip_is_told_that_the_quota_took_it(tmp_path
         signals = {outbox.commit(building(**shared), [clip]).data.signal_id for _ in range(3)}
         while clip.path.exists():
             _commit_clip(outbox, tmp_path)
-        told = [event.data for event in send_everything(outbox) if event.data.clip_fault]
-        assert [data.signal_id for data in told if data.signal_id in signals] == sorted(signals)
-        assert {data.clip_id for data in told if data.signal_id in signals} == {reference.clip_id}
+        faults = [event.data for event in send_everything(outbox) if event.data.clip_fault]
+        assert [data.signal_id for data in faults if data.signal_id in signals] == sorted(signals)
+        assert {data.clip_id for data in faults if data.signal_id in signals} == {reference.clip_id}
         assert [deletion.clip_id for deletion in outbox.deletions()].count(reference.clip_id) == 1

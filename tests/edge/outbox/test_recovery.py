@@ -27,7 +27,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def tmp_path(tmp_path: Path) -> Path:
-    """A folder whose name would mislead anybody who pastes it into a URI."""
+    """A folder whose name needs escaping in a URI."""
     folder = tmp_path / "posko #1? 100%"
     folder.mkdir()
     return folder

@@ -21,14 +21,14 @@ def test_a_conflict_goes_on_from_the_offset_that_the_server_names(device: Delive
     assert event.data.clip_id is not None
     while server.clip_bytes_received == 0:
         device.sender.run_once()
-    # Something else has brought more of the clip, as a chunk does whose reply was lost.
+    # The server has more than the sender knows, as after a chunk whose reply was lost.
     server.clips[event.data.clip_id] += CLIP[len(server.clips[event.data.clip_id]) :][:100_000]
     device.run()
     assert bytes(server.clips[event.data.clip_id]) == CLIP
     assert server.clip_bytes_received < len(CLIP) + CHUNK_MAX_BYTES
 
 
-def test_a_conflict_without_a_better_offset_is_put_off_and_not_repeated_at_once(
+def test_a_conflict_without_a_usable_offset_is_deferred_and_not_repeated_at_once(
     device: Delivery, server: IngestServer
 ) -> None:
     _commit_clip(device)
@@ -38,7 +38,7 @@ def test_a_conflict_without_a_better_offset_is_put_off_and_not_repeated_at_once(
     assert device.outbox.stats().pending_clips == 1
 
 
-def test_a_reply_without_progress_is_put_off_and_not_repeated_at_once(device: Delivery, server: IngestServer) -> None:
+def test_a_reply_without_progress_is_deferred_and_not_repeated_at_once(device: Delivery, server: IngestServer) -> None:
     _commit_clip(device)
     server.always = _only("PATCH", Response(status_code=204))
     device.run(for_s=60.0)
@@ -70,7 +70,7 @@ def test_a_clip_that_the_server_has_already_is_not_sent_again(device: Delivery, 
     assert device.outbox.stats().pending_clips == 0
 
 
-def test_a_missing_clip_is_recorded_told_and_passed_over(device: Delivery, server: IngestServer) -> None:
+def test_a_missing_clip_is_recorded_and_skipped_and_its_fault_sent(device: Delivery, server: IngestServer) -> None:
     lost_event, lost = _commit_clip(device)
     other_event, _ = _commit_clip(device)
     lost.path.unlink()
@@ -81,7 +81,7 @@ def test_a_missing_clip_is_recorded_told_and_passed_over(device: Delivery, serve
     assert bytes(server.clips[other_event.data.clip_id]) == CLIP
 
 
-def test_a_missing_thumbnail_is_recorded_and_passed_over(device: Delivery, server: IngestServer) -> None:
+def test_a_missing_thumbnail_is_recorded_and_skipped(device: Delivery, server: IngestServer) -> None:
     thumbnail, reference = thumbnail_file(device.folder, b"\xff\xd8\xff")
     device.outbox.commit(building(thumbnail=reference), [thumbnail])
     thumbnail.path.unlink()
@@ -93,7 +93,7 @@ def test_a_missing_thumbnail_is_recorded_and_passed_over(device: Delivery, serve
 
 
 @pytest.mark.parametrize("damage", [b"\x00" + CLIP[1:], CLIP[:-1], b""], ids=["flipped", "cut", "emptied"])
-def test_a_clip_damaged_on_the_device_is_recorded_and_told(
+def test_a_clip_damaged_on_the_device_is_recorded_and_its_fault_sent(
     device: Delivery, server: IngestServer, damage: bytes
 ) -> None:
     event, clip = _commit_clip(device)
@@ -103,7 +103,7 @@ def test_a_clip_damaged_on_the_device_is_recorded_and_told(
     assert device.outbox.stats().pending_clips == 0
 
 
-def test_a_clip_that_cannot_be_read_is_tried_again_and_then_given_up_and_holds_up_nothing(
+def test_an_unreadable_clip_is_retried_then_given_up_and_blocks_no_other(
     device: Delivery, server: IngestServer
 ) -> None:
     event, clip = _commit_clip(device)
@@ -125,7 +125,7 @@ def test_a_clip_that_cannot_be_read_is_tried_again_and_then_given_up_and_holds_u
     assert _faults(server) == {hopeless.data.clip_id: "deleted on the device before it was sent: unreadable"}
 
 
-def test_a_conflict_beyond_the_end_of_the_clip_gives_nothing_up(device: Delivery, server: IngestServer) -> None:
+def test_a_conflict_beyond_the_end_of_the_clip_does_not_give_it_up(device: Delivery, server: IngestServer) -> None:
     event, _ = _commit_clip(device)
     server.always = _only("PATCH", problem(409, ErrorKind.CONFLICT, {"Upload-Offset": str(len(CLIP) + 1)}))
     device.run(for_s=60.0)
@@ -159,7 +159,7 @@ def test_a_clip_that_always_arrives_damaged_is_parked_and_kept(device: Delivery,
     assert clip.path.exists()
 
 
-def test_a_clip_that_is_refused_for_good_is_parked_and_the_next_one_goes(
+def test_a_clip_that_is_refused_for_good_is_parked_and_the_next_one_sent(
     device: Delivery, server: IngestServer
 ) -> None:
     refused, _ = _commit_clip(device)
@@ -194,25 +194,25 @@ def test_a_full_server_holds_back_files_but_no_events(device: Delivery, server: 
     assert device.sender.status().file_fault is None
 
 
-def test_nothing_is_remembered_of_failed_files_that_are_gone(
+def test_retry_states_of_deleted_files_are_discarded(
     device: Delivery, server: IngestServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "REMEMBERED", 3)
-    device.sender._files._remember_limit = 3
+    monkeypatch.setattr(files, "RETRY_STATES", 3)
+    device.sender._files._retries_limit = 3
     server.always = _only("HEAD", Response("oops", 500))
     for _ in range(10):
         _commit_clip(device, b"small clip")
     device.run(for_s=2.0)
-    assert len(device.sender._files._patience) == 10
+    assert len(device.sender._files._retries) == 10
     for attachment_id in device.outbox.pending_attachment_ids():
         device.outbox.drop_attachment(attachment_id, DeletionReason.QUOTA)
     for _ in range(12):
         _commit_clip(device, b"small clip")
     device.run(for_s=2.0)
-    assert set(device.sender._files._patience) == device.outbox.pending_attachment_ids()
+    assert set(device.sender._files._retries) == device.outbox.pending_attachment_ids()
 
 
-def test_an_event_that_the_server_forgot_is_told_again_before_its_clip(device: Delivery, server: IngestServer) -> None:
+def test_an_event_that_the_server_lost_is_sent_again_before_its_clip(device: Delivery, server: IngestServer) -> None:
     event, _ = _commit_clip(device)
     while server.clip_bytes_received == 0:
         device.sender.run_once()
@@ -254,7 +254,7 @@ def test_chunks_grow_on_a_fast_link_and_shrink_on_a_slow_one(device: Delivery, s
     assert set(sizes[1:]) == {CHUNK_MIN_BYTES}
 
 
-def test_a_clip_once_begun_is_finished_before_a_newer_one(device: Delivery, server: IngestServer) -> None:
+def test_a_clip_under_way_is_finished_before_a_newer_one(device: Delivery, server: IngestServer) -> None:
     first, _ = _commit_clip(device)
     while server.clip_bytes_received == 0:
         device.sender.run_once()

@@ -37,12 +37,12 @@ def test_everything_arrives_exactly_once_over_a_link_that_breaks_again_and_again
 
 
 def _commit_signal(outbox: Outbox, folder: Path, rng: Random) -> tuple[UUID, bytes]:
-    """A signal as the worker tells it: began with a thumbnail, sealed clip, end."""
+    """The events of one signal as the worker commits them: began with a thumbnail, sealed clip, ended."""
     content = rng.randbytes(rng.randint(1, 600_000))
     clip, reference = clip_file(folder, content)
-    thumbnail, picture = thumbnail_file(folder, rng.randbytes(20_000))
+    thumbnail, thumbnail_reference = thumbnail_file(folder, rng.randbytes(20_000))
     signal = {"signal_id": new_id(), "clip_id": reference.clip_id}
-    outbox.commit(building(**signal, thumbnail=picture), [thumbnail])
+    outbox.commit(building(**signal, thumbnail=thumbnail_reference), [thumbnail])
     outbox.commit(building(**signal, phase=Phase.CONTINUES, clip=reference), [clip])
     outbox.commit(building(**signal, phase=Phase.ENDED, clip=reference))
     return reference.clip_id, content

@@ -25,12 +25,12 @@ CLIP = bytes(range(256)) * 4096  # 1 MiB
 
 def test_events_go_first_and_in_order_then_thumbnails_then_clips(device: Delivery, server: IngestServer) -> None:
     with_clip = _commit_with_clip(device)
-    thumbnail, reference = thumbnail_file(device.folder, b"\xff\xd8\xff picture")
+    thumbnail, reference = thumbnail_file(device.folder, b"\xff\xd8\xff jpeg")
     with_thumbnail = device.outbox.commit(building(thumbnail=reference), [thumbnail])
     device.outbox.commit(building())
     device.run()
     assert server.sequences() == [1, 2, 3]
-    assert server.thumbnails == {with_thumbnail.id: b"\xff\xd8\xff picture"}
+    assert server.thumbnails == {with_thumbnail.id: b"\xff\xd8\xff jpeg"}
     assert _clip_of(server, with_clip) == CLIP
     kinds = [request.split("/")[1] for request in server.requests]
     assert kinds == ["events"] * 3 + ["heartbeats", "events"] + ["clips"] * (len(kinds) - 5)
@@ -132,7 +132,7 @@ def test_a_reply_that_comes_too_late_leads_to_one_event_only(tmp_path: Path, ser
     ],
     ids=["unknown camera", "malformed", "conflict", "too large", "too large for a proxy"],
 )
-def test_an_event_that_is_refused_for_good_is_parked_with_the_reason_and_holds_nothing_up(
+def test_an_event_that_is_refused_for_good_is_parked_with_the_reason_and_blocks_no_other(
     device: Delivery, server: IngestServer, refusal: Response
 ) -> None:
     refused = device.outbox.commit(building())
@@ -184,7 +184,7 @@ def test_the_wait_that_the_server_asks_for_is_kept(device: Delivery, server: Ing
     ],
     ids=["captive portal", "redirect", "proxy without route", "bad gateway", "unavailable"],
 )
-def test_what_is_not_the_servers_own_answer_is_neither_success_nor_refusal(
+def test_a_reply_that_is_not_the_servers_own_is_neither_success_nor_refusal(
     device: Delivery, server: IngestServer, answer: Response
 ) -> None:
     device.outbox.commit(building())
@@ -197,7 +197,7 @@ def test_what_is_not_the_servers_own_answer_is_neither_success_nor_refusal(
     assert server.sequences() == [1]
 
 
-def test_an_event_that_crashes_the_server_again_and_again_is_parked_once_it_is_sure_to_be_the_events_fault(
+def test_an_event_that_makes_the_server_fail_repeatedly_is_parked_while_the_server_accepts_heartbeats(
     device: Delivery, server: IngestServer
 ) -> None:
     poison = device.outbox.commit(building())
@@ -222,7 +222,7 @@ def test_a_server_that_answers_500_to_everything_makes_nothing_parked(device: De
     assert server.sequences() == [1]
 
 
-def test_heartbeats_go_every_30_seconds_also_while_events_wait_in_a_long_row(
+def test_heartbeats_are_sent_every_30_seconds_also_during_a_long_backlog_of_events(
     device: Delivery, server: IngestServer
 ) -> None:
     device.run(for_s=90.0)
@@ -237,7 +237,7 @@ def test_heartbeats_go_every_30_seconds_also_while_events_wait_in_a_long_row(
     assert len(server.heartbeats) - before >= 3
 
 
-def test_a_heartbeat_that_is_refused_keeps_nothing_back(device: Delivery, server: IngestServer) -> None:
+def test_a_refused_heartbeat_does_not_hold_events_back(device: Delivery, server: IngestServer) -> None:
     server.always = answering(problem(422, ErrorKind.BAD_INPUT), "/heartbeats")
     device.run(for_s=60.0)
     device.outbox.commit(building())

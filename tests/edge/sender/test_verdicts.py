@@ -1,4 +1,4 @@
-"""Verdicts of people reach the device whatever the server answers, and keep what was confirmed out of the usual."""
+"""Verdicts reach the device whatever the server replies, and keep confirmed events out of what is learned as usual."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from contract.verdict import AlertVerdict, VerdictKind, VerdictPage
 from edge.learned.confirmed import keep_out
 from edge.learned.state import CameraLearned, Pending
 from edge.sender import IngestClient, Sender, VerdictInbox
-from edge.sender.verdicts import ASK_EVERY_S
+from edge.sender.verdicts import FETCH_EVERY_S
 from tests.support.delivery import Delivery, sender_of, server_config
 from tests.support.events import NOON, building
 from tests.support.ingest import Fault, IngestServer, problem
@@ -30,7 +30,7 @@ BEGAN = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 def verdict(cursor: int = 1, kind: VerdictKind = VerdictKind.USEFUL, **changes: object) -> AlertVerdict:
-    told: dict[str, object] = {
+    fields: dict[str, object] = {
         "cursor": cursor,
         "signal_id": f"signal-{cursor}",
         "camera_id": "gate",
@@ -41,7 +41,7 @@ def verdict(cursor: int = 1, kind: VerdictKind = VerdictKind.USEFUL, **changes: 
         "verdict": kind,
         "decided_at": BEGAN + timedelta(hours=2),
     }
-    return AlertVerdict.model_validate(told | changes)
+    return AlertVerdict.model_validate(fields | changes)
 
 
 def page(*verdicts: AlertVerdict, more: bool = False, cursor: int | None = None) -> Response:
@@ -67,7 +67,7 @@ def run(device: Delivery, sender: Sender) -> None:
 
 
 def paging(*pages: Response) -> Fault:
-    """Answers questions for verdicts, one page after the other, and the last for ever."""
+    """Replies to requests for verdicts with one page after the other, then with the last again."""
     left = list(pages)
 
     def answer(request: Request, _body: bytes) -> Response | None:
@@ -78,7 +78,7 @@ def paging(*pages: Response) -> Fault:
     return answer
 
 
-def asked(server: IngestServer) -> int:
+def fetches(server: IngestServer) -> int:
     return sum(request.endswith("verdicts") for request in server.requests)
 
 
@@ -89,9 +89,9 @@ def test_pages_are_taken_in_order_until_there_is_no_more(
     run(device, sender)
     assert [one.cursor for one in inbox.take()] == [3, 7]
     assert inbox.take() == []
-    assert asked(server) == 2
-    assert not inbox.is_due(device.clock.mono_s() + ASK_EVERY_S - 1)
-    assert inbox.is_due(device.clock.mono_s() + ASK_EVERY_S + 1)
+    assert fetches(server) == 2
+    assert not inbox.is_due(device.clock.mono_s() + FETCH_EVERY_S - 1)
+    assert inbox.is_due(device.clock.mono_s() + FETCH_EVERY_S + 1)
 
 
 def test_events_do_not_wait_for_verdicts(device: Delivery, server: IngestServer, sender: Sender) -> None:
@@ -113,7 +113,7 @@ def test_events_do_not_wait_for_verdicts(device: Delivery, server: IngestServer,
     ],
     ids=["portal", "garbage", "too long", "older server", "gateway"],
 )
-def test_an_answer_that_is_no_page_changes_nothing_and_stops_no_event(
+def test_a_reply_that_is_no_page_changes_nothing_and_delays_no_event(
     device: Delivery, server: IngestServer, inbox: VerdictInbox, sender: Sender, answer: Response
 ) -> None:
     server.always = paging(answer)
@@ -121,17 +121,17 @@ def test_an_answer_that_is_no_page_changes_nothing_and_stops_no_event(
     device.outbox.commit(building())
     run(device, sender)
     assert inbox.take() == []
-    assert asked(server) == 1
+    assert fetches(server) == 1
     assert server.sequences() == [1]
     assert sender.status().fault is None
 
 
 def newer(cursor: int) -> dict[str, object]:
-    """A verdict of a rule that came after this software."""
+    """A verdict of a rule that this software does not know."""
     return verdict(cursor).model_dump(mode="json") | {"rule": "climbing"}
 
 
-def test_verdicts_of_a_newer_rule_are_skipped_and_said_once(
+def test_verdicts_of_a_newer_rule_are_skipped_and_logged_once(
     device: Delivery, server: IngestServer, inbox: VerdictInbox, sender: Sender
 ) -> None:
     def answered(*verdicts: dict[str, object], cursor: int, more: bool) -> Response:
@@ -146,45 +146,47 @@ def test_verdicts_of_a_newer_rule_are_skipped_and_said_once(
     with capture_logs() as logs:
         run(device, sender)
     assert inbox.take() == [verdict(3)]
-    assert asked(server) == 2  # nothing of the first page could be read, and yet it went on at once
-    skipped = [line for line in logs if "cannot read" in line["event"]]
+    assert fetches(server) == 2  # no verdict of the first page could be parsed, and the next was fetched at once
+    skipped = [line for line in logs if line["event"] == "verdicts_skipped"]
     assert [line["fields"] for line in skipped] == ["rule"]
-    inbox.keep()
+    inbox.save_cursor()
     assert json.loads((device.folder / "verdicts.json").read_bytes()) == {"cursor": 4}
 
 
-def test_a_page_that_leads_backwards_is_not_believed(tmp_path: Path, server: IngestServer) -> None:
+def test_a_page_whose_cursor_goes_backwards_is_rejected(tmp_path: Path, server: IngestServer) -> None:
     (tmp_path / "verdicts.json").write_text('{"cursor": 9}', "utf-8")
     inbox = VerdictInbox(tmp_path / "verdicts.json", ManualClock(NOON))
     server.always = paging(page(verdict(4)))
     with IngestClient(server_config(server.url)) as client:
-        assert "no page of verdicts after 9" in inbox.ask(client).reason
+        assert "no page of verdicts after 9" in inbox.fetch(client).reason
     assert inbox.take() == []
 
 
-def test_what_was_taken_but_not_kept_is_asked_for_again_after_a_crash(tmp_path: Path, server: IngestServer) -> None:
+def test_verdicts_taken_without_a_saved_cursor_are_fetched_again_after_a_crash(
+    tmp_path: Path, server: IngestServer
+) -> None:
     path, clock = tmp_path / "verdicts.json", ManualClock(NOON)
     server.always = paging(page(verdict(5)))
     with IngestClient(server_config(server.url)) as client:
         first = VerdictInbox(path, clock)
-        first.ask(client)
-        first.keep()
+        first.fetch(client)
+        first.save_cursor()
         assert not path.exists()
         first.take()
         again = VerdictInbox(path, clock)
-        again.ask(client)
+        again.fetch(client)
         assert [one.cursor for one in again.take()] == [5]
-        again.keep()
+        again.save_cursor()
     assert json.loads(path.read_bytes()) == {"cursor": 5}
 
 
 @pytest.mark.parametrize("stored", ["", "[]", '{"cursor": -3}', '{"cursor": "a"}', '{"other": 1}'])
-def test_a_damaged_place_begins_anew(tmp_path: Path, server: IngestServer, stored: str) -> None:
+def test_a_damaged_cursor_file_starts_at_the_first_verdict(tmp_path: Path, server: IngestServer, stored: str) -> None:
     (tmp_path / "verdicts.json").write_text(stored, "utf-8")
     server.always = paging(page(verdict(1)))
     with IngestClient(server_config(server.url)) as client:
         inbox = VerdictInbox(tmp_path / "verdicts.json", ManualClock(NOON))
-        inbox.ask(client)
+        inbox.fetch(client)
     assert [one.cursor for one in inbox.take()] == [1]
 
 

@@ -1,0 +1,1 @@
+"""Attacks on a real server, each of which must be held: `make attack`."""
