@@ -20,7 +20,7 @@ from contract.clock import Instant, SystemClock
 from edge.calibration.ground import Calibration, GroundPlane, band, calibrate
 from edge.calibration.solve import CalibrationError
 from edge.capture.session import SourceFault, SourceSettings, open_session
-from edge.cli.calibration_picture import densities, drawn
+from edge.cli.calibration_overlay import densities, drawn
 from edge.config import CameraConfig
 from edge.config.zones import ZoneConfig
 from edge.decode.decoder import AnalysisDecoder

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from edge.calibration.ground import BANDS, Calibration, calibrate
 from edge.calibration.pinhole import Pinhole
-from edge.cli.calibration_picture import drawn
+from edge.cli.calibration_overlay import drawn
 from edge.cli.main import app
 from edge.config.calibration import CalibrationConfig
 from edge.config.zones import ZoneConfig
