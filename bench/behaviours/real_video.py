@@ -59,7 +59,7 @@ class Clip:
 
     name: str
     duration_s: float
-    people_most: int
+    max_people: int
     alerts: dict[str, int]
     running_s: tuple[float, ...] = ()
 
@@ -69,7 +69,7 @@ class Clip:
 
     def told(self) -> str:
         shown = ", ".join(f"{rule} {count}" for rule, count in self.alerts.items()) or "none"
-        return f"{shown} ({self.duration_s:.0f} s, at most {self.people_most} people)"
+        return f"{shown} ({self.duration_s:.0f} s, at most {self.max_people} people)"
 
 
 def whole_picture() -> DeviceConfig:
@@ -110,7 +110,7 @@ def _as_h264(video: Path, target: Path) -> Path:
 def _clip(name: str, report: ReplayReport) -> Clip:
     alerts = Counter(f"loitering {SHORT_S:.0f} s" if one.zone_id == "short" else one.rule.value for one in report.began)
     ran = tuple(one.captured.mono_s for one in report.began if one.rule is Rule.RUNNING)
-    return Clip(name, report.duration_s, report.people_most, dict(sorted(alerts.items())), ran)
+    return Clip(name, report.duration_s, report.max_people, dict(sorted(alerts.items())), ran)
 
 
 def per_camera_hour(clips: Sequence[Clip], *rules: str) -> float:

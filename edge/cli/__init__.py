@@ -1,1 +1,1 @@
-"""The command `kentongan-edge`: run, check, replay, calibrate and show the state of a device."""
+"""The command `kentongan-edge`: run the worker, check its configuration, replay videos, show state and calibration."""

@@ -1,4 +1,4 @@
-"""An annotated video of a replay: zones, tracked people and open signals drawn into the analysed pictures."""
+"""An annotated video of a replay: zones, tracked people and open signals drawn into the analysed frames."""
 
 from __future__ import annotations
 
@@ -26,11 +26,15 @@ PERSON_BGR = (120, 200, 120)
 UNSURE_BGR = (150, 150, 150)
 ALERT_BGR = (40, 60, 230)
 
-Picture = npt.NDArray[np.uint8]
+BgrImage = npt.NDArray[np.uint8]
+"""(height, width, 3) uint8, BGR."""
 
 
 class Annotator:
-    """Writes an H.264 MP4 of the frames that it is shown. Call `close` at the end."""
+    """Writes the frames passed to `draw` as an H.264 MP4. Call `close` at the end.
+
+    fps: the nominal frame rate; each frame keeps its own capture time.
+    """
 
     def __init__(self, path: Path, zones: Sequence[ZoneConfig], *, fps: float) -> None:
         self._path = path
@@ -43,7 +47,7 @@ class Annotator:
         self._first_mono_s = 0.0
 
     def draw(self, frame: Frame, people: Detections, signals: list[Signal]) -> None:
-        """Add a frame with what was found in it. A picture of another size than the first is fitted to it."""
+        """Add an analysed frame with its tracked people and signals. Frames are scaled to the size of the first one."""
         for signal in signals:
             if signal.phase is Phase.ENDED:
                 self._open.pop(signal.key, None)
@@ -51,18 +55,18 @@ class Annotator:
                 self._open[signal.key] = signal
         if self._stream is None or self._container is None:
             self._begin(frame)
-        assert self._stream is not None and self._container is not None  # noqa: S101, PT018 - _begin has seen to it
-        picture = frame.bgr(*self._size)
-        self._draw_zones(picture)
-        self._draw_people(picture, people)
-        self._draw_signals(picture)
-        out = av.VideoFrame.from_ndarray(picture, format="bgr24")
+        assert self._stream is not None and self._container is not None  # noqa: S101, PT018 - _begin sets both
+        image = frame.bgr(*self._size)
+        self._draw_zones(image)
+        self._draw_people(image, people)
+        self._draw_signals(image)
+        out = av.VideoFrame.from_ndarray(image, format="bgr24")
         out.pts = round((frame.captured.mono_s - self._first_mono_s) * TICKS_PER_S)
         out.time_base = Fraction(1, TICKS_PER_S)
         self._container.mux(self._stream.encode(out))
 
     def close(self) -> None:
-        """Finish the file; without a frame there is none."""
+        """Finish the file. Without any frame, no file is written."""
         if self._container is not None and self._stream is not None:
             self._container.mux(self._stream.encode(None))
             self._container.close()
@@ -77,37 +81,37 @@ class Annotator:
         self._stream.pix_fmt = "yuv420p"
         self._stream.time_base = Fraction(1, TICKS_PER_S)
 
-    def _draw_zones(self, picture: Picture) -> None:
+    def _draw_zones(self, image: BgrImage) -> None:
         for zone in self._zones:
             corners = (np.array(zone.polygon) * self._size).astype(np.int32)
-            cv2.polylines(picture, [corners], isClosed=True, color=ZONE_BGR, thickness=1, lineType=cv2.LINE_AA)
-            write_text(picture, zone.id, corners[0], ZONE_BGR)
+            cv2.polylines(image, [corners], isClosed=True, color=ZONE_BGR, thickness=1, lineType=cv2.LINE_AA)
+            write_text(image, zone.id, corners[0], ZONE_BGR)
 
-    def _draw_people(self, picture: Picture, people: Detections) -> None:
+    def _draw_people(self, image: BgrImage, people: Detections) -> None:
         alerting = {track_id for signal in self._open.values() for track_id in signal.track_ids}
         for box, track_id in zip(people.boxes_xyxyn, people.track_ids.tolist(), strict=True):
             x1, y1, x2, y2 = (box * np.tile(self._size, 2)).astype(int).tolist()
             colour = UNSURE_BGR if track_id == 0 else ALERT_BGR if track_id in alerting else PERSON_BGR
-            cv2.rectangle(picture, (x1, y1), (x2, y2), colour, 2 if track_id in alerting else 1)
+            cv2.rectangle(image, (x1, y1), (x2, y2), colour, 2 if track_id in alerting else 1)
             if track_id:
-                write_text(picture, str(track_id), (x1, y1 - 3), colour)
+                write_text(image, str(track_id), (x1, y1 - 3), colour)
 
-    def _draw_signals(self, picture: Picture) -> None:
+    def _draw_signals(self, image: BgrImage) -> None:
         for line, signal in enumerate(self._open.values()):
             text = f"{signal.rule.value} {signal.zone_id} {signal.score:.2f}"
-            write_text(picture, text, (8, 20 + 18 * line), ALERT_BGR)
+            write_text(image, text, (8, 20 + 18 * line), ALERT_BGR)
 
 
 def write_text(
-    picture: Picture,
+    image: BgrImage,
     text: str,
     at: Sequence[int] | npt.NDArray[np.int32],
     colour: tuple[int, int, int],
     scale: float = 0.45,
 ) -> None:
-    """Write on a dark strip, legible on anything. at: pixels, the text's lower left corner; scale: of OpenCV's font."""
+    """Write text on a dark strip. at: pixels, the text's lower left corner; scale: of OpenCV's font."""
     x, y = int(at[0]), int(at[1])
     thickness = max(1, round(scale / 0.6))
     (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
-    cv2.rectangle(picture, (x - 2, y - height - 2), (x + width + 2, y + below), (0, 0, 0), -1)
-    cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
+    cv2.rectangle(image, (x - 2, y - height - 2), (x + width + 2, y + below), (0, 0, 0), -1)
+    cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)

@@ -1,4 +1,4 @@
-"""`kentongan-edge calibration`: what a camera's calibration makes of its picture, to look at and in figures."""
+"""`kentongan-edge calibration`: a camera's calibration drawn over a frame and printed in figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from contract.clock import Instant, SystemClock
 from edge.calibration.ground import Calibration, GroundPlane, band, calibrate
 from edge.calibration.solve import CalibrationError
 from edge.capture.session import SourceFault, SourceSettings, open_session
-from edge.cli.calibration_overlay import densities, drawn
+from edge.cli.calibration_overlay import densities, draw_calibration
 from edge.config import CameraConfig
 from edge.config.zones import ZoneConfig
 from edge.decode.decoder import AnalysisDecoder
@@ -30,57 +30,58 @@ from edge.geometry import Polygon
 from edge.rules.engine import build_behaviours
 from edge.system.atomic_file import replace_file
 
-PICTURE_KINDS = (".jpg", ".jpeg", ".png")
-PATIENCE_S = 30.0
-"""So long a camera may take to send its next keyframe."""
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+FRAME_TIMEOUT_S = 30.0
+"""How long a camera may take to send its next keyframe."""
 
 
 class CannotShowError(Exception):
-    """Why there is no picture of a calibration, in a sentence without credentials."""
+    """Why a calibration cannot be shown, in a sentence without credentials."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """refused: why nothing in metres is believed, None where it is. Residuals as `Calibration` has them."""
+class CalibrationReport:
+    """A calibration on a frame of `size_wh` pixels. refused: why the metric rules are off; None: they are accepted."""
 
     ground: Calibration
     refused: str | None
     size_wh: tuple[int, int]
 
 
-def show(console: Console, camera: CameraConfig, picture: Path | None, output: Path) -> Shown:
-    """Draw the calibration over a picture (the camera's own where `picture` is None), and print it in figures.
+def show(console: Console, camera: CameraConfig, image: Path | None, output: Path) -> CalibrationReport:
+    """Draw the calibration over an image file's or video's first frame, write it to `output`, and print its figures.
 
-    The camera's privacy masks are burnt in first. Raises CannotShowError without calibration, picture or output.
+    image: None reads a frame from the camera. The camera's privacy masks are burnt in first. Raises CannotShowError
+    when the camera has no calibration, no frame can be read, or `output` cannot be written.
     """
-    if output.suffix.lower() not in PICTURE_KINDS:
-        raise CannotShowError(f"--output is a picture, {', '.join(PICTURE_KINDS)}; got {output.name}")
+    if output.suffix.lower() not in IMAGE_SUFFIXES:
+        raise CannotShowError(f"--output is an image, {', '.join(IMAGE_SUFFIXES)}; got {output.name}")
     if camera.calibration is None:
         raise CannotShowError(
             f"camera {camera.id} has no calibration in the configuration; docs/calibration.md says how"
         )
-    frame = _of_camera(camera) if picture is None else _of_file(picture)
+    frame = _read_camera(camera) if image is None else _read_file(image)
     if camera.masks:
         frame = PrivacyMask(camera.masks).burnt_into(frame)
     try:
         ground = calibrate(camera.calibration, frame.aspect)
     except CalibrationError as error:
         raise CannotShowError(f"the calibration of camera {camera.id} fits no ground: {error}") from None
-    found = Shown(ground, _refused(camera, frame.aspect), (frame.width, frame.height))
-    verdict = "accepted" if found.refused is None else "REFUSED"
-    head = f"calibration {ground.version}: {_residuals(ground)}: metres {verdict}"
-    picture_bgr = drawn(frame.bgr(*found.size_wh), ground, camera.calibration, camera.zones, head)
-    _, data = cv2.imencode(output.suffix.lower(), picture_bgr)
+    report = CalibrationReport(ground, _refused(camera, frame.aspect), (frame.width, frame.height))
+    accepted = "accepted" if report.refused is None else "REFUSED"
+    head = f"calibration {ground.version}: {_residuals(ground)}: metres {accepted}"
+    overlay = draw_calibration(frame.bgr(*report.size_wh), ground, camera.calibration, camera.zones, head)
+    _, data = cv2.imencode(output.suffix.lower(), overlay)
     try:
         replace_file(output, bytes(data))
     except OSError as error:
         raise CannotShowError(f"{output} cannot be written: {error.strerror}") from None
-    _print(console, camera, found)
-    return found
+    _print(console, camera, report)
+    return report
 
 
 def _refused(camera: CameraConfig, aspect: float) -> str | None:
-    """The worker's own verdict on this calibration with these zones."""
+    """Why the worker would refuse this calibration with these zones; None if it accepts it."""
     try:
         build_behaviours(camera.zones, calibration=camera.calibration, aspect=aspect)
     except CalibrationError as error:
@@ -88,13 +89,13 @@ def _refused(camera: CameraConfig, aspect: float) -> str | None:
     return None
 
 
-def _of_camera(camera: CameraConfig) -> Frame:
-    """The first picture that the main stream gives."""
+def _read_camera(camera: CameraConfig) -> Frame:
+    """The first frame of the camera's recording stream."""
     url = camera.main_url.get_secret_value()
     location = unquote(urlsplit(url).path) if url.startswith("file:") else url
     settings = SourceSettings(url=location, transport=camera.transport.value, speed=None)
     decoder, stop = AnalysisDecoder(60.0), threading.Event()
-    timer = threading.Timer(PATIENCE_S, stop.set)
+    timer = threading.Timer(FRAME_TIMEOUT_S, stop.set)
     timer.daemon = True
     timer.start()
     try:
@@ -103,42 +104,42 @@ def _of_camera(camera: CameraConfig) -> Frame:
                 for frame in decoder.feed(packet):
                     return frame
     except SourceFault as fault:
-        raise CannotShowError(f"no picture from camera {camera.id}: {fault.detail}") from None
+        raise CannotShowError(f"no frame from camera {camera.id}: {fault.detail}") from None
     finally:
         timer.cancel()
-    raise CannotShowError(f"no picture from camera {camera.id} within {PATIENCE_S:.0f} s")
+    raise CannotShowError(f"no frame from camera {camera.id} within {FRAME_TIMEOUT_S:.0f} s")
 
 
-def _of_file(path: Path) -> Frame:
-    """A picture file, or the first picture of a video."""
+def _read_file(path: Path) -> Frame:
+    """An image file, or the first frame of a video file."""
     try:
         with av.open(str(path)) as container:
-            picture = next(container.decode(video=0))
-            return Frame.from_av(picture, Instant(0.0, datetime.now(UTC)))
+            decoded = next(container.decode(video=0))
+            return Frame.from_av(decoded, Instant(0.0, datetime.now(UTC)))
     except (av.error.FFmpegError, OSError, IndexError, StopIteration):
-        raise CannotShowError(f"{path} is no picture and no video that can be read") from None
+        raise CannotShowError(f"{path} is neither an image nor a video that can be read") from None
 
 
-def _print(console: Console, camera: CameraConfig, found: Shown) -> None:
-    width, height = found.size_wh
+def _print(console: Console, camera: CameraConfig, report: CalibrationReport) -> None:
+    width, height = report.size_wh
     table = Table("zone", "on the ground", f"px/m at {width} x {height}", "band (IEC 62676-4)", "rules")
     for zone in camera.zones:
-        table.add_row(*_row(zone, found))
+        table.add_row(*_row(zone, report))
     console.print(table)
-    console.print(f"calibration {found.ground.version} of {camera.id}: {_residuals(found.ground)}", highlight=False)
-    if found.refused is None:
+    console.print(f"calibration {report.ground.version} of {camera.id}: {_residuals(report.ground)}", highlight=False)
+    if report.refused is None:
         console.print("metric rules: accepted", highlight=False)
     else:
         console.print(
-            f"metric rules: REFUSED, density is off and lengths are body heights: {found.refused}", highlight=False
+            f"metric rules: REFUSED, density is off and lengths are body heights: {report.refused}", highlight=False
         )
 
 
-def _row(zone: ZoneConfig, found: Shown) -> Sequence[str]:
-    polygon, ground = Polygon.of(zone.polygon), found.ground
-    seen = _densities_in(polygon, found)
+def _row(zone: ZoneConfig, report: CalibrationReport) -> Sequence[str]:
+    polygon, ground = Polygon.of(zone.polygon), report.ground
+    px_per_m = _densities_in(polygon, report)
     rules = ", ".join(
-        f"{name} (off)" if name == "density" and found.refused is not None else name
+        f"{name} (off)" if name == "density" and report.refused is not None else name
         for name, rule in zone.rules
         if rule is not None
     )
@@ -147,25 +148,26 @@ def _row(zone: ZoneConfig, found: Shown) -> Sequence[str]:
         where = "reaches above the horizon"
     else:
         where = "unknown" if area is None else f"{area:.0f} m²"
-    if len(seen) == 0:
+    if len(px_per_m) == 0:
         return zone.id, where, "-", "-", rules
-    low, high = float(seen.min()), float(seen.max())
+    low, high = float(px_per_m.min()), float(px_per_m.max())
     bands = [band(value) or "below overview" for value in (low, high)]
     return zone.id, where, f"{low:.0f} to {high:.0f}", " to ".join(dict.fromkeys(bands)), rules
 
 
-def _densities_in(polygon: Polygon, found: Shown) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Pixels per metre over a zone, sampled every four pixels and at its corners."""
-    density = densities(found.ground, found.size_wh, 4)
+def _densities_in(polygon: Polygon, report: CalibrationReport) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """(N,) pixels per metre over a zone, sampled every four pixels and at its corners."""
+    density = densities(report.ground, report.size_wh, 4)
     rows, columns = np.indices(density.shape)
     points = np.column_stack(((columns.ravel() + 0.5) / density.shape[1], (rows.ravel() + 0.5) / density.shape[0]))
     inside = density.ravel()[polygon.contains(points)]
-    corners = polygon.vertices[found.ground.sees_ground(polygon.vertices)]
-    every = np.concatenate((inside, found.ground.pixels_per_metre(corners, found.size_wh[1])))
-    return every[np.isfinite(every)]
+    corners = polygon.vertices[report.ground.sees_ground(polygon.vertices)]
+    samples = np.concatenate((inside, report.ground.pixels_per_metre(corners, report.size_wh[1])))
+    return samples[np.isfinite(samples)]
 
 
 def _residuals(ground: Calibration) -> str:
-    known = (("heights", ground.height_residual), ("distances", ground.distance_residual))
-    told = [f"{name} off by {residual:.1%}" for name, residual in known if residual is not None]
-    return ", ".join(told) or "nothing redundant was marked, so that its error is unknown"
+    """The calibration's errors in words."""
+    residuals = (("heights", ground.height_residual), ("distances", ground.distance_residual))
+    known = [f"{name} off by {residual:.1%}" for name, residual in residuals if residual is not None]
+    return ", ".join(known) or "error unknown: the marks contain nothing redundant to check against"

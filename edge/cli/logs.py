@@ -1,4 +1,4 @@
-"""The worker's log: one line an entry, with every text redacted on its last way out."""
+"""The worker's log: one line per entry, with every text redacted before it is rendered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge.system.redact import redact_text
 
 
 def configure_logs(*, as_json: bool = False, verbose: bool = False) -> None:
-    """Log to standard error, for people or as JSON lines, from `info` up or, `verbose`, from `debug` up."""
+    """Log to standard error, as text or as JSON lines, from level `info` up or, with `verbose`, from `debug` up."""
     renderer: structlog.typing.Processor
     if as_json:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -33,7 +33,7 @@ def configure_logs(*, as_json: bool = False, verbose: bool = False) -> None:
 
 
 def _redact(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    # The last line of defence: whoever forgot to redact a URL does not leak a camera's password into a log.
+    # Code that forgot to redact a URL must not leak a camera's password into the log.
     return {key: _redacted(value) for key, value in entry.items()}
 
 
@@ -44,5 +44,5 @@ def _redacted(value: object) -> object:
         return {_redacted(key): _redacted(part) for key, part in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_redacted(part) for part in value]
-    # Errors, paths and whatever else: what a renderer would make of them may hold a URL too.
+    # Errors, paths and other objects: their rendered text may contain a URL, too.
     return redact_text(str(value))

@@ -1,8 +1,8 @@
-"""Replay: the worker's own pipeline on a video file, at any speed, to see what would alert.
+"""Replay: the worker's own pipeline on a video file, at any speed, to show what would alert.
 
-Ladder, motion gate, camera health, tiled inference, tracker and rules are those of the worker, built by the same
-function. Left out are events, clips and sending, because nothing is stored, and dropped frames, because a file waits.
-The caller gives the time of the file's first frame, because the hours of the day and of the week matter to the rules.
+Decode ladder, motion gate, camera health, tiled inference, tracker and rules are those of the worker, built by the same
+function. A replay makes no events and no clips and sends nothing, since it stores nothing; it drops no frames, since a
+file can wait. The caller gives the time of the file's first frame, because rules depend on the time of day and week.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from edge.signals import Signal
 
 @dataclass(slots=True)
 class ReplayReport:
-    """What a replay found.
+    """The result of a replay.
 
-    frames: analysed. duration_s: from the first packet to the last. people_most: tracked people at once.
-    signals: in the order in which they were made; their seconds count from the first frame of the file.
+    frames: how many were analysed. duration_s: from the first packet to the last. max_people: the most people tracked
+    at once. signals: in order; their monotonic times are seconds from the first frame of the file.
     """
 
     frames: int = 0
     duration_s: float = 0.0
-    people_most: int = 0
+    max_people: int = 0
     signals: list[Signal] = field(default_factory=list)
 
     @property
@@ -47,15 +47,15 @@ class ReplayReport:
         return [signal for signal in self.signals if signal.phase is Phase.BEGAN]
 
     def ended(self, began: Signal) -> Signal | None:
-        """The last word about a signal, if it came."""
-        return next((one for one in self.signals if one.key == began.key and one.phase is Phase.ENDED), None)
+        """The signal that ended `began`, if there is one."""
+        return next((other for other in self.signals if other.key == began.key and other.phase is Phase.ENDED), None)
 
 
 class _Collector:
     def __init__(self, report: ReplayReport) -> None:
         self._report = report
 
-    def record(self, signal: Signal, frame: Frame | None) -> None:  # noqa: ARG002 - a sink is shown the frame too
+    def record(self, signal: Signal, frame: Frame | None) -> None:  # noqa: ARG002 - the signature of a SignalSink
         self._report.signals.append(signal)
 
 
@@ -68,17 +68,18 @@ def replay(
     speed: float | None = None,
     observers: Sequence[FrameObserver] = (),
 ) -> ReplayReport:
-    """Run `camera`'s pipeline on the file at `speed` times its own (0.1 to 100), or as fast as possible with None.
+    """Run `camera`'s pipeline on a video file or a folder of segments.
 
-    Each observer is called with every analysed frame. Raises SourceFault when the file is no video, KentonganError for
-    a bad model, ValueError for a bad speed.
+    starts_at: the time of its first frame. speed: a multiple of its own speed, 0.1 to 100; None: as fast as possible.
+    observers: called with every analysed frame. Raises SourceFault when the file is not a video, KentonganError for a
+    model that cannot be loaded, ValueError for a speed out of range.
     """
     settings = SourceSettings(url=str(video), speed=speed, starts=Instant(0.0, starts_at))
     report = ReplayReport()
 
     def observe(frame: Frame, people: Detections, signals: list[Signal]) -> None:
         report.frames += 1
-        report.people_most = max(report.people_most, len(people.tracked))
+        report.max_people = max(report.max_people, len(people.tracked))
         for observer in observers:
             observer(frame, people, signals)
 

@@ -1,4 +1,4 @@
-"""`kentongan-edge replay`: what would alert, said as it begins and as a table at the end."""
+"""`kentongan-edge replay`: prints what would alert, as it begins and as a table at the end."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from edge.detections import Detections
 from edge.signals import Signal
 
 
-def say_as_they_begin(console: Console, language: Language) -> FrameObserver:
-    """A watcher that says each alert in a line of its own when it begins."""
+def alert_printer(console: Console, language: Language) -> FrameObserver:
+    """A frame observer that prints a line for each alert when it begins."""
 
-    def say(frame: Frame, people: Detections, signals: list[Signal]) -> None:  # noqa: ARG001 - as watchers are called
-        for one in signals:
-            if one.phase is Phase.BEGAN:
-                when, what = f"{one.captured.mono_s:7.1f} s", f"{one.rule.value} in {one.zone_id}"
-                console.print(f"{when}  {what}: {sentence(one.reasons, language)}", highlight=False, soft_wrap=True)
+    def print_alerts(frame: Frame, people: Detections, signals: list[Signal]) -> None:  # noqa: ARG001 - FrameObserver
+        for signal in signals:
+            if signal.phase is Phase.BEGAN:
+                when, what = f"{signal.captured.mono_s:7.1f} s", f"{signal.rule.value} in {signal.zone_id}"
+                console.print(f"{when}  {what}: {sentence(signal.reasons, language)}", highlight=False, soft_wrap=True)
 
-    return say
+    return print_alerts
 
 
 def show(console: Console, report: ReplayReport, language: Language) -> None:
-    """Print the table of what began, and a line about the whole."""
+    """Print a table of the signals that began, and a summary line."""
     table = Table("at", "rule", "zone", "severity", "score", "people", "lasted", "reasons")
     for began in report.began:
         ended = report.ended(began)
@@ -45,6 +45,6 @@ def show(console: Console, report: ReplayReport, language: Language) -> None:
     console.print(table)
     console.print(
         f"{len(report.began)} alerts in {report.duration_s:.0f} s, {report.frames} frames analysed, "
-        f"at most {report.people_most} people at once",
+        f"at most {report.max_people} people at once",
         highlight=False,
     )

@@ -1,4 +1,4 @@
-"""`kentongan-edge status`: the worker's state on one screen, for whoever stands before the box."""
+"""`kentongan-edge status`: the worker's state on one screen, for a technician at the device."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from contract.heartbeat import CameraState
-from edge.telemetry.status import Life, WorkerStatus, life_of
+from edge.telemetry.status import WorkerState, WorkerStatus, state_of
 
 _STATE_STYLE = {CameraState.LIVE: "green", CameraState.LATE: "yellow", CameraState.LOST: "red"}
 _MIB = 1 << 20
 
 
 def show(console: Console, status: WorkerStatus, now: datetime) -> None:
-    """Print the screen."""
+    """Print the status as it is read at `now`."""
     console.print(_screen(status, now), highlight=False)
 
 
-def spoken(seconds: float) -> str:
-    """A duration for people: 12 s, 3 min, 5 h 20 min, 4 d 6 h."""
+def duration_text(seconds: float) -> str:
+    """A duration in at most two units: 12 s, 3 min, 5 h 20 min, 4 d 6 h."""
     whole = max(0, round(seconds))
     if whole < 90:
         return f"{whole} s"
@@ -41,20 +41,23 @@ def _screen(status: WorkerStatus, now: datetime) -> Group:
 
 
 def _head(status: WorkerStatus, now: datetime) -> Text:
-    ago = spoken((now - status.written_at).total_seconds())
+    ago = duration_text((now - status.written_at).total_seconds())
     local = f"{status.written_at.astimezone():%Y-%m-%d %H:%M:%S %Z}"
-    up = spoken(status.uptime_s)
+    up = duration_text(status.uptime_s)
     words, style = {
-        Life.RUNNING: (f"running for {up}, as of {ago} ago", "green"),
-        Life.SILENT: (f"NOT ANSWERING since {local}, {ago} ago: process {status.pid} hangs or is starved", "red"),
-        Life.DIED: (f"NOT RUNNING: it died after {local}, {ago} ago, having run for {up}", "red"),
-        Life.STOPPED: (f"NOT RUNNING: it was stopped at {local}, {ago} ago", "yellow"),
-    }[life_of(status, now)]
+        WorkerState.RUNNING: (f"running for {up}, as of {ago} ago", "green"),
+        WorkerState.SILENT: (
+            f"NOT ANSWERING since {local}, {ago} ago: process {status.pid} hangs or is starved",
+            "red",
+        ),
+        WorkerState.DIED: (f"NOT RUNNING: it died after {local}, {ago} ago, having run for {up}", "red"),
+        WorkerState.STOPPED: (f"NOT RUNNING: it was stopped at {local}, {ago} ago", "yellow"),
+    }[state_of(status, now)]
     return Text.assemble(f"kentongan-edge {status.software_version}, device {status.device_id}: ", (words, style))
 
 
 def _cameras(status: WorkerStatus) -> Table:
-    """A line for each camera, also on a terminal of 80 columns; only a name longer than some 20 letters is folded."""
+    """One line per camera, also on a terminal of 80 columns; only ids longer than about 20 letters are folded."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("camera", overflow="fold")
     for heading in ("state", "analysed", "attention", "seen", "people", "dropped", "lost"):
@@ -75,7 +78,7 @@ def _cameras(status: WorkerStatus) -> Table:
 
 
 def _camera_faults(status: WorkerStatus) -> Iterator[Text]:
-    """Whole sentences, which no column has room for: one for all cameras that are slowed down, one for each fault."""
+    """Sentences that are too long for a column: one for all cameras that are slowed down, and one for each fault."""
     slowed = [
         f"{each.telemetry.camera_id} slowed to {each.telemetry.target_fps:.1f} fps"
         for each in status.cameras
@@ -98,7 +101,7 @@ def _outbox(status: WorkerStatus, now: datetime) -> Text:
     if outbox.parked:
         line.append(f"; {outbox.parked} refused by the server", "yellow")
     if outbox.deleted_unsent:
-        line.append(f"; {outbox.deleted_unsent} deleted unsent for want of room", "red")
+        line.append(f"; {outbox.deleted_unsent} deleted unsent to free disk space", "red")
     return line
 
 
@@ -116,4 +119,4 @@ def _sender(status: WorkerStatus, now: datetime) -> Text:
 
 
 def _since(then: datetime, now: datetime) -> str:
-    return spoken(max(timedelta(0), now - then).total_seconds())
+    return duration_text(max(timedelta(0), now - then).total_seconds())

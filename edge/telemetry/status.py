@@ -1,7 +1,7 @@
-"""The worker's state in a file, for `kentongan-edge status`: how everything was when it was written, some seconds ago.
+"""The status file: the worker's state for `kentongan-edge status`, rewritten every few seconds.
 
-A file and no port: it needs no log-in of its own (mode 0600, in a folder that is the worker's alone), and it is still
-there when the worker is not, to say since when.
+A file instead of a port: it needs no log-in (mode 0600, in a folder that only the worker's user can read), and after
+the worker has stopped or died it still says when that was.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edge.sender import SenderStatus
 FILE_NAME = "status.json"
 WRITE_EVERY_S = 5.0
 STALE_AFTER_S = 30.0
-"""A worker that has not written for so long has died, or hangs."""
+"""A worker that has not written for this long has died or hangs."""
 
 MAX_BYTES = 1 << 20
 
@@ -40,7 +40,7 @@ class CameraStatus(BaseModel):
 
 
 class WorkerStatus(BaseModel):
-    """The whole worker at `written_at`. `stopped`: it has ended in order, and this was its last word."""
+    """The whole worker at `written_at`. `stopped`: it was shut down in order; this is its last status."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,8 +55,11 @@ class WorkerStatus(BaseModel):
     sender: SenderStatus
 
 
-class Life(StrEnum):
-    """Whether the worker that wrote a status is still at work."""
+class WorkerState(StrEnum):
+    """Whether the worker that wrote a status still runs.
+
+    SILENT: its process exists, but it has not written for STALE_AFTER_S. DIED: its process is gone without a shutdown.
+    """
 
     RUNNING = "running"
     SILENT = "silent"
@@ -71,9 +74,9 @@ class StatusFile:
     folder: Path
 
     def write(self, status: WorkerStatus) -> None:
-        """Replace the file, readable by its owner only. Raises OSError; the old one then stays.
+        """Replace the file, readable by its owner only. Raises OSError; the old file then stays.
 
-        It is not flushed to the disk: after a power cut nobody needs it, and flushes wear a flash disk out.
+        The file is not flushed to the disk: after a power cut it is useless, and flushes wear out flash storage.
         """
         temporary = self.folder / f".{FILE_NAME}.new"
         try:
@@ -87,20 +90,21 @@ class StatusFile:
             raise
 
     def read(self) -> WorkerStatus | None:
-        """What was written last; None if nothing was. Raises OSError, and ValueError for a file of another kind."""
+        """The last status; None if there is none. Raises OSError, and ValueError for a file of another version."""
         try:
             with (self.folder / FILE_NAME).open("rb") as file:
                 return WorkerStatus.model_validate_json(file.read(MAX_BYTES))
         except FileNotFoundError:
             return None
         except ValidationError as error:
-            raise ValueError(f"{FILE_NAME} is not this version's: {error.error_count()} fields differ") from error
+            raise ValueError(f"{FILE_NAME} is of another version: {error.error_count()} fields differ") from error
 
 
-def life_of(status: WorkerStatus, now: datetime) -> Life:
-    """Whether the worker still works: it says so every few seconds, and its process exists."""
+def state_of(status: WorkerStatus, now: datetime) -> WorkerState:
+    """The worker's state at `now`, from its last status and the existence of its process on this machine."""
     if status.stopped:
-        return Life.STOPPED
+        return WorkerState.STOPPED
     if not Path(f"/proc/{status.pid}").exists():
-        return Life.DIED
-    return Life.RUNNING if (now - status.written_at).total_seconds() < STALE_AFTER_S else Life.SILENT
+        return WorkerState.DIED
+    age_s = (now - status.written_at).total_seconds()
+    return WorkerState.RUNNING if age_s < STALE_AFTER_S else WorkerState.SILENT

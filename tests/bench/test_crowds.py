@@ -72,4 +72,4 @@ def test_a_crush_that_nobody_can_count_is_told_by_replay_with_an_estimate(actors
     reason = report.began[0].reasons[0]
     assert reason.code == "people_estimated"
     assert reason.params["low"] < 50 < reason.params["high"]
-    assert report.people_most < 20
+    assert report.max_people < 20

@@ -11,7 +11,7 @@ from tests.support.data import DataFile
 def test_an_ordinary_walk_through_the_real_path_shows_people_and_no_running(data_file: DataFile) -> None:
     clip = play(data_file("video/avenue-normal-12.mp4"))
 
-    assert clip.people_most >= 1
+    assert clip.max_people >= 1
     assert clip.running_s == ()
 
 

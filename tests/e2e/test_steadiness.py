@@ -18,7 +18,7 @@ from edge import worker as worker_module
 from edge.cli.main import app
 from edge.detections import Detections
 from edge.detector import Detector, Picture
-from edge.telemetry.status import Life, StatusFile, life_of
+from edge.telemetry.status import StatusFile, WorkerState, state_of
 from edge.worker import Worker
 from tests.support.ingest import IngestServer, running_ingest
 from tests.support.outboxes import assert_nothing_lost
@@ -181,7 +181,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_its_status_says_so(
     assert told[-1].phase is Phase.ENDED
     last = StatusFile(tmp_path / "data").read()
     assert last is not None
-    assert life_of(last, last.written_at) is Life.STOPPED
+    assert state_of(last, last.written_at) is WorkerState.STOPPED
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`kentongan-edge calibration`: the picture hits the metres, and the words say what is wrong."""
+"""`kentongan-edge calibration`: the grid lies on whole metres, and every error is a sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from edge.calibration.ground import BANDS, Calibration, calibrate
 from edge.calibration.pinhole import Pinhole
-from edge.cli.calibration_overlay import drawn
+from edge.cli.calibration_overlay import draw_calibration
 from edge.cli.main import app
 from edge.config.calibration import CalibrationConfig
 from edge.config.zones import ZoneConfig
@@ -24,7 +24,7 @@ from tests.support.media import Film, make_video
 from tests.support.rtsp import RtspCameras
 from tests.support.workers import camera, write_config
 
-Picture = npt.NDArray[np.uint8]
+BgrImage = npt.NDArray[np.uint8]
 WIDTH, HEIGHT = 1280, 720
 ASPECT = WIDTH / HEIGHT
 CAMERA = Pinhole(focal=1.0, height_m=5.0, tilt=0.3)
@@ -76,9 +76,9 @@ def plain(tmp_path: Path) -> Path:
     return path
 
 
-def brightness(picture: Picture, ground: Calibration, metres: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def brightness(image: BgrImage, ground: Calibration, metres: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The brightest of the 3 x 3 pixels around points on the ground."""
-    bright = cv2.dilate(picture.min(axis=2), np.ones((3, 3), np.uint8))
+    bright = cv2.dilate(image.min(axis=2), np.ones((3, 3), np.uint8))
     at = (ground.picture(metres) * (WIDTH, HEIGHT)).astype(int)
     return np.asarray(bright[at[:, 1], at[:, 0]], dtype=np.float64)
 
@@ -88,14 +88,14 @@ def test_the_lines_lie_on_whole_metres_and_nothing_is_drawn_between_them() -> No
     ground = calibrate(config, ASPECT)
     black = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
     zone = ZoneConfig.model_validate(zone_over(CORNERS_M, {"loitering": {}}))
-    picture = drawn(black, ground, config, [zone], "")
+    image = draw_calibration(black, ground, config, [zone], "")
     middle = ground.ground(seen(np.array([[0.6, 9.0], [0.3, 10.5], [-0.8, 8.2], [-1.5, 9.5]])))
 
     on_lines = np.concatenate([np.column_stack((np.round(middle[:, 0]), middle[:, 1])), np.round(middle)])
     between = np.floor(middle) + 0.5
 
-    assert (brightness(picture, ground, on_lines) > 100).all()
-    assert (brightness(picture, ground, between) < 60).all()
+    assert (brightness(image, ground, on_lines) > 100).all()
+    assert (brightness(image, ground, between) < 60).all()
 
 
 def test_nothing_is_drawn_above_the_horizon_but_its_line() -> None:
@@ -104,19 +104,20 @@ def test_nothing_is_drawn_above_the_horizon_but_its_line() -> None:
     config = CalibrationConfig.model_validate(marks())
     horizon_px = round((0.5 - np.tan(0.1)) * HEIGHT)
 
-    picture = drawn(np.full((HEIGHT, WIDTH, 3), 40, np.uint8), ground, config.model_copy(update={"people": ()}), [], "")
+    plain_grey = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
+    image = draw_calibration(plain_grey, ground, config.model_copy(update={"people": ()}), [], "")
 
-    above = picture[60 : horizon_px - 6]  # above it stands the headline
+    above = image[60 : horizon_px - 6]  # above it stands the headline
     assert (above == 40).all()
-    assert (picture[horizon_px - 5 : horizon_px + 6, WIDTH // 4] != 40).any()
+    assert (image[horizon_px - 5 : horizon_px + 6, WIDTH // 4] != 40).any()
 
 
-def test_the_picture_and_the_figures_are_told_for_a_picture_file(plain: Path, tmp_path: Path) -> None:
+def test_an_image_file_gives_the_overlay_and_its_figures(plain: Path, tmp_path: Path) -> None:
     zones = [zone_over(CORNERS_M, {"loitering": {}, "density": {}})]
     config = config_with(tmp_path, calibration=marks(), zones=zones)
     out = tmp_path / "made" / "grid.jpg"
 
-    result = run(config, "--picture", plain, "--output", out)
+    result = run(config, "--image", plain, "--output", out)
 
     assert result.exit_code == 0, result.stderr
     row = next(line for line in result.stdout.splitlines() if "halaman" in line)
@@ -139,7 +140,7 @@ def test_a_residual_above_twelve_percent_says_that_metres_are_refused_and_ends_w
 ) -> None:
     config = config_with(tmp_path, calibration=marks(stretch=1.3))
 
-    result = run(config, "--picture", plain, "--output", tmp_path / "grid.png")
+    result = run(config, "--image", plain, "--output", tmp_path / "grid.png")
 
     assert result.exit_code == 1
     assert re.search(
@@ -164,7 +165,7 @@ def test_a_density_zone_above_the_horizon_is_named_as_the_reason(plain: Path, tm
 
     result = run(
         config_with(tmp_path, calibration={"people": people}, zones=whole),
-        "--picture",
+        "--image",
         plain,
         "--output",
         tmp_path / "g.png",
@@ -175,14 +176,14 @@ def test_a_density_zone_above_the_horizon_is_named_as_the_reason(plain: Path, tm
     assert "density (off)" in result.stdout
 
 
-def test_nothing_of_what_a_privacy_mask_covers_is_in_the_picture(plain: Path, tmp_path: Path) -> None:
+def test_the_overlay_shows_nothing_that_a_privacy_mask_covers(plain: Path, tmp_path: Path) -> None:
     mask = [[0.6, 0.85], [0.7, 0.85], [0.7, 0.95], [0.6, 0.95]]
     config = config_with(tmp_path, calibration=marks(), masks=[mask])
     noisy = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.uint8)
     shown = []
-    for picture in (noisy, noisy[::-1]):
-        cv2.imwrite(str(plain), picture)
-        assert run(config, "--picture", plain, "--output", tmp_path / "grid.png").exit_code == 0
+    for image in (noisy, noisy[::-1]):
+        cv2.imwrite(str(plain), image)
+        assert run(config, "--image", plain, "--output", tmp_path / "grid.png").exit_code == 0
         made = cv2.imread(str(tmp_path / "grid.png"))
         assert made is not None
         shown.append(made)
@@ -197,13 +198,13 @@ def test_nothing_of_what_a_privacy_mask_covers_is_in_the_picture(plain: Path, tm
     ("more", "arguments", "words"),
     [
         ({}, ("--output", "grid.png"), "camera gate has no calibration in the configuration"),
-        ({"calibration": marks()}, ("--output", "grid.gif"), "--output is a picture, .jpg, .jpeg, .png; got grid.gif"),
-        ({"calibration": marks()}, ("--output", "g.png", "--picture", "no.png"), "no.png is no picture and no video"),
-        ({"calibration": marks()}, ("--output", "grid.png"), "no picture from camera gate: rtsp://***@127.0.0.1:9/x"),
+        ({"calibration": marks()}, ("--output", "grid.gif"), "--output is an image, .jpg, .jpeg, .png; got grid.gif"),
+        ({"calibration": marks()}, ("--output", "g.png", "--image", "no.png"), "no.png is neither an image nor a"),
+        ({"calibration": marks()}, ("--output", "grid.png"), "no frame from camera gate: rtsp://***@127.0.0.1:9/x"),
         ({"calibration": marks()}, ("--output", "g.png", "--camera", "yard"), "no camera yard in the configuration"),
     ],
 )
-def test_what_is_missing_is_said_in_a_sentence_without_log_ins(
+def test_missing_input_is_reported_in_a_sentence_without_credentials(
     tmp_path: Path, more: dict[str, Any], arguments: tuple[str, ...], words: str
 ) -> None:
     result = run(config_with(tmp_path, **more), *arguments)
@@ -214,16 +215,16 @@ def test_what_is_missing_is_said_in_a_sentence_without_log_ins(
     assert "Traceback" not in result.stderr
 
 
-def test_an_output_that_cannot_be_written_is_said(plain: Path, tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_written_is_reported(plain: Path, tmp_path: Path) -> None:
     (tmp_path / "grid.png").mkdir()
 
-    result = run(config_with(tmp_path, calibration=marks()), "--picture", plain, "--output", tmp_path / "grid.png")
+    result = run(config_with(tmp_path, calibration=marks()), "--image", plain, "--output", tmp_path / "grid.png")
 
     assert result.exit_code == 2
     assert "grid.png cannot be written: Is a directory" in result.stderr
 
 
-def test_a_camera_is_asked_for_its_own_picture(tmp_path: Path) -> None:
+def test_a_frame_is_read_from_the_camera_by_default(tmp_path: Path) -> None:
     video = make_video(tmp_path / "video.mp4")
     config = config_with(tmp_path, url=f"file://{video}", calibration=marks())
 
@@ -233,7 +234,7 @@ def test_a_camera_is_asked_for_its_own_picture(tmp_path: Path) -> None:
     assert "px/m at 320 x 192" in result.stdout
 
 
-def test_a_camera_on_the_network_is_asked_for_its_own_picture(tmp_path: Path) -> None:
+def test_a_frame_is_read_from_a_camera_on_the_network(tmp_path: Path) -> None:
     folder = tmp_path / "videos"
     folder.mkdir()
     make_video(folder / "street.mp4", Film(seconds=4.0))
@@ -257,7 +258,7 @@ def test_the_grid_over_real_footage_lies_where_its_surveyed_camera_says(data_fil
     )
     video = data_file("mot/PETS09-S2L1-vtest.mp4")
 
-    result = run(config, "--picture", video, "--output", tmp_path / "grid.png")
+    result = run(config, "--image", video, "--output", tmp_path / "grid.png")
 
     assert result.exit_code == 0, result.stderr
     # The four corners by Heron's formula on two triangles of the surveyed distances.
@@ -266,17 +267,17 @@ def test_the_grid_over_real_footage_lies_where_its_surveyed_camera_says(data_fil
     found = re.search(r"(\d+) m²", result.stdout)
     assert found
     assert float(found[1]) == pytest.approx(area, rel=0.02)
-    with_grid, without = cv2.imread(str(tmp_path / "grid.png")), first_picture(video)
+    with_grid, without = cv2.imread(str(tmp_path / "grid.png")), first_frame(video)
     assert with_grid is not None
     changed = np.abs(with_grid.astype(int) - without.astype(int)).max(axis=2) > 40
     assert 0.02 < changed.mean() < 0.5
 
 
-def first_picture(video: Path) -> Picture:
+def first_frame(video: Path) -> BgrImage:
     capture = cv2.VideoCapture(str(video))
-    read, picture = capture.read()
+    read, frame = capture.read()
     assert read
-    return np.asarray(picture, dtype=np.uint8)
+    return np.asarray(frame, dtype=np.uint8)
 
 
 PAGE = (Path(__file__).parents[3] / "docs/calibration.md").read_text("utf-8")
@@ -292,7 +293,7 @@ def test_the_calibration_on_the_page_is_one_that_is_accepted() -> None:
     assert ground.height_residual is not None
 
 
-def test_the_page_tells_every_band_from_where_it_is_reached() -> None:
+def test_the_page_lists_the_lower_limit_of_every_band() -> None:
     rows = re.findall(r"^\| (\w+) \| (\d+) \|$", PAGE, flags=re.MULTILINE)
 
     assert [(name, float(least)) for name, least in rows] == [(name, least) for least, name in reversed(BANDS)]

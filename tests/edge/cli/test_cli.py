@@ -1,4 +1,4 @@
-"""The command `kentongan-edge`, as an operator uses it."""
+"""The command `kentongan-edge`, as a technician uses it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.workers import camera, write_config
 
 STAYING = {"loitering": {"threshold_s": 12.0, "min_score": 0.0}}
 FILM = Film(width=768, height=576, fps=7, seconds=24.0, gop=14, kbps=900)
-"""Two people stand at the lamp post from the second second to the twenty-second."""
+"""Two people stand at the lamp post from 2 s to 22 s."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_a_valid_configuration_is_shown_without_its_log_ins(config: Path) -> None:
+def test_a_valid_configuration_is_shown_without_credentials(config: Path) -> None:
     result = run("check-config", "--config", config)
     assert result.exit_code == 0, result.stderr
     assert "device box-1" in result.stdout
@@ -49,7 +49,7 @@ def test_a_valid_configuration_is_shown_without_its_log_ins(config: Path) -> Non
 
 
 @pytest.mark.parametrize("command", ["check-config", "run", "status"])
-def test_a_wrong_configuration_is_refused_in_words(config: Path, command: str) -> None:
+def test_an_invalid_configuration_is_refused_with_a_sentence(config: Path, command: str) -> None:
     settings = yaml.safe_load(config.read_text())
     settings["cameras"][0]["analysis_fsp"] = 5
     config.write_text(yaml.safe_dump(settings))
@@ -81,7 +81,7 @@ def _opencv_threads() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_opencv_threads")
 @pytest.mark.parametrize("command", ["run", "replay missing.mp4"])
-def test_opencv_spreads_no_picture_over_cores(config: Path, command: str) -> None:
+def test_opencv_runs_on_one_thread(config: Path, command: str) -> None:
     settings = yaml.safe_load(config.read_text())
     settings["detector"] = {"model": "no-such-model"}
     config.write_text(yaml.safe_dump(settings))
@@ -117,18 +117,18 @@ def test_replay_shows_what_would_alert_and_draws_it(config: Path, film: Path, tm
     assert all(STAYING["loitering"]["threshold_s"] <= second <= FILM.seconds for second in at_s)
     assert re.search(rf"{len(rows)} alerts in 2\d s, \d+ frames analysed, at most \d+ people at once", result.stdout)
     with av.open(str(drawn)) as container:
-        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    assert len(pictures) == pytest.approx(FILM.seconds * 5.0, rel=0.25)
-    assert all(picture.shape == pictures[0].shape for picture in pictures)
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(frames) == pytest.approx(FILM.seconds * 5.0, rel=0.25)
+    assert all(frame.shape == frames[0].shape for frame in frames)
     assert not list((tmp_path / "data").rglob("*.sqlite3"))
 
 
-def test_a_replay_at_a_speed_says_alerts_as_they_begin(config: Path, film: Path) -> None:
+def test_a_replay_at_a_speed_prints_alerts_as_they_begin(config: Path, film: Path) -> None:
     result = run("replay", film, "--config", config, "--language", "en", "--speed", "50")
     assert result.exit_code == 0, result.stderr
-    said = [line for line in result.stdout.splitlines() if re.match(r" +\d+\.\d s  loitering in \S+: Stayed ", line)]
-    assert re.search(rf"\b{len(said)} alerts in", result.stdout)
-    assert said
+    alerts = [line for line in result.stdout.splitlines() if re.match(r" +\d+\.\d s  loitering in \S+: Stayed ", line)]
+    assert re.search(rf"\b{len(alerts)} alerts in", result.stdout)
+    assert alerts
 
 
 @pytest.mark.parametrize(
@@ -140,13 +140,13 @@ def test_a_replay_at_a_speed_says_alerts_as_they_begin(config: Path, film: Path)
         (("--speed", "0"), "--speed is 0.1 to 100 times the video's own, got 0"),
     ],
 )
-def test_a_replay_of_something_unknown_is_refused(config: Path, arguments: tuple[str, ...], words: str) -> None:
+def test_a_replay_with_an_invalid_option_is_refused(config: Path, arguments: tuple[str, ...], words: str) -> None:
     result = run("replay", config, "--config", config, *arguments)
     assert result.exit_code == 2
     assert words in result.stderr
 
 
-def test_what_is_no_video_is_refused(config: Path) -> None:
+def test_a_file_that_is_not_a_video_is_refused(config: Path) -> None:
     result = run("replay", config, "--config", config)
     assert result.exit_code == 2
     assert result.stderr.startswith("kentongan-edge: ")
@@ -155,24 +155,24 @@ def test_what_is_no_video_is_refused(config: Path) -> None:
 
 def test_a_moved_cameras_view_is_accepted_once(config: Path, tmp_path: Path) -> None:
     store = ViewStore(tmp_path / "data" / "views")
-    assert "nothing to forget" in run("accept-view", "gate", "--config", config).stdout
+    assert "nothing to delete" in run("accept-view", "gate", "--config", config).stdout
     cells = np.ones((9, 16), np.float32)
     reference = ReferenceView(cells, cells, cells, np.ones((45, 80), np.complex64), 0.9)
     store.save("gate", LearntView(reference))
-    assert "the old view of gate is forgotten" in run("accept-view", "gate", "--config", config).stdout
+    assert "gate: the old reference view is deleted" in run("accept-view", "gate", "--config", config).stdout
     assert store.was_removed("gate")
     assert run("accept-view", "yard", "--config", config).exit_code == 2
 
 
-def test_what_was_learned_is_forgotten_on_request(config: Path, tmp_path: Path) -> None:
+def test_learned_state_is_deleted_on_request(config: Path, tmp_path: Path) -> None:
     store = LearnedStore(tmp_path / "data" / "learned")
-    assert "nothing had been learned yet" in run("forget-learned", "gate", "--config", config).stdout
+    assert "nothing has been learned yet" in run("forget-learned", "gate", "--config", config).stdout
     store.save("gate", CameraLearned())
-    assert "learned state forgotten" in run("forget-learned", "gate", "--config", config).stdout
+    assert "learned state deleted" in run("forget-learned", "gate", "--config", config).stdout
     assert list((tmp_path / "data" / "learned").iterdir()) == []
 
 
-def test_status_says_that_no_worker_ever_ran(config: Path) -> None:
+def test_status_says_that_no_worker_has_run(config: Path) -> None:
     result = run("status", "--config", config)
     assert result.exit_code == 1
     assert "NOT RUNNING: no worker has run" in result.stdout

@@ -1,4 +1,4 @@
-"""The worker's state on one screen, also when there is no worker."""
+"""The worker's status file and the screen that shows it, also without a running worker."""
 
 from __future__ import annotations
 
@@ -13,10 +13,18 @@ import pytest
 from rich.console import Console
 
 from contract.heartbeat import CameraState, CameraTelemetry
-from edge.cli.status_screen import show, spoken
+from edge.cli.status_screen import duration_text, show
 from edge.outbox import OutboxStats
 from edge.sender import SenderStatus
-from edge.telemetry.status import FILE_NAME, STALE_AFTER_S, CameraStatus, Life, StatusFile, WorkerStatus, life_of
+from edge.telemetry.status import (
+    FILE_NAME,
+    STALE_AFTER_S,
+    CameraStatus,
+    StatusFile,
+    WorkerState,
+    WorkerStatus,
+    state_of,
+)
 from tests.support.events import NOON
 
 
@@ -75,14 +83,14 @@ def screen(status: WorkerStatus, later_s: float = 2.0, *, columns: int = 160) ->
 
 
 def ended_process() -> int:
-    """The id of a process that is no more."""
+    """The id of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
 
 
-def test_one_screen_says_how_cameras_outbox_and_link_are() -> None:
-    said = screen(status_of())
+def test_one_screen_shows_the_state_of_cameras_outbox_and_link() -> None:
+    shown = screen(status_of())
     for words in (
         "kentongan-edge 0.1.0, device box-1: running for 3 h 12 min, as of 2 s ago",
         "gate",
@@ -92,18 +100,18 @@ def test_one_screen_says_how_cameras_outbox_and_link_are() -> None:
         "99.8%",
         "the camera refuses the log-in",
         "outbox: 3 events, 2 thumbnails, 1 clips to send, the oldest for 32 s; 10.0 of 2048 MiB used",
-        "4 refused by the server; 5 deleted unsent for want of room",
+        "4 refused by the server; 5 deleted unsent to free disk space",
         "server: last reached 5 min ago; 70 events, 60 thumbnails, 50 clips sent since the start",
         "no connection: refused",
     ):
-        assert words in said
-    assert len(said.splitlines()) <= 24
-    assert "overload" not in said
+        assert words in shown
+    assert len(shown.splitlines()) <= 24
+    assert "overload" not in shown
 
 
-def test_overload_is_said() -> None:
-    said = screen(status_of(cameras=(camera(target_fps=1.7, degraded=True),)))
-    assert "overload: gate slowed to 1.7 fps" in said
+def test_overload_is_shown() -> None:
+    shown = screen(status_of(cameras=(camera(target_fps=1.7, degraded=True),)))
+    assert "overload: gate slowed to 1.7 fps" in shown
 
 
 def test_a_terminal_of_80_columns_and_24_lines_shows_eight_cameras_with_their_faults_whole() -> None:
@@ -121,31 +129,31 @@ def test_a_terminal_of_80_columns_and_24_lines_shows_eight_cameras_with_their_fa
 
 
 @pytest.mark.parametrize(
-    ("changes", "later_s", "life", "words"),
+    ("changes", "later_s", "state", "words"),
     [
-        ({}, 2.0, Life.RUNNING, "running for 3 h 12 min"),
-        ({}, STALE_AFTER_S, Life.SILENT, "NOT ANSWERING since"),
-        ({"stopped": True}, 2.0, Life.STOPPED, "NOT RUNNING: it was stopped at"),
+        ({}, 2.0, WorkerState.RUNNING, "running for 3 h 12 min"),
+        ({}, STALE_AFTER_S, WorkerState.SILENT, "NOT ANSWERING since"),
+        ({"stopped": True}, 2.0, WorkerState.STOPPED, "NOT RUNNING: it was stopped at"),
     ],
 )
-def test_the_head_says_whether_it_works_and_since_when_not(
-    changes: dict[str, object], later_s: float, life: Life, words: str
+def test_the_headline_says_whether_the_worker_runs_and_since_when_it_does_not(
+    changes: dict[str, object], later_s: float, state: WorkerState, words: str
 ) -> None:
     status = status_of(**changes)
-    assert life_of(status, NOON + timedelta(seconds=later_s)) is life
+    assert state_of(status, NOON + timedelta(seconds=later_s)) is state
     head = screen(status, later_s).splitlines()[0]
     assert words in head
-    assert life is Life.RUNNING or f"{NOON.astimezone():%Y-%m-%d %H:%M:%S}" in head
+    assert state is WorkerState.RUNNING or f"{NOON.astimezone():%Y-%m-%d %H:%M:%S}" in head
 
 
-def test_a_worker_that_was_killed_is_said_to_have_died() -> None:
+def test_a_killed_worker_is_shown_as_died() -> None:
     status = status_of(pid=ended_process())
-    assert life_of(status, NOON + timedelta(seconds=1)) is Life.DIED
+    assert state_of(status, NOON + timedelta(seconds=1)) is WorkerState.DIED
     assert "NOT RUNNING: it died after" in screen(status, 7200.0)
     assert "2 h 0 min ago" in screen(status, 7200.0)
 
 
-def test_the_file_is_the_owners_alone_and_comes_back_whole(tmp_path: Path) -> None:
+def test_the_file_is_readable_by_its_owner_only_and_round_trips(tmp_path: Path) -> None:
     file, status = StatusFile(tmp_path), status_of()
     assert file.read() is None
     file.write(status_of(uptime_s=1.0))
@@ -156,13 +164,13 @@ def test_the_file_is_the_owners_alone_and_comes_back_whole(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"pid": "none"}', "\x00\x01"])
-def test_a_file_of_another_kind_is_refused_in_words(tmp_path: Path, content: str) -> None:
+def test_a_file_of_another_version_is_refused_with_a_sentence(tmp_path: Path, content: str) -> None:
     (tmp_path / FILE_NAME).write_text(content)
-    with pytest.raises(ValueError, match=r"status\.json is not this version's"):
+    with pytest.raises(ValueError, match=r"status\.json is of another version"):
         StatusFile(tmp_path).read()
 
 
-def test_a_disk_that_refuses_leaves_the_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_last_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = StatusFile(tmp_path)
     file.write(status_of())
 
@@ -187,5 +195,5 @@ def test_a_disk_that_refuses_leaves_the_last_word(tmp_path: Path, monkeypatch: p
         (90_000.0, "1 d 1 h"),
     ],
 )
-def test_durations_are_said_as_people_say_them(seconds: float, words: str) -> None:
-    assert spoken(seconds) == words
+def test_durations_have_at_most_two_units(seconds: float, words: str) -> None:
+    assert duration_text(seconds) == words
