@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from server.auth.accounts import AccountService
     from server.auth.devices import DeviceService
     from server.settings import Settings
+    from server.storage.installation import InstanceLock
     from server.store.database import Database
     from server.store.migrate import Progress
 
@@ -44,12 +45,16 @@ def run(config: ConfigOption = None) -> None:
 
     settings = _prepared(config)
     configure_logging(settings.log)
+    lock = _sole_server(settings)
     server = build_server(build_services(settings))
     # What is in memory now (modules, schemas, routes) stays: a collector that walked all of it stood still for up to
     # 70 ms, twice a second under load.
     gc.collect()
     gc.freeze()
-    server.run()
+    try:
+        server.run()
+    finally:
+        lock.release()
     if not server.started:
         raise typer.Exit(1)
 
@@ -198,14 +203,23 @@ def _prepared(config: Path | None) -> Settings:
 
     from server.serve import prepare_folders
     from server.settings import load_settings
+    from server.storage.installation import InstallationError, remember_database, require_database
     from server.store import migrate as migrations
+    from server.store import sqlite
 
     settings = _or_exit(lambda: load_settings(config))
     # What is stored is about people: nobody else on this machine reads it, even in a folder that is open to all.
     os.umask(0o077)
     try:
         prepare_folders(settings)
+        file = sqlite.file_of(settings.database)
+        if file is not None:
+            require_database(settings.data_dir, file)
         migrations.upgrade(settings.database, _report)
+        if file is not None:
+            remember_database(settings.data_dir, file)
+    except InstallationError as error:
+        _fail(str(error))
     except OSError as error:
         _fail(f"the data folder {settings.data_dir} cannot be used: {error.strerror}")
     except CommandError as error:
@@ -221,6 +235,15 @@ def _or_exit(attempt: Callable[[], T]) -> T:
     try:
         return attempt()
     except SettingsError as error:
+        _fail(str(error))
+
+
+def _sole_server(settings: Settings) -> InstanceLock:
+    from server.storage.installation import InstallationError, InstanceLock
+
+    try:
+        return InstanceLock.take(settings.data_dir)
+    except InstallationError as error:
         _fail(str(error))
 
 

@@ -27,6 +27,10 @@ from server.live.feed import LiveFeed
 from server.metrics import Metrics
 from server.precision.service import PrecisionService
 from server.settings import Settings
+from server.storage.disk_watch import DiskWatch
+from server.storage.installation import DatabaseFile
+from server.storage.reserve import DiskReserve
+from server.store import sqlite
 from server.store.database import Database
 
 
@@ -51,6 +55,7 @@ class Services:
     verdicts: VerdictService
     feed: LiveFeed
     cameras: CameraWatch
+    disk: DiskWatch
     readiness: Readiness
     metrics: Metrics
 
@@ -58,11 +63,16 @@ class Services:
         """Put right what a killed server left behind, then begin to work."""
         await self.uploads.recover()
         self.events.start()
+        self.sessions.start()
         self.cameras.start()
+        await self.disk.look()
+        self.disk.start()
 
     async def stop(self) -> None:
         self.feed.close()
+        await self.disk.stop()
         await self.cameras.stop()
+        await self.sessions.stop()
         await self.events.stop()
         await self.database.close()
 
@@ -70,11 +80,13 @@ class Services:
 def build_services(settings: Settings, clock: Clock | None = None, hasher: PasswordHasher | None = None) -> Services:
     """The services for `settings`; nothing runs before `start`."""
     clock = clock or SystemClock()
-    database = Database(settings.database)
+    reserve = DiskReserve(settings.data_dir, settings.storage.reserve_bytes)
+    disk = DiskWatch((settings.data_dir, settings.clips), reserve, settings.storage, clock)
+    database = _database(settings, disk)
     files = MediaFiles(settings.clips)
     placements = PlacementService(settings.alert_budget)
     feed = LiveFeed(database, placements, settings.live)
-    events = EventIngest(database, clock, feed.wake, settings.limits.clip_bytes)
+    events = EventIngest(database, clock, feed.wake, settings.limits.clip_bytes, disk.require_room_for_events)
     return Services(
         settings=settings,
         clock=clock,
@@ -87,12 +99,24 @@ def build_services(settings: Settings, clock: Clock | None = None, hasher: Passw
         precision=PrecisionService(database, clock),
         media=MediaService(database, clock, files),
         events=events,
-        uploads=ClipUploads(database, clock, files, feed.wake),
-        thumbnails=ThumbnailIngest(database, clock, files, feed.wake),
+        uploads=ClipUploads(database, clock, files, feed.wake, disk.require_room_for_media),
+        thumbnails=ThumbnailIngest(database, clock, files, feed.wake, disk.require_room_for_media),
         heartbeats=HeartbeatIngest(database, clock, feed.wake),
         verdicts=VerdictService(database),
         feed=feed,
         cameras=CameraWatch(database, clock, settings.cameras, feed.wake),
-        readiness=Readiness(database, files),
-        metrics=Metrics(feed_clients=lambda: feed.clients, events_waiting=lambda: events.waiting),
+        disk=disk,
+        readiness=Readiness(database, files, lambda: disk.state),
+        metrics=Metrics(
+            feed_clients=lambda: feed.clients, events_waiting=lambda: events.waiting, disk_free_bytes=lambda: disk.free
+        ),
     )
+
+
+def _database(settings: Settings, disk: DiskWatch) -> Database:
+    file = sqlite.file_of(settings.database)
+    if file is None:
+        return Database(settings.database, on_full=disk.out_of_room)
+    watched = DatabaseFile(file)
+    watched.is_in_place()  # from here on another file under this name is noticed
+    return Database(settings.database, is_in_place=watched.is_in_place, on_full=disk.out_of_room)

@@ -89,6 +89,27 @@ class CameraAges(_Section):
         return self
 
 
+class Storage(_Section):
+    """How much disk is kept free, and what is refused when it runs out: pictures first, then events, people never."""
+
+    reserve_bytes: int = Field(
+        default=256 << 20, ge=0, description="written out in advance; keeps log-in, verdicts and audit working"
+    )
+    events_need_bytes: int = Field(default=64 << 20, ge=1 << 20, description="less free disk refuses events")
+    media_needs_bytes: int = Field(
+        default=512 << 20, ge=1 << 20, description="less free disk refuses clips and thumbnails"
+    )
+    warn_bytes: int = Field(default=4 << 30, ge=1 << 20, description="less free disk is a warning")
+    warn_days: float = Field(default=7.0, gt=0.0, description="so long before pictures are refused, at today's pace")
+    check_every_s: float = Field(default=10.0, gt=0.0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.events_need_bytes <= self.media_needs_bytes <= self.warn_bytes:
+            raise ValueError("events_need_bytes, media_needs_bytes and warn_bytes must not decrease")
+        return self
+
+
 class Log(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "text"] = "json"
@@ -122,6 +143,7 @@ class Settings(BaseSettings):
     live: Live = Live()
     alert_budget: AlertBudget = AlertBudget()
     cameras: CameraAges = CameraAges()
+    storage: Storage = Storage()
     log: Log = Log()
     shutdown_s: int = Field(default=5, ge=1, le=120, description="open requests get so long when the server stops")
 

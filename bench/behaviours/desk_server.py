@@ -86,7 +86,7 @@ async def through_the_server(
 async def _send(
     alerts: Sequence[DeskAlert], database: Database, clock: ManualClock, settings: Settings
 ) -> dict[UUID, DeskAlert]:
-    ingest = EventIngest(database, clock, lambda: None, settings.limits.clip_bytes)
+    ingest = EventIngest(database, clock, lambda: None, settings.limits.clip_bytes, lambda: None)
     new_id = UuidV7Factory(clock)
     sent: dict[UUID, DeskAlert] = {}
     ingest.start()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+
+import structlog
 
 from contract.clock import Clock
 from contract.errors import ErrorKind, KentonganError
@@ -19,8 +22,10 @@ from server.store.audit import AuditEntry
 from server.store.database import Database
 from server.store.tables import UserSession
 
-TOUCH_AFTER = timedelta(seconds=60)
-"""Use is recorded at most this often, so that reading does not mean writing."""
+TOUCH_EVERY_S = 20.0
+"""How often the last uses of sessions are written, beside the requests: no read waits for a write."""
+
+_log = structlog.get_logger(__name__)
 
 
 class RateLimitedError(KentonganError):
@@ -70,6 +75,41 @@ class SessionService:
         self._idle = timedelta(seconds=settings.idle_s)
         self._absolute = timedelta(seconds=settings.absolute_s)
         self._new_id = UuidV7Factory(clock)
+        self._used: dict[UUID, datetime] = {}
+        self._writer: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to write down when sessions were last used."""
+        self._writer = asyncio.create_task(self._write_uses(), name="session uses")
+
+    async def stop(self) -> None:
+        """Write down what is not written yet, as far as the database takes it."""
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+            self._writer = None
+        await self._flush_uses()
+
+    async def _write_uses(self) -> None:
+        while True:
+            await asyncio.sleep(TOUCH_EVERY_S)
+            await self._flush_uses()
+
+    async def _flush_uses(self) -> None:
+        """A database that refuses costs nothing here: the uses stay in memory, and count."""
+        used = dict(self._used)
+        if not used:
+            return
+        try:
+            async with self._database.write() as writing:
+                for session_id, at in used.items():
+                    await users.touch_session(writing.session, session_id, at)
+        except KentonganError as error:
+            _log.warning("session_uses_not_written", sessions=len(used), reason=error.kind.value)
+            return
+        for session_id, at in used.items():
+            if self._used.get(session_id) == at:
+                del self._used[session_id]
 
     async def log_in(self, name: str, password: str, address: str, old_token: str | None) -> str:
         """A new session's token. The session of `old_token`, if any, ends: a token never survives a log-in.
@@ -140,13 +180,13 @@ class SessionService:
             record = await users.session_by_token(reading, hashed)
         if record is None:
             raise KentonganError(ErrorKind.UNAUTHENTICATED, "log in first")
-        expires_at = min(record.last_used_at + self._idle, record.created_at + self._absolute)
-        if record.disabled or now >= expires_at:
+        last_used_at = max(record.last_used_at, self._used.get(record.id, record.last_used_at))
+        if record.disabled or now >= min(last_used_at + self._idle, record.created_at + self._absolute):
+            self._used.pop(record.id, None)
             raise KentonganError(ErrorKind.SESSION_EXPIRED, "the session is over; log in again")
-        if using and now - record.last_used_at >= TOUCH_AFTER:
-            async with self._database.write() as writing:
-                await users.touch_session(writing.session, record.id, now)
-            expires_at = min(now + self._idle, record.created_at + self._absolute)
+        if using:
+            self._used[record.id] = last_used_at = now
+        expires_at = min(last_used_at + self._idle, record.created_at + self._absolute)
         return Person(
             session_id=record.id,
             session_hash=hashed,

@@ -50,11 +50,20 @@ class UploadStatus:
 class ClipUploads:
     """Takes the clips that accepted events announced."""
 
-    def __init__(self, database: Database, clock: Clock, files: MediaFiles, wake_feed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        files: MediaFiles,
+        wake_feed: Callable[[], None],
+        require_room: Callable[[], None],
+    ) -> None:
+        """`require_room` raises `storage-full` while the disk takes no media."""
         self._database = database
         self._clock = clock
         self._files = files
         self._wake_feed = wake_feed
+        self._require_room = require_room
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def recover(self) -> None:
@@ -93,6 +102,7 @@ class ClipUploads:
             before = await self._status(clip)
             if before.complete:
                 return before
+            self._require_room()
             if offset != before.offset:
                 raise OffsetConflictError(offset, before.offset)
             try:

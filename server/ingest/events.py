@@ -77,11 +77,20 @@ class _Batch:
 class EventIngest:
     """Takes events in; `start` before, `stop` after."""
 
-    def __init__(self, database: Database, clock: Clock, wake_feed: Callable[[], None], max_clip_bytes: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        wake_feed: Callable[[], None],
+        max_clip_bytes: int,
+        require_room: Callable[[], None],
+    ) -> None:
+        """`require_room` raises `storage-full` while the disk takes no events."""
         self._database = database
         self._clock = clock
         self._wake_feed = wake_feed
         self._max_clip_bytes = max_clip_bytes
+        self._require_room = require_room
         self._new_id = UuidV7Factory(clock)
         self._waiting: asyncio.Queue[_Job] = asyncio.Queue(MAX_WAITING)
         self._writer: asyncio.Task[None] | None = None
@@ -113,6 +122,7 @@ class EventIngest:
                 (clip), `storage-full`, `unavailable`.
         """
         self._check(device, event)
+        self._require_room()
         # The hash is of what the event says, not of how its JSON was spaced on the way.
         body = event.to_json()
         done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()

@@ -23,11 +23,20 @@ _JPEG_START = b"\xff\xd8\xff"
 class ThumbnailIngest:
     """Takes the thumbnails that accepted events announced."""
 
-    def __init__(self, database: Database, clock: Clock, files: MediaFiles, wake_feed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        files: MediaFiles,
+        wake_feed: Callable[[], None],
+        require_room: Callable[[], None],
+    ) -> None:
+        """`require_room` raises `storage-full` while the disk takes no media."""
         self._database = database
         self._clock = clock
         self._files = files
         self._wake_feed = wake_feed
+        self._require_room = require_room
 
     async def put(self, device: EnrolledDevice, event_id: UUID, body: bytes) -> bool:
         """Store `body` as the event's thumbnail; False when it was here already.
@@ -53,6 +62,7 @@ class ThumbnailIngest:
             raise KentonganError(ErrorKind.BAD_INPUT, "a thumbnail is a JPEG picture")
         if stored is not None:
             return False
+        self._require_room()
         return await self._store(row, body, digest)
 
     async def _store(self, row: EventRow, body: bytes, digest: str) -> bool:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from sqlalchemy.exc import OperationalError
+import structlog
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from contract.errors import ErrorKind, KentonganError
 from server.store import sqlite
+
+_log = structlog.get_logger(__name__)
+
+
+def _always() -> bool:
+    return True
 
 
 class WriteTransaction:
@@ -32,8 +39,20 @@ class Database:
     the row locks of `server.store.heads`.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        is_in_place: Callable[[], bool] = _always,
+        on_full: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`is_in_place`: whether the database's file is still the one that was opened; asked around every write.
+        `on_full`: awaited after a write failed for want of room.
+        """
         self.url = url
+        self.is_corrupt = False
+        self._is_in_place = is_in_place
+        self._on_full = on_full
         if sqlite.is_sqlite(url):
             self._writer: AsyncEngine = create_async_engine(url, pool_size=1, max_overflow=0)
             self._readers: AsyncEngine = create_async_engine(url, pool_size=4, max_overflow=0)
@@ -55,6 +74,8 @@ class Database:
                 yield session
         except (OperationalError, NoConnectionError) as error:
             raise KentonganError(ErrorKind.UNAVAILABLE, "the database cannot be read at the moment") from error
+        except DatabaseError as error:
+            raise self._unless_corrupt(error) from error
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteTransaction]:
@@ -64,18 +85,39 @@ class Database:
             KentonganError: `storage-full` when the disk is full, `unavailable` when the database is.
         """
         async with self._lock:
+            self._require_file("was not started")
             try:
                 async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
                     transaction = WriteTransaction(session)
                     yield transaction
             except OperationalError as error:
-                if sqlite.is_full(error):
+                if not sqlite.is_full(error):
                     raise KentonganError(
-                        ErrorKind.STORAGE_FULL, "the server's disk is full; nothing was stored"
+                        ErrorKind.UNAVAILABLE, "the database cannot be written at the moment"
                     ) from error
-                raise KentonganError(ErrorKind.UNAVAILABLE, "the database cannot be written at the moment") from error
+                if self._on_full is not None:
+                    await self._on_full()
+                raise KentonganError(ErrorKind.STORAGE_FULL, "the server's disk is full; nothing was stored") from error
+            except DatabaseError as error:
+                raise self._unless_corrupt(error) from error
+            self._require_file("was not stored")
         for effect in transaction.effects:
             effect()
+
+    def _require_file(self, outcome: str) -> None:
+        """Refuse to call anything stored in a file that has lost its name: it is gone with this process."""
+        if not self._is_in_place():
+            _log.error("database_file_gone")
+            raise KentonganError(ErrorKind.UNAVAILABLE, f"the database's file is gone or replaced; the write {outcome}")
+
+    def _unless_corrupt(self, error: DatabaseError) -> Exception:
+        """The error itself, or for a malformed file that the database cannot be used, which readiness then says too."""
+        if not sqlite.is_corrupt(error):
+            return error
+        if not self.is_corrupt:
+            _log.error("database_corrupt", error=type(error.orig).__name__)
+        self.is_corrupt = True
+        return KentonganError(ErrorKind.UNAVAILABLE, "the database is damaged; it has to be restored")
 
     async def close(self) -> None:
         await self._writer.dispose()

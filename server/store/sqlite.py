@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -92,3 +92,12 @@ def is_full(error: OperationalError) -> bool:
     if code is None and original is not None:
         code = getattr(original.__cause__, "sqlite_errorcode", None)
     return code in _FULL or (isinstance(code, int) and code & 0xFF == sqlite3.SQLITE_FULL)
+
+
+def is_corrupt(error: DatabaseError) -> bool:
+    """Whether the file is damaged, or no database at all."""
+    original = error.orig
+    code = getattr(original, "sqlite_errorcode", None)
+    if code is None and original is not None:
+        code = getattr(original.__cause__, "sqlite_errorcode", None)
+    return isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -32,7 +32,7 @@ Maker = Callable[..., LiveServer]
 async def opened(server: LiveServer) -> AsyncIterator[tuple[Database, EventIngest]]:
     """The server's database, and a writer of the test's own that has not started."""
     database = Database(server.settings.database)
-    ingest = EventIngest(database, ManualClock(START), lambda: None, max_clip_bytes=1)
+    ingest = EventIngest(database, ManualClock(START), lambda: None, max_clip_bytes=1, require_room=lambda: None)
     try:
         yield database, ingest
     finally:
@@ -74,7 +74,9 @@ async def test_thirty_signals_that_begin_together_take_as_many_statements_as_two
             def note(*of_statement: object, ran: list[str] = ran) -> None:
                 ran.append(str(of_statement[2]))
 
-            ingest = EventIngest(database, ManualClock(START), lambda: None, max_clip_bytes=1)
+            ingest = EventIngest(
+                database, ManualClock(START), lambda: None, max_clip_bytes=1, require_room=lambda: None
+            )
             sql_event.listen(database._writer.sync_engine, "before_cursor_execute", note)
             await written_together(ingest, scattered(signals, seed=signals))
             sql_event.remove(database._writer.sync_engine, "before_cursor_execute", note)

@@ -270,7 +270,9 @@ def server_template(tmp_path_factory: pytest.TempPathFactory) -> Template:
 def copied_server(template: Template, data_dir: Path, clock: Clock | None = None, **settings: object) -> LiveServer:
     """A server on a copy of the template, not yet started: enter it to start it."""
     shutil.copytree(template.folder, data_dir)
-    chosen = Settings.model_validate({"data_dir": data_dir, "log": {"level": "warning"}, **settings})
+    chosen = Settings.model_validate(
+        {"data_dir": data_dir, "log": {"level": "warning"}, "storage": {"reserve_bytes": 0}, **settings}
+    )
     return LiveServer(chosen, template.tokens, clock or SystemClock())
 
 
