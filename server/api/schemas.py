@@ -239,7 +239,10 @@ class ClipStatus(ClipReference):
 class HistoryEntry(ResponseModel):
     at: AwareDatetime
     actor: str
-    kind: Literal["opened", "transition", "note"]
+    kind: Literal["opened", "transition", "note", "late_facts", "other_clip", "reopened"] = Field(
+        description="the last three are what the device sent later: facts that contradict the opening event, another "
+        "clip, or a rise to critical that brought a closed alert back"
+    )
     from_state: AlertState | None
     to_state: AlertState | None
     verdict: VerdictKind | None

@@ -1,16 +1,19 @@
 """From an event to its alert: a pure function, so that every order of arrival can be tested.
 
-Events of one signal may arrive in any order and with some missing. What the alert says about its trigger comes from the
-event with the lowest device sequence number (that is `began`, once it is here): when, where and why it fired. What it
-says about the course of things comes from all of them. The same events give the same alert in whatever order they come.
+What the alert says about its trigger (when, where and why it fired, and its first clip) comes from the first event to
+arrive and never changes: people decide about what they were shown. Devices send their events in order, so that is
+`began`. An event that contradicts it later is stored beside it and stands in the alert's history. What the alert says
+about the course of things comes from all events and does not depend on their order.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from contract.event import Event, EventData, Phase, Severity
+from server.alerts.states import FINAL
 from server.store.tables import Alert
 
 
@@ -45,21 +48,45 @@ def open_alert(alert_id: UUID, event: Event, received_at: datetime) -> Alert:
         spot_check_chance=None if data.spot_check is None else data.spot_check.chance,
     )
     _take_trigger(alert, event)
-    _take_course(alert, data)
+    _take_clip(alert, data)
+    _take_end(alert, data)
     return alert
 
 
-def continue_alert(alert: Alert, event: Event, received_at: datetime) -> None:
-    """Take a further event of the alert's signal into it. `version` stays: it counts what people decided."""
+class Change(StrEnum):
+    """What a later event does to an alert beside its course; the kinds of its history."""
+
+    LATE_FACTS = "late_facts"
+    OTHER_CLIP = "other_clip"
+    REOPENED = "reopened"
+
+
+def continue_alert(alert: Alert, event: Event, received_at: datetime, *, clip_is_sealed: bool) -> list[Change]:
+    """Take a further event of the alert's signal into it; what has to stand in its history.
+
+    `clip_is_sealed`: whether an accepted event has announced the bytes of the alert's clip; until then it is a promise
+    that may be replaced by another. `version` counts what people decided, and a closed alert that comes back.
+    """
     data = event.data
-    if data.device_sequence < alert.first_sequence:
-        alert.first_sequence = data.device_sequence
-        _take_trigger(alert, event)
+    changes = []
+    if data.device_sequence < alert.first_sequence or data.captured_at < alert.captured_at:
+        changes.append(Change.LATE_FACTS)
+    if data.clip_id is not None and clip_is_sealed and data.clip_id != alert.clip_id:
+        changes.append(Change.OTHER_CLIP)
+    else:
+        _take_clip(alert, data)
+    before = alert.severity
     alert.score = max(alert.score, data.score)
     alert.people_count = max(alert.people_count, data.people_count)
     alert.severity = max(alert.severity, data.severity.value, key=Severity.rank_of)
-    _take_course(alert, data)
+    became_critical = alert.severity != before and alert.severity == Severity.CRITICAL.value
+    if became_critical and alert.state in FINAL:
+        alert.state, alert.verdict = "new", None
+        alert.version += 1
+        changes.append(Change.REOPENED)
+    _take_end(alert, data)
     alert.updated_at = received_at
+    return changes
 
 
 def _take_trigger(alert: Alert, event: Event) -> None:
@@ -79,13 +106,16 @@ def _box_at_trigger(data: EventData, index: int) -> list[float]:
     return list(min(data.tracks[index].boxes, key=lambda timed: abs(timed.offset_s)).box)
 
 
-def _take_course(alert: Alert, data: EventData) -> None:
+def _take_clip(alert: Alert, data: EventData) -> None:
     if data.clip_id is not None and (alert.clip_id is None or data.clip is not None):
         alert.clip_stored = alert.clip_stored and alert.clip_id == data.clip_id
         alert.clip_id = data.clip_id
     if data.clip_fault is not None:
         alert.clip_fault = data.clip_fault
+
+
+def _take_end(alert: Alert, data: EventData) -> None:
     if data.phase is Phase.ENDED:
         alert.ended_at = data.captured_at
-        # The trigger tells a stay that has just passed its limit; only the last word tells how long it became.
+        # The trigger reports a stay that has just passed its limit; only the last event says how long it became.
         alert.stayed_s = next((one.params["dwell_s"] for one in data.reasons if one.code == "stayed"), None)

@@ -21,7 +21,7 @@ from contract.event import Event, EventData
 from contract.ids import UuidV7Factory
 from server.alerts.governor import day_of, day_start, matching_incident
 from server.clips.files import clip_name
-from server.ingest.apply import continue_alert, open_alert
+from server.ingest.apply import Change, continue_alert, open_alert
 from server.ingest.moments import check_moments
 from server.store import audit, devices, events, feed, incidents
 from server.store.audit import AuditEntry
@@ -29,7 +29,7 @@ from server.store.database import Database, WriteTransaction
 from server.store.devices import EnrolledDevice
 from server.store.feed import FeedEntry
 from server.store.incidents import Source
-from server.store.tables import Alert, Clip, EventRow, PlacementRequestRow
+from server.store.tables import Alert, AlertHistory, Clip, EventRow, PlacementRequestRow
 
 MAX_BATCH = 128
 MAX_WAITING = 2000
@@ -66,6 +66,8 @@ class _Batch:
     new_alerts: list[Alert] = field(default_factory=list)
     new_events: list[EventRow] = field(default_factory=list)
     new_clips: list[Clip] = field(default_factory=list)
+    changes: list[tuple[Alert, Change, UUID]] = field(default_factory=list)
+    """What later events changed or contradicted, with the event's id: each becomes a row of history."""
     requests: list[tuple[int, Alert, str]] = field(default_factory=list)
     """For each placement request: the index of its entry in `feed`, its alert, and the alert's severity then."""
 
@@ -200,6 +202,7 @@ class EventIngest:
         clip_ids = [job.event.data.clip_id for job in jobs if job.event.data.clip_id is not None]
         received_at = self._clock.utc()
         alerts = await events.alerts_of_signals(session, [(job.device_id, job.event.data.signal_id) for job in jobs])
+        clip_ids += [alert.clip_id for alert in alerts.values() if alert.clip_id is not None]
         return _Batch(
             received_at=received_at,
             known=await events.known_events(session, [job.event.id for job in jobs]),
@@ -231,7 +234,9 @@ class EventIngest:
             action = "alert.opened"
         else:
             severity = alert.severity
-            continue_alert(alert, event, batch.received_at)
+            is_sealed = alert.clip_id is not None and alert.clip_id in batch.clips
+            changes = continue_alert(alert, event, batch.received_at, clip_is_sealed=is_sealed)
+            batch.changes += [(alert, change, event.id) for change in changes]
             if data.spot_check is None:
                 batch.feed.append(FeedEntry("updated", alert.kampung_id, alert_id=alert.id))
                 if alert.severity != severity:
@@ -254,12 +259,39 @@ class EventIngest:
     async def _store(self, writing: WriteTransaction, batch: _Batch) -> None:
         await events.add(writing.session, batch.new_alerts, batch.new_events, batch.new_clips)
         await audit.append(writing.session, batch.received_at, batch.audit)
+        await self._record_changes(writing, batch)
         newest = await feed.append(writing.session, batch.received_at, batch.feed)
         before = newest - len(batch.feed)
         requests = [
             _request_row(before + 1 + entry, alert, severity, batch) for entry, alert, severity in batch.requests
         ]
         await incidents.add_requests(writing.session, requests)
+
+    async def _record_changes(self, writing: WriteTransaction, batch: _Batch) -> None:
+        """Each change gets its row of history and its audit entry, as a person's decision does."""
+        entries = [
+            AuditEntry(
+                f"device:{alert.device_id}",
+                f"alert.{change.value}",
+                alert.kampung_id,
+                f"alert:{alert.id}",
+                {"event_id": str(event_id)},
+            )
+            for alert, change, event_id in batch.changes
+        ]
+        sequences = await audit.append(writing.session, batch.received_at, entries)
+        for sequence, (alert, change, _) in zip(sequences, batch.changes, strict=True):
+            writing.session.add(
+                AlertHistory(
+                    id=self._new_id(),
+                    alert_id=alert.id,
+                    at=batch.received_at,
+                    actor=f"device:{alert.device_id}",
+                    kind=change.value,
+                    to_state="new" if change is Change.REOPENED else None,
+                    audit_sequence=sequence,
+                )
+            )
 
 
 async def _nearest_alerts(

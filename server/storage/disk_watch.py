@@ -78,10 +78,10 @@ class DiskWatch:
             await asyncio.sleep(self._settings.check_every_s)
 
     async def out_of_room(self) -> None:
-        """A write failed for want of room: refuse events from now on, and give people a part of the reserve."""
-        self.state = DiskState.NO_EVENTS
+        """A write failed for want of room: give people a part of the reserve, and measure anew what is refused."""
         if await asyncio.to_thread(self._reserve.release_step):
             _log.error("disk_reserve_released", steps_left=self._reserve.steps_held)
+        await self.look()
 
     async def look(self) -> DiskState:
         """Measure, release or refill the reserve, and say what the disk takes from now on."""

@@ -11,7 +11,10 @@ from sqlalchemy.orm import aliased
 
 from server.store.tables import Alert, AlertHistory, AuditRow, Clip, EventRow, Head, PlacementRequestRow, Thumbnail
 
-AUDITED_CHANGES = ("alert.acknowledged", "alert.resolved", "alert.dismissed", "alert.noted")
+AUDITED_CHANGES = (
+    "alert.acknowledged", "alert.resolved", "alert.dismissed", "alert.noted",
+    "alert.late_facts", "alert.other_clip", "alert.reopened",
+)  # fmt: skip
 
 
 async def alerts_without_opening_event(session: AsyncSession) -> Sequence[UUID]:

@@ -117,7 +117,11 @@ def test_a_signal_whose_began_is_missing_still_opens_an_alert(live_server: LiveS
     late = send(device, began)
     assert late.json()["alert_id"] == alert["id"]
     (alert,) = listed(live_server)
-    assert (alert["captured_at"], alert["ongoing"]) == ("2026-11-24T05:00:00Z", False)
+    # People may have decided about what they were shown: the event that comes late stands beside it.
+    assert (alert["captured_at"], alert["ongoing"]) == ("2026-11-24T05:09:00Z", False)
+    detail = live_server.log_in("operator-bahari").get(f"{API}/alerts/{alert['id']}").json()
+    assert [entry["kind"] for entry in detail["history"]] == ["opened", "late_facts"]
+    assert [event["captured_at"] for event in detail["events"]] == ["2026-11-24T05:00:00Z", "2026-11-24T05:09:00Z"]
 
 
 def test_a_signal_cannot_move_to_another_camera(live_server: LiveServer) -> None:

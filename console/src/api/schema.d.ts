@@ -1222,9 +1222,10 @@ export interface components {
             actor: string;
             /**
              * Kind
+             * @description the last three are what the device sent later: facts that contradict the opening event, another clip, or a rise to critical that brought a closed alert back
              * @enum {string}
              */
-            kind: "opened" | "transition" | "note";
+            kind: "opened" | "transition" | "note" | "late_facts" | "other_clip" | "reopened";
             /** From State */
             from_state: ("new" | "acknowledged" | "resolved" | "dismissed") | null;
             /** To State */

@@ -34,6 +34,8 @@ export function historyLines(alert: AlertDetail, words: Words, language: Languag
 
 function describe(entry: Entry, words: Words): string {
   if (entry.kind === 'opened') return words.alert.opened;
+  if (entry.kind === 'late_facts' || entry.kind === 'other_clip' || entry.kind === 'reopened')
+    return words.alert[entry.kind];
   if (entry.kind === 'note' || entry.to_state === null) return words.alert.noted;
   const became = words.alert.became(words.state[entry.to_state]);
   return entry.verdict === null ? became : `${became} (${words.verdict[entry.verdict]})`;
