@@ -96,6 +96,12 @@ def test_every_module_of_routes_is_in_the_application(routes: list[APIRoute]) ->
     assert len(ROUTERS) == len(modules)
 
 
+def test_the_route_on_the_page_is_the_one_in_the_code() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", PAGES[0].read_text(encoding="utf-8"), re.DOTALL)
+    code = (ROOT / "server/api/digest.py").read_text(encoding="utf-8")
+    assert [line for line in example.splitlines() if line.strip() not in ("", "...") and line not in code] == []
+
+
 # --- add-a-detector -------------------------------------------------------------------------------------------------
 
 
