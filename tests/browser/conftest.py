@@ -1,4 +1,4 @@
-"""Chromium on the built console, in front of a real server."""
+"""Fixtures: Chromium on the built console, against a real server."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
-from tests.browser.story import Relay, Story
+from tests.browser.devices import Devices, Relay
 from tests.support.media import Film, make_video
 from tests.support.server import PASSWORD, LiveServer, live_server, make_server, server_template
 
 __all__ = ["live_server", "make_server", "server_template"]
 
 ROOT = Path(__file__).resolve().parents[2]
-DESK: ViewportSize = {"width": 1366, "height": 768}
+DESKTOP: ViewportSize = {"width": 1366, "height": 768}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 
 expect.set_options(timeout=10_000)
 
 
-# One browser for each file of tests: Playwright's event loop counts as running until it is closed, and asyncio tests
+# One browser per test file: Playwright's event loop counts as running until the browser is closed, and asyncio tests
 # of other files may run in this process afterwards.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -42,65 +42,65 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def clip_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A film of 8 s in H.264, as a camera's clip."""
+    """A clip of 8 s in H.264."""
     film = Film(seconds=8.0)
     return make_video(tmp_path_factory.mktemp("clip") / "clip.mp4", film).read_bytes()
 
 
 @pytest.fixture
-def story(live_server: LiveServer, clip_bytes: bytes) -> Story:
-    """Tells the server what happens in front of the cameras."""
-    return Story(live_server, clip_bytes)
+def devices(live_server: LiveServer, clip_bytes: bytes) -> Devices:
+    """Simulated edge devices that send events to the server."""
+    return Devices(live_server, clip_bytes)
 
 
 @pytest.fixture
 def relay(live_server: LiveServer) -> Iterator[Relay]:
-    """An address for the browser that outlives the server behind it."""
+    """A relay between browser and server whose connections a test can cut."""
     between = Relay(live_server.base_url)
     yield between
     between.close()
 
 
 @pytest.fixture
-def troubles() -> list[str]:
-    """What the browser complained about: exceptions, refused resources, breaches of the content security policy."""
+def browser_errors() -> list[str]:
+    """Errors that the browser reported: exceptions, refused resources, violations of the content security policy."""
     return []
 
 
 @pytest.fixture
-def open_page(browser: Browser, troubles: list[str]) -> Iterator[Callable[..., Page]]:
-    """Opens pages, each in a fresh profile; a complaint of the browser fails the test."""
+def open_page(browser: Browser, browser_errors: list[str]) -> Iterator[Callable[..., Page]]:
+    """Opens pages, each in a fresh profile; an error that the browser reports fails the test."""
     contexts: list[BrowserContext] = []
 
-    def hear(message: ConsoleMessage) -> None:
-        # An answer of 4xx is part of the tests; everything else that is red in the console is a fault of ours.
+    def record_error(message: ConsoleMessage) -> None:
+        # Responses of 4xx are part of the tests; every other error in the browser's console is a defect.
         if message.type == "error" and "Failed to load resource" not in message.text:
-            troubles.append(message.text)
+            browser_errors.append(message.text)
 
-    def make(viewport: ViewportSize = DESK, *, touch: bool = False, calm: bool = False) -> Page:
+    def make(viewport: ViewportSize = DESKTOP, *, touch: bool = False, reduced_motion: bool = False) -> Page:
         context = browser.new_context(
             viewport=viewport,
             locale="id-ID",
             timezone_id="UTC",
             has_touch=touch,
             is_mobile=touch,
-            reduced_motion="reduce" if calm else "no-preference",
+            reduced_motion="reduce" if reduced_motion else "no-preference",
         )
         contexts.append(context)
         page = context.new_page()
-        page.on("console", hear)
-        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", record_error)
+        page.on("pageerror", lambda error: browser_errors.append(str(error)))
         return page
 
     yield make
     for context in contexts:
         context.close()
-    assert troubles == []
+    assert browser_errors == []
 
 
 @pytest.fixture
 def log_in(open_page: Callable[..., Page], live_server: LiveServer) -> Callable[..., Page]:
-    """A page of the console on which somebody has logged in."""
+    """Opens the console and logs in."""
 
     def make(name: str = "operator-bahari", path: str = "/", base_url: str | None = None, **options: object) -> Page:
         page = open_page(**options)

@@ -1,4 +1,4 @@
-"""For every reader: assistive technology, a phone, a keyboard, a strict content security policy."""
+"""Accessibility: assistive technology, phones, keyboard, and a strict content security policy."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.browser.conftest import DESK, PHONE, ROOT, until
-from tests.browser.story import Story
+from tests.browser.conftest import DESKTOP, PHONE, ROOT, until
+from tests.browser.devices import Devices
 
 pytestmark = pytest.mark.browser
 
@@ -37,14 +37,14 @@ def violations(page: Page, axe: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-def test_no_page_breaks_the_rules_of_accessibility(
-    open_page: Opener, log_in: Opener, story: Story, axe: str, viewport: ViewportSize
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_no_page_violates_wcag(
+    open_page: Opener, log_in: Opener, devices: Devices, axe: str, viewport: ViewportSize
 ) -> None:
     for severity in ("critical", "warning", "notice"):
-        alert_id = story.with_clip(severity=severity)
+        alert_id = devices.raise_alert_with_clip(severity=severity)
     page = open_page(viewport=viewport)
-    page.goto(story.server.base_url)
+    page.goto(devices.server.base_url)
     expect(page.get_by_label("Kata sandi")).to_be_visible()
     assert violations(page, axe) == []
 
@@ -52,31 +52,31 @@ def test_no_page_breaks_the_rules_of_accessibility(
     expect(page.locator("[data-alert]")).to_have_count(3)
     page.keyboard.press("f")
     assert violations(page, axe) == []
-    page.goto(f"{story.server.base_url}/peringatan/{alert_id}")
+    page.goto(f"{devices.server.base_url}/peringatan/{alert_id}")
     expect(page.get_by_role("slider")).to_be_visible()
     assert violations(page, axe) == []
     page.keyboard.press("3")
     expect(page.get_by_role("dialog")).to_be_visible()
     assert violations(page, axe) == []
-    page.goto(f"{story.server.base_url}/?state=dismissed")
+    page.goto(f"{devices.server.base_url}/?state=dismissed")
     expect(page.get_by_text("Tidak ada peringatan yang cocok")).to_be_visible()
     assert violations(page, axe) == []
 
 
 @pytest.mark.parametrize("path", ["/audit", "/audit/catatan"])
-def test_the_auditors_desk_breaks_no_rule_of_accessibility(log_in: Opener, story: Story, axe: str, path: str) -> None:
-    story.opens()
+def test_the_audit_pages_do_not_violate_wcag(log_in: Opener, devices: Devices, axe: str, path: str) -> None:
+    devices.raise_alert()
     page = log_in("auditor", path=path)
     expect(page.get_by_role("row").nth(1)).to_be_visible()
     assert violations(page, axe) == []
 
 
-def test_a_phone_scrolls_in_one_direction_only(log_in: Opener, story: Story) -> None:
-    alert_id = story.with_clip(severity="critical")
+def test_a_phone_scrolls_in_one_direction_only(log_in: Opener, devices: Devices) -> None:
+    alert_id = devices.raise_alert_with_clip(severity="critical")
     page = log_in(viewport=PHONE, touch=True)
     expect(page.locator("[data-alert]")).to_have_count(1)
     for path in ("/", f"/peringatan/{alert_id}"):
-        page.goto(story.server.base_url + path)
+        page.goto(devices.server.base_url + path)
         expect(page.locator("[data-alert], video").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     page.get_by_role("button", name="Ambil").click()
@@ -85,8 +85,8 @@ def test_a_phone_scrolls_in_one_direction_only(log_in: Opener, story: Story) -> 
     assert wide[0] == wide[1]
 
 
-def test_touch_targets_on_a_phone_are_large_enough(log_in: Opener, story: Story) -> None:
-    alert_id = story.with_clip()
+def test_touch_targets_on_a_phone_are_large_enough(log_in: Opener, devices: Devices) -> None:
+    alert_id = devices.raise_alert_with_clip()
     page = log_in(viewport=PHONE, touch=True, path=f"/peringatan/{alert_id}")
     expect(page.get_by_role("slider")).to_be_visible()
     small = page.evaluate(
@@ -96,8 +96,8 @@ def test_touch_targets_on_a_phone_are_large_enough(log_in: Opener, story: Story)
     assert small == []
 
 
-def test_the_keyboard_help_names_every_key_and_letters_can_be_switched_off(log_in: Opener, story: Story) -> None:
-    alert_id, _ = story.opens()
+def test_the_keyboard_help_names_every_key_and_letters_can_be_switched_off(log_in: Opener, devices: Devices) -> None:
+    alert_id, _ = devices.raise_alert()
     page = log_in(path=f"/peringatan/{alert_id}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.keyboard.press("?")
@@ -111,23 +111,23 @@ def test_the_keyboard_help_names_every_key_and_letters_can_be_switched_off(log_i
     expect(page.locator("main header")).to_contain_text("Baru")
 
 
-def test_nothing_moves_for_whoever_asked_for_less_motion(log_in: Opener, story: Story) -> None:
-    alert_id = story.with_clip()
-    page = log_in(path=f"/peringatan/{alert_id}", calm=True)
+def test_the_clip_does_not_autoplay_with_reduced_motion(log_in: Opener, devices: Devices) -> None:
+    alert_id = devices.raise_alert_with_clip()
+    page = log_in(path=f"/peringatan/{alert_id}", reduced_motion=True)
     until(page, "document.querySelector('video')?.readyState >= 2")
     assert page.locator("video").evaluate("video => video.paused")
 
 
-def test_the_servers_content_security_policy_forbids_inline_code_and_still_lets_the_console_work(
-    log_in: Opener, story: Story, troubles: list[str]
+def test_the_console_works_under_a_policy_that_forbids_inline_code(
+    log_in: Opener, devices: Devices, browser_errors: list[str]
 ) -> None:
-    alert_id = story.with_clip()
+    alert_id = devices.raise_alert_with_clip()
     page = log_in()
-    answer = page.request.get(story.server.base_url)
+    answer = page.request.get(devices.server.base_url)
     policy = answer.headers["content-security-policy"]
     assert "unsafe-inline" not in policy
     assert "unsafe-eval" not in policy
-    page.goto(f"{story.server.base_url}/peringatan/{alert_id}")
+    page.goto(f"{devices.server.base_url}/peringatan/{alert_id}")
     until(page, "document.querySelector('video')?.currentTime > 0.2")
     assert page.evaluate("document.fonts.check('16px \"Archivo Variable\"')")
-    assert troubles == []
+    assert browser_errors == []

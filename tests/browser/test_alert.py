@@ -1,4 +1,4 @@
-"""One alert's page: the clip, what is drawn over it, and decisions."""
+"""The page of one alert: clip, overlay and decisions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import until
-from tests.browser.story import TRIGGER_OFFSET_S, Story
+from tests.browser.devices import TRIGGER_OFFSET_S, Devices
 from tests.support.server import API
 
 pytestmark = pytest.mark.browser
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.browser
 Opener = Callable[..., Page]
 
 
-def test_the_clip_plays_with_the_boxes_in_step(log_in: Opener, story: Story) -> None:
-    alert_id = story.with_clip()
+def test_the_clip_plays_with_the_boxes_in_step(log_in: Opener, devices: Devices) -> None:
+    alert_id = devices.raise_alert_with_clip()
     page = log_in(path=f"/peringatan/{alert_id}")
     video = page.locator("video")
     until(page, "document.querySelector('video')?.currentTime > 0.5")
@@ -26,7 +26,7 @@ def test_the_clip_plays_with_the_boxes_in_step(log_in: Opener, story: Story) -> 
     assert video.evaluate("video => video.paused")
     page.keyboard.press("t")
     until(page, f"Math.abs(document.querySelector('video').currentTime - {TRIGGER_OFFSET_S}) < 0.05")
-    # The track of the story moves evenly: at the trigger its left edge is at 0.45 of the picture's width.
+    # The simulated track moves at constant speed: at the trigger its left edge is at 0.45 of the frame's width.
     _box_comes_to(page, 0.45)
     page.keyboard.press(".")
     until(page, f"document.querySelector('video').currentTime > {TRIGGER_OFFSET_S} + 0.05")
@@ -42,16 +42,16 @@ def test_the_clip_plays_with_the_boxes_in_step(log_in: Opener, story: Story) -> 
 
 
 def _box_comes_to(page: Page, left: float) -> None:
-    """Wait until the box is drawn there: it is drawn with the picture, a moment after the clip's time has moved."""
+    """Wait until the box is drawn at `left`: it follows the presented frame, slightly after the clip's time."""
     until(page, f"Math.abs(document.querySelector('svg[data-boxes] rect.box')?.x.baseVal.value - {left}) <= 0.012")
 
 
-def test_the_clip_appears_by_itself_when_it_has_come(log_in: Opener, story: Story) -> None:
-    alert_id, event = story.opens()
+def test_the_clip_appears_without_a_reload_once_it_is_uploaded(log_in: Opener, devices: Devices) -> None:
+    alert_id, event = devices.raise_alert()
     page = log_in(path=f"/peringatan/{alert_id}")
     expect(page.get_by_text("Klip masih direkam.")).to_be_visible()
     expect(page.get_by_role("img", name="Gambar saat peringatan")).to_be_visible()
-    story.seals(event)
+    devices.upload_clip(event)
     until(page, "document.querySelector('video')?.currentTime > 0.2")
 
 
@@ -64,18 +64,18 @@ def test_the_clip_appears_by_itself_when_it_has_come(log_in: Opener, story: Stor
     ],
     ids=["h265", "redacted", "gap"],
 )
-def test_what_is_special_about_a_clip_is_said(
-    log_in: Opener, story: Story, fault: dict[str, object], sentence: str
+def test_codec_redaction_and_gaps_of_a_clip_are_stated(
+    log_in: Opener, devices: Devices, fault: dict[str, object], sentence: str
 ) -> None:
-    alert_id, event = story.opens()
-    story.seals(event, **fault)
+    alert_id, event = devices.raise_alert()
+    devices.upload_clip(event, **fault)
     page = log_in(path=f"/peringatan/{alert_id}")
     page.keyboard.press("t")
     expect(page.get_by_text(sentence)).to_be_visible()
 
 
-def test_the_alert_is_acknowledged_and_judged_by_keyboard_alone(log_in: Opener, story: Story) -> None:
-    alert_id = story.with_clip()
+def test_the_alert_is_acknowledged_and_judged_by_keyboard_alone(log_in: Opener, devices: Devices) -> None:
+    alert_id = devices.raise_alert_with_clip()
     page = log_in()
     expect(page.locator("[data-alert]")).to_be_visible()
     page.keyboard.press("j")
@@ -103,8 +103,8 @@ def _state(page: Page) -> Locator:
     return page.locator("main header")
 
 
-def test_a_letter_typed_into_a_note_is_no_command(log_in: Opener, story: Story) -> None:
-    alert_id, _ = story.opens()
+def test_a_letter_typed_into_a_note_is_not_a_shortcut(log_in: Opener, devices: Devices) -> None:
+    alert_id, _ = devices.raise_alert()
     page = log_in(path=f"/peringatan/{alert_id}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.keyboard.press("n")
@@ -114,17 +114,17 @@ def test_a_letter_typed_into_a_note_is_no_command(log_in: Opener, story: Story) 
     expect(_state(page)).to_contain_text("Baru")
 
 
-def test_who_comes_second_is_told_who_changed_what(log_in: Opener, story: Story) -> None:
-    alert_id, _ = story.opens()
+def test_the_second_of_two_decisions_is_refused_with_who_changed_what(log_in: Opener, devices: Devices) -> None:
+    alert_id, _ = devices.raise_alert()
     page = log_in(path=f"/peringatan/{alert_id}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
 
-    # The second person's decision is under way while the first one's is already stored.
-    def overtake(route: Route) -> None:
-        _decide_first(story, alert_id)
+    # The second user's decision is being sent while the first user's is already stored.
+    def decide_first(route: Route) -> None:
+        _decide_first(devices, alert_id)
         route.continue_()
 
-    page.route("**/transitions", overtake)
+    page.route("**/transitions", decide_first)
     page.keyboard.press("a")
     expect(page.get_by_role("alert").filter(has_text="lebih dulu")).to_have_text(
         "operator-bahari lebih dulu mengubah peringatan ini (Selesai). "
@@ -133,17 +133,17 @@ def test_who_comes_second_is_told_who_changed_what(log_in: Opener, story: Story)
     expect(_state(page)).to_contain_text("Selesai")
 
 
-def _decide_first(story: Story, alert_id: str) -> None:
-    other = story.server.log_in("operator-bahari")
+def _decide_first(devices: Devices, alert_id: str) -> None:
+    other = devices.server.log_in("operator-bahari")
     answer = other.post(
         f"{API}/alerts/{alert_id}/transitions", json={"to": "resolved", "verdict": "useful", "expected_version": 1}
     )
     assert answer.status_code == 200, answer.text
 
 
-def test_next_and_previous_walk_through_the_list(log_in: Opener, story: Story) -> None:
-    older, _ = story.opens(people_count=1)
-    newer, _ = story.opens(people_count=2)
+def test_next_and_previous_step_through_the_list(log_in: Opener, devices: Devices) -> None:
+    older, _ = devices.raise_alert(people_count=1)
+    newer, _ = devices.raise_alert(people_count=2)
     page = log_in()
     page.locator(f'[data-alert="{newer}"]').click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
@@ -152,14 +152,14 @@ def test_next_and_previous_walk_through_the_list(log_in: Opener, story: Story) -
     page.keyboard.press("k")
     page.wait_for_url(f"**/peringatan/{newer}")
     page.keyboard.press("Escape")
-    page.wait_for_url(story.server.base_url + "/")
+    page.wait_for_url(devices.server.base_url + "/")
     expect(page.locator("[data-alert]")).to_have_count(2)
 
 
-def test_an_auditor_reads_and_cannot_decide_and_finds_every_view_in_the_log(log_in: Opener, story: Story) -> None:
-    alert_id = story.with_clip()
+def test_an_auditor_cannot_decide_and_finds_every_view_in_the_audit_log(log_in: Opener, devices: Devices) -> None:
+    alert_id = devices.raise_alert_with_clip()
     operator = log_in()
-    operator.goto(f"{story.server.base_url}/peringatan/{alert_id}")
+    operator.goto(f"{devices.server.base_url}/peringatan/{alert_id}")
     until(operator, "document.querySelector('video')?.currentTime > 0.2")
     operator.keyboard.press("a")
     expect(_state(operator)).to_contain_text("Sedang diperiksa")
@@ -181,8 +181,8 @@ def test_an_auditor_reads_and_cannot_decide_and_finds_every_view_in_the_log(log_
     expect(rows).to_have_count(2)
 
 
-def test_an_administrator_is_told_that_pictures_are_not_theirs_to_see(log_in: Opener, story: Story) -> None:
-    alert_id = story.with_clip()
+def test_an_administrator_sees_no_pictures_and_a_message_that_says_so(log_in: Opener, devices: Devices) -> None:
+    alert_id = devices.raise_alert_with_clip()
     page = log_in("administrator", path=f"/peringatan/{alert_id}")
     expect(page.get_by_text("Anda tidak berwenang melihat gambar peringatan ini.")).to_be_visible()
     assert page.locator("video").count() == 0

@@ -1,4 +1,4 @@
-"""What is generated in console/ and must not drift from its source. Needs no browser."""
+"""Generated files in console/ match their sources. Needs no browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The alert budget on the desk: incidents as rows, the rest in a digest from which nothing is lost."""
+"""The alert budget in the console: incidents as rows, and a digest that loses none of the rest."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import DESK, PHONE, sign_in
-from tests.browser.story import Story
+from tests.browser.conftest import DESKTOP, PHONE, sign_in
+from tests.browser.devices import Devices
 from tests.browser.test_access import axe, violations
 from tests.browser.test_feed import COUNT_TONES
 from tests.support.server import following, send
@@ -21,23 +21,23 @@ __all__ = ["axe"]
 STRIP = "Di luar jatah"
 
 
-def fill(story: Story, waiting: int, shown: int = 6) -> list[str]:
-    """Take all places of the hour and have some incidents wait; returns the alerts of those that wait."""
-    return [story.opens()[0] for _ in range(shown + waiting)][shown:]
+def fill_budget(devices: Devices, waiting: int, shown: int = 6) -> list[str]:
+    """Use up the hour's budget so that further incidents wait; returns an alert of each that waits."""
+    return [devices.raise_alert()[0] for _ in range(shown + waiting)][shown:]
 
 
-def rises(story: Story, event: object, severity: str) -> None:
-    answer = send(story.server.device(), following(event, 900, phase="continues", severity=severity))  # type: ignore[arg-type]  # an Event
+def raise_severity(devices: Devices, event: object, severity: str) -> None:
+    answer = send(devices.server.device(), following(event, 900, phase="continues", severity=severity))  # type: ignore[arg-type]  # an Event
     assert answer.status_code == 201, answer.text
 
 
-def test_alerts_of_one_place_are_one_row_that_says_how_many_and_opens_into_all_of_them(
-    log_in: Opener, story: Story
+def test_alerts_of_one_incident_are_one_row_with_their_number_and_the_page_lists_them_all(
+    log_in: Opener, devices: Devices
 ) -> None:
-    first, _ = story.opens(zone_id="gang")
+    first, _ = devices.raise_alert(zone_id="gang")
     page = log_in()
     expect(page.locator("[data-alert]")).to_have_count(1)
-    worse, _ = story.opens(zone_id="gang", severity="critical")
+    worse, _ = devices.raise_alert(zone_id="gang", severity="critical")
     row = page.locator("[data-alert]")
     expect(row).to_contain_text("2 peringatan")
     expect(row).to_have_attribute("data-alert", worse)
@@ -48,10 +48,12 @@ def test_alerts_of_one_place_are_one_row_that_says_how_many_and_opens_into_all_o
     expect(mates.locator(f'[data-alert="{first}"]')).to_be_visible()
 
 
-def test_a_row_whose_worst_alert_somebody_took_still_says_that_another_is_new(log_in: Opener, story: Story) -> None:
-    worse, _ = story.opens(zone_id="gang", severity="critical")
-    story.opens(zone_id="gang")
-    client = story.server.log_in("operator-bahari")
+def test_a_row_whose_worst_alert_is_acknowledged_still_shows_that_another_is_new(
+    log_in: Opener, devices: Devices
+) -> None:
+    worse, _ = devices.raise_alert(zone_id="gang", severity="critical")
+    devices.raise_alert(zone_id="gang")
+    client = devices.server.log_in("operator-bahari")
     body = {"to": "acknowledged", "expected_version": 1}
     client.post(f"/api/v1/alerts/{worse}/transitions", json=body).raise_for_status()
     row = log_in().locator(f'[data-alert="{worse}"]')
@@ -60,14 +62,14 @@ def test_a_row_whose_worst_alert_somebody_took_still_says_that_another_is_new(lo
 
 
 def test_what_exceeds_the_budget_is_counted_below_the_feed_and_opens_by_keyboard_into_its_alerts(
-    log_in: Opener, story: Story
+    log_in: Opener, devices: Devices
 ) -> None:
-    waiting = fill(story, 3)
+    waiting = fill_budget(devices, 3)
     page = log_in()
     expect(page.locator("[data-alert]")).to_have_count(6)
     strip = page.get_by_role("complementary", name=STRIP)
     expect(strip).to_contain_text("3 kejadian di luar jatah jam ini")
-    late, _ = story.opens(severity="notice")
+    late, _ = devices.raise_alert(severity="notice")
     expect(strip).to_contain_text("4 kejadian di luar jatah jam ini")
     page.keyboard.press("d")
     expect(page).to_have_url(re.compile(r"\?placement=digest$"))
@@ -87,33 +89,33 @@ def test_what_exceeds_the_budget_is_counted_below_the_feed_and_opens_by_keyboard
     expect(strip).to_contain_text("3 kejadian di luar jatah jam ini")
 
 
-def test_an_incident_that_becomes_critical_comes_out_of_the_digest_by_itself_and_only_then_calls(
-    open_page: Opener, story: Story
+def test_an_incident_that_becomes_critical_leaves_the_digest_and_only_then_sounds(
+    open_page: Opener, devices: Devices
 ) -> None:
-    fill(story, 0)
+    fill_budget(devices, 0)
     page = open_page()
     page.add_init_script(COUNT_TONES)
-    page.goto(story.server.base_url)
+    page.goto(devices.server.base_url)
     sign_in(page, "operator-bahari")
     expect(page.locator("[data-alert]")).to_have_count(6)
     page.get_by_role("button", name="Suara mati").click()
     expect(page.get_by_role("button", name="Suara hidup")).to_be_visible()
     greeting = page.evaluate("window.tones")
-    waits, event = story.opens()
+    waits, event = devices.raise_alert()
     strip = page.get_by_role("complementary", name=STRIP)
     expect(strip).to_contain_text("1 kejadian di luar jatah")
     assert page.evaluate("window.tones") == greeting
     assert page.locator(f'[data-alert="{waits}"]').count() == 0
     assert "ronda-7" not in page.locator("[aria-live=assertive]").inner_text()
-    rises(story, event, "critical")
+    raise_severity(devices, event, "critical")
     expect(page.locator(f'[data-alert="{waits}"]')).to_be_visible()
     expect(page.locator("[aria-live=assertive]")).to_contain_text("Kritis")
     assert page.evaluate("window.tones") > greeting
     expect(strip).to_have_count(0)
 
 
-def test_a_whole_incident_is_acknowledged_and_judged_at_once_where_it_may_be(log_in: Opener, story: Story) -> None:
-    ids = [story.opens(zone_id="gang")[0] for _ in range(3)]
+def test_a_whole_incident_is_acknowledged_and_judged_at_once_where_it_may_be(log_in: Opener, devices: Devices) -> None:
+    ids = [devices.raise_alert(zone_id="gang")[0] for _ in range(3)]
     page = log_in(path=f"/peringatan/{ids[0]}")
     page.get_by_role("button", name="Ambil 3 peringatan kejadian ini").click()
     mates = page.get_by_role("region", name="Peringatan lain dari kejadian ini")
@@ -123,18 +125,18 @@ def test_a_whole_incident_is_acknowledged_and_judged_at_once_where_it_may_be(log
     page.get_by_role("button", name="Simpan keputusan").click()
     expect(page.get_by_text("Sudah diputuskan: Kegiatan biasa.")).to_be_visible()
     expect(mates.get_by_text("Kegiatan biasa")).to_have_count(2)
-    page.goto(story.server.base_url)
+    page.goto(devices.server.base_url)
     expect(page.get_by_role("heading", name="Tenang.")).to_be_visible()
 
 
-def test_an_alert_somebody_else_decided_meanwhile_stays_as_it_is_when_its_incident_is_judged(
-    log_in: Opener, story: Story
+def test_an_alert_that_a_colleague_decided_meanwhile_stays_as_it_is_when_the_incident_is_judged(
+    log_in: Opener, devices: Devices
 ) -> None:
-    ids = [story.opens(zone_id="gang")[0] for _ in range(2)]
+    ids = [devices.raise_alert(zone_id="gang")[0] for _ in range(2)]
     page = log_in(path=f"/peringatan/{ids[0]}")
     button = page.get_by_role("button", name="Ambil 2 peringatan kejadian ini")
     expect(button).to_be_visible()
-    other = story.server.log_in("operator-bahari")
+    other = devices.server.log_in("operator-bahari")
     body = {"to": "dismissed", "verdict": "detector_error", "expected_version": 1}
     other.post(f"/api/v1/alerts/{ids[1]}/transitions", json=body).raise_for_status()
     button.click()
@@ -142,9 +144,9 @@ def test_an_alert_somebody_else_decided_meanwhile_stays_as_it_is_when_its_incide
     assert other.get(f"/api/v1/alerts/{ids[1]}").json()["verdict"] == "detector_error"
 
 
-def test_an_empty_feed_says_that_the_digest_is_not(log_in: Opener, story: Story) -> None:
-    fill(story, 2)
-    client = story.server.log_in("operator-bahari")
+def test_an_empty_feed_says_how_many_incidents_wait_in_the_digest(log_in: Opener, devices: Devices) -> None:
+    fill_budget(devices, 2)
+    client = devices.server.log_in("operator-bahari")
     for alert in client.get("/api/v1/alerts", params={"placement": "shown"}).json()["items"]:
         body = {"to": "dismissed", "verdict": "normal_activity", "expected_version": 1}
         client.post(f"/api/v1/alerts/{alert['id']}/transitions", json=body).raise_for_status()
@@ -154,32 +156,32 @@ def test_an_empty_feed_says_that_the_digest_is_not(log_in: Opener, story: Story)
     expect(page.locator("[data-alert]")).to_have_count(2)
 
 
-def test_only_an_auditor_reads_why_an_incident_was_shown_or_not(log_in: Opener, story: Story) -> None:
-    waiting = fill(story, 1)[0]
-    critical, _ = story.opens(severity="critical")
+def test_only_an_auditor_sees_why_an_incident_was_shown_or_not(log_in: Opener, devices: Devices) -> None:
+    waiting = fill_budget(devices, 1)[0]
+    critical, _ = devices.raise_alert(severity="critical")
     page = log_in("auditor-bahari", path=f"/peringatan/{waiting}")
     facts = page.get_by_role("term").filter(has_text="Alasan")
     expect(facts).to_have_text("Alasan di luar jatah")
     expect(page.get_by_text("jatah jam itu sudah terpakai")).to_be_visible()
-    page.goto(f"{story.server.base_url}/peringatan/{critical}")
+    page.goto(f"{devices.server.base_url}/peringatan/{critical}")
     expect(facts).to_have_text("Alasan ditampilkan")
     expect(page.get_by_text("yang kritis selalu ditampilkan")).to_be_visible()
 
 
-def test_the_audit_page_lists_every_alert_whether_it_was_shown_or_not(log_in: Opener, story: Story) -> None:
-    fill(story, 4)
+def test_the_audit_page_lists_every_alert_whether_it_was_shown_or_not(log_in: Opener, devices: Devices) -> None:
+    fill_budget(devices, 4)
     page = log_in("auditor-bahari", path="/audit")
     expect(page.get_by_text("10 peringatan", exact=True)).to_be_visible()
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-def test_strip_and_digest_break_no_rule_of_accessibility_and_fit_a_phone(
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_strip_and_digest_do_not_violate_wcag_and_fit_a_phone(
     log_in: Opener,
-    story: Story,
+    devices: Devices,
     axe: str,
     viewport: dict[str, int],
 ) -> None:
-    fill(story, 3)
+    fill_budget(devices, 3)
     page = log_in(viewport=viewport)
     expect(page.get_by_role("complementary", name=STRIP)).to_be_visible()
     assert violations(page, axe) == []

@@ -1,4 +1,4 @@
-"""The feed: live, calm, filtered, and honest about a dropped line."""
+"""The feed: live, stable, filtered, and explicit about a lost connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from contract.heartbeat import CameraState, CameraTelemetry, Heartbeat
 from tests.browser.conftest import sign_in
-from tests.browser.story import Relay, Story
+from tests.browser.devices import Devices, Relay
 from tests.support.server import API, LiveServer
 
 pytestmark = pytest.mark.browser
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.browser
 Opener = Callable[..., Page]
 
 
-def test_an_alert_arrives_without_a_reload_and_cannot_be_overlooked(log_in: Opener, story: Story) -> None:
+def test_an_alert_arrives_without_a_reload_and_cannot_be_overlooked(log_in: Opener, devices: Devices) -> None:
     page = log_in()
     expect(page.get_by_role("heading", name="Tenang.")).to_be_visible()
-    alert_id, _ = story.opens(severity="critical")
+    alert_id, _ = devices.raise_alert(severity="critical")
     row = page.locator(f'[data-alert="{alert_id}"]')
     expect(row).to_contain_text("Berada lama 2 mnt 40 dtk, Pos ronda")
     expect(row).to_contain_text("Kampung Bahari / Gerbang")
@@ -34,32 +34,32 @@ def test_an_alert_arrives_without_a_reload_and_cannot_be_overlooked(log_in: Open
     expect(page.get_by_role("list", name="Peringatan terbuka")).to_contain_text("1")
 
 
-def test_the_thumbnail_shows_the_person_in_a_box(log_in: Opener, story: Story) -> None:
-    alert_id, _ = story.opens()
+def test_the_thumbnail_shows_the_person_in_a_box(log_in: Opener, devices: Devices) -> None:
+    alert_id, _ = devices.raise_alert()
     page = log_in()
     row = page.locator(f'[data-alert="{alert_id}"]')
     expect(row.locator("rect")).to_have_count(2)
     expect(row.locator(".picture.shown img")).to_be_visible()
 
 
-def test_another_kampung_is_never_seen_neither_in_the_list_nor_live(log_in: Opener, story: Story) -> None:
-    theirs, _ = story.opens("kenanga")
+def test_another_kampung_is_visible_neither_in_the_list_nor_live(log_in: Opener, devices: Devices) -> None:
+    theirs, _ = devices.raise_alert("kenanga")
     page = log_in("operator-bahari")
     expect(page.get_by_role("heading", name="Tenang.")).to_be_visible()
-    live_theirs, _ = story.opens("kenanga")
-    ours, _ = story.opens("bahari")
+    live_theirs, _ = devices.raise_alert("kenanga")
+    ours, _ = devices.raise_alert("bahari")
     expect(page.locator(f'[data-alert="{ours}"]')).to_be_visible()
     text = page.content()
     assert "Kenanga" not in text
     assert theirs not in text
     assert live_theirs not in text
-    page.goto(f"{story.server.base_url}/peringatan/{theirs}")
+    page.goto(f"{devices.server.base_url}/peringatan/{theirs}")
     expect(page.get_by_text("Peringatan ini tidak ada, atau bukan wewenang Anda.")).to_be_visible()
 
 
-def test_new_alerts_wait_while_somebody_reads_and_come_in_when_asked_for(log_in: Opener, story: Story) -> None:
+def test_new_alerts_wait_while_a_row_is_focused_and_arrive_on_request(log_in: Opener, devices: Devices) -> None:
     for minute in range(12, 0, -1):
-        story.opens(
+        devices.raise_alert(
             captured_at=datetime.now(UTC) - timedelta(minutes=minute),
             began_at=datetime(2026, 1, 1, tzinfo=UTC),
             severity="critical",
@@ -71,7 +71,7 @@ def test_new_alerts_wait_while_somebody_reads_and_come_in_when_asked_for(log_in:
     focused = page.locator("[data-alert]:focus")
     reading = focused.get_attribute("data-alert")
     before = focused.bounding_box()
-    newest, _ = story.opens(severity="critical")
+    newest, _ = devices.raise_alert(severity="critical")
     chip = page.get_by_role("button", name="1 baru")
     expect(chip).to_be_visible()
     assert page.locator(f'[data-alert="{newest}"]').count() == 0
@@ -81,9 +81,9 @@ def test_new_alerts_wait_while_somebody_reads_and_come_in_when_asked_for(log_in:
     expect(chip).to_have_count(0)
 
 
-def test_the_filters_stand_in_the_address_and_survive_a_reload(log_in: Opener, story: Story) -> None:
-    critical, _ = story.opens(severity="critical")
-    notice, _ = story.opens(severity="notice")
+def test_the_filters_are_in_the_url_and_survive_a_reload(log_in: Opener, devices: Devices) -> None:
+    critical, _ = devices.raise_alert(severity="critical")
+    notice, _ = devices.raise_alert(severity="notice")
     page = log_in()
     expect(page.locator("[data-alert]")).to_have_count(2)
     page.keyboard.press("f")
@@ -93,20 +93,20 @@ def test_the_filters_stand_in_the_address_and_survive_a_reload(log_in: Opener, s
     page.reload()
     expect(page.locator(f'[data-alert="{critical}"]')).to_be_visible()
     expect(page.locator(f'[data-alert="{notice}"]')).to_have_count(0)
-    page.goto(f"{story.server.base_url}/?state=resolved")
+    page.goto(f"{devices.server.base_url}/?state=resolved")
     expect(page.get_by_text("Tidak ada peringatan yang cocok dengan filter ini.")).to_be_visible()
     page.get_by_role("button", name="Hapus filter").click()
     expect(page.locator("[data-alert]")).to_have_count(2)
 
 
-def test_a_long_list_is_loaded_page_by_page_and_only_what_is_in_sight_is_in_the_document(
-    log_in: Opener, story: Story
+def test_a_long_list_is_loaded_by_page_and_only_visible_rows_are_in_the_document(
+    log_in: Opener, devices: Devices
 ) -> None:
     began_at = datetime(2026, 1, 1, tzinfo=UTC)
     for minute in range(70, 0, -1):
         captured_at = datetime.now(UTC) - timedelta(minutes=minute)
         zone = f"zone-{minute}"
-        story.server.new_alert(
+        devices.server.new_alert(
             1000 - minute, captured_at=captured_at, began_at=began_at, zone_id=zone, severity="critical"
         )
     page = log_in()
@@ -120,7 +120,7 @@ def test_a_long_list_is_loaded_page_by_page_and_only_what_is_in_sight_is_in_the_
     assert page.locator("[data-alert]").count() < 30
 
 
-def test_a_lost_camera_is_named_as_soon_as_its_box_says_so(log_in: Opener, live_server: LiveServer) -> None:
+def test_a_lost_camera_is_named_as_soon_as_its_device_reports_it(log_in: Opener, live_server: LiveServer) -> None:
     page = log_in()
     expect(page.get_by_role("button", name="Gerbang")).to_contain_text("belum ada kabar")
     seen = datetime.now(UTC)
@@ -144,25 +144,27 @@ def test_a_lost_camera_is_named_as_soon_as_its_box_says_so(log_in: Opener, live_
         expect(page.get_by_role("button", name="Gerbang")).to_contain_text(words)
 
 
-def test_a_dropped_line_is_unmistakable_and_what_was_missed_comes_when_it_is_back(
-    log_in: Opener, relay: Relay, story: Story
+def test_a_lost_connection_is_unmistakable_and_missed_alerts_arrive_after_reconnecting(
+    log_in: Opener, relay: Relay, devices: Devices
 ) -> None:
-    before, _ = story.opens()
+    before, _ = devices.raise_alert()
     page = log_in(base_url=relay.url)
     expect(page.locator(f'[data-alert="{before}"]')).to_be_visible()
     relay.cut()
-    warning = page.get_by_role("alert").filter(has_text="Sambungan langsung terputus. Kontak terakhir")
-    expect(warning).to_be_visible()
+    banner = page.get_by_role("alert").filter(has_text="Sambungan langsung terputus. Kontak terakhir")
+    expect(banner).to_be_visible()
     expect(page.locator("[data-live=down]")).to_be_visible()
-    missed, _ = story.opens()
-    relay.restore(story.server.base_url)
+    missed, _ = devices.raise_alert()
+    relay.restore(devices.server.base_url)
     page.get_by_role("button", name="Sambungkan sekarang").click()
     expect(page.locator(f'[data-alert="{missed}"]')).to_be_visible()
     expect(page.locator("[data-live=live]")).to_be_visible()
-    expect(warning).to_have_count(0)
+    expect(banner).to_have_count(0)
 
 
-def test_a_server_that_is_not_there_is_one_sentence_and_a_way_on(open_page: Opener, relay: Relay, story: Story) -> None:
+def test_an_unreachable_server_gives_one_sentence_and_a_retry_works(
+    open_page: Opener, relay: Relay, devices: Devices
+) -> None:
     page = open_page()
     page.goto(relay.url)
     expect(page.get_by_label("Kata sandi")).to_be_visible()
@@ -173,7 +175,7 @@ def test_a_server_that_is_not_there_is_one_sentence_and_a_way_on(open_page: Open
     expect(page.get_by_role("alert")).to_have_text(
         "Server pusat tidak dapat dihubungi. Periksa sambungan, lalu coba lagi."
     )
-    relay.restore(story.server.base_url)
+    relay.restore(devices.server.base_url)
     page.get_by_label("Kata sandi").fill("whatever it is")
     page.get_by_role("button", name="Masuk").click()
     expect(page.get_by_role("alert")).to_contain_text("kata sandi salah")
@@ -186,23 +188,23 @@ AudioContext.prototype.createOscillator = function () { window.tones++; return m
 """
 
 
-def test_the_drum_is_silent_until_it_is_turned_on_and_then_beats_for_critical_alerts_only(
-    open_page: Opener, story: Story
+def test_the_alarm_is_off_until_turned_on_and_then_sounds_for_critical_alerts_only(
+    open_page: Opener, devices: Devices
 ) -> None:
     page = open_page()
     page.add_init_script(COUNT_TONES)
-    page.goto(story.server.base_url)
+    page.goto(devices.server.base_url)
     sign_in(page, "operator-bahari")
     expect(page.locator("[data-live=live]")).to_be_attached()
-    story.opens(severity="critical")
+    devices.raise_alert(severity="critical")
     expect(page.locator("[data-alert]")).to_have_count(1)
     assert page.evaluate("window.tones") == 0
     page.get_by_role("button", name="Suara mati").click()
     expect(page.get_by_role("button", name="Suara hidup")).to_have_attribute("aria-pressed", "true")
     greeting = page.evaluate("window.tones")
-    story.opens(severity="warning")
+    devices.raise_alert(severity="warning")
     expect(page.locator("[data-alert]")).to_have_count(2)
     assert page.evaluate("window.tones") == greeting
-    story.opens(severity="critical")
+    devices.raise_alert(severity="critical")
     expect(page.locator("[data-alert]")).to_have_count(3)
     assert page.evaluate("window.tones") > greeting

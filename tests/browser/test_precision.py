@@ -1,4 +1,4 @@
-"""The page that says how right the rules are, as operators find it."""
+"""The precision page."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from contract.event import Rule, SpotCheck
 from contract.reasons import Reason
-from tests.browser.conftest import DESK, PHONE
-from tests.browser.story import Story
+from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.devices import Devices
 from tests.browser.test_access import axe, violations
 from tests.server.test_thresholds import stay
 from tests.server.test_verdicts import close
@@ -22,17 +22,17 @@ pytestmark = pytest.mark.browser
 Opener = Callable[..., Page]
 
 
-def judge(story: Story, verdicts: dict[str, int]) -> None:
-    """So many alerts closed with each verdict."""
-    operator = story.server.log_in("operator-bahari")
+def give_verdicts(devices: Devices, verdicts: dict[str, int]) -> None:
+    """Close the given number of alerts with each verdict."""
+    operator = devices.server.log_in("operator-bahari")
     for verdict, count in verdicts.items():
         for _ in range(count):
-            close(operator, story.opens(zone_id="ronda")[0], verdict)
+            close(operator, devices.raise_alert(zone_id="ronda")[0], verdict)
 
 
-def test_an_operator_finds_the_precision_of_each_rule_with_its_interval(log_in: Opener, story: Story) -> None:
-    judge(story, {"useful": 6, "normal_activity": 2, "camera_fault": 1})
-    story.opens(zone_id="ronda", rule=Rule.GROUP)
+def test_an_operator_finds_the_precision_of_each_rule_with_its_interval(log_in: Opener, devices: Devices) -> None:
+    give_verdicts(devices, {"useful": 6, "normal_activity": 2, "camera_fault": 1})
+    devices.raise_alert(zone_id="ronda", rule=Rule.GROUP)
     page = log_in()
     page.get_by_role("link", name="Ketepatan").click()
     expect(page).to_have_title("Ketepatan aturan · Kentongan")
@@ -47,8 +47,8 @@ def test_an_operator_finds_the_precision_of_each_rule_with_its_interval(log_in: 
     expect(page.locator("[data-alert]")).to_contain_text("9 peringatan")
 
 
-def test_the_span_stands_in_the_address_and_english_is_complete(log_in: Opener, story: Story) -> None:
-    judge(story, {"useful": 1})
+def test_the_time_span_is_in_the_url_and_english_is_complete(log_in: Opener, devices: Devices) -> None:
+    give_verdicts(devices, {"useful": 1})
     page = log_in(path="/ketepatan?days=7")
     expect(page.get_by_label("Rentang waktu")).to_have_value("7")
     page.get_by_label("Rentang waktu").select_option("90")
@@ -62,11 +62,11 @@ def test_without_alerts_the_page_says_so(log_in: Opener) -> None:
     expect(page.get_by_text("Tidak ada peringatan sejak")).to_be_visible()
 
 
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_the_page_is_accessible_and_a_phone_scrolls_it_down_only(
-    log_in: Opener, story: Story, axe: str, viewport: ViewportSize
+    log_in: Opener, devices: Devices, axe: str, viewport: ViewportSize
 ) -> None:
-    judge(story, {"useful": 3, "detector_error": 2})
+    give_verdicts(devices, {"useful": 3, "detector_error": 2})
     page = log_in(path="/ketepatan", viewport=viewport)
     expect(page.get_by_role("table")).to_have_count(2)
     assert violations(page, axe) == []
@@ -74,12 +74,12 @@ def test_the_page_is_accessible_and_a_phone_scrolls_it_down_only(
     assert page.evaluate("(main => main.scrollWidth <= main.clientWidth)(document.querySelector('main'))")
 
 
-def test_a_suggested_threshold_comes_in_words_with_settings_to_copy(log_in: Opener, story: Story, axe: str) -> None:
-    operator = story.server.log_in("operator-bahari")
+def test_a_suggested_threshold_comes_in_words_with_settings_to_copy(log_in: Opener, devices: Devices, axe: str) -> None:
+    operator = devices.server.log_in("operator-bahari")
     since = datetime.now(UTC) - timedelta(days=10)
     for number in range(30):
         short = number % 2 == 0
-        alert_id = stay(story.server, number, 130.0 if short else 600.0, since + timedelta(hours=number))
+        alert_id = stay(devices.server, number, 130.0 if short else 600.0, since + timedelta(hours=number))
         close(operator, alert_id, "normal_activity" if short else "useful")
     page = log_in(path="/ketepatan", viewport=PHONE)
     card = page.get_by_role("listitem").filter(has_text="Pos ronda (Gerbang), Berada lama di satu tempat")
@@ -90,14 +90,14 @@ def test_a_suggested_threshold_comes_in_words_with_settings_to_copy(log_in: Open
     assert violations(page, axe) == []
 
 
-def test_a_stay_for_audit_waits_on_its_page_only_and_is_answered_like_an_alert(
-    log_in: Opener, story: Story, axe: str
+def test_a_spot_check_is_listed_on_its_page_only_and_is_judged_like_an_alert(
+    log_in: Opener, devices: Devices, axe: str
 ) -> None:
     reasons = (
         Reason(code="stayed", params={"dwell_s": 90.0}),
         Reason(code="shorter_than_threshold", params={"threshold_s": 120.0}),
     )
-    story.with_clip(spot_check=SpotCheck(chance=0.03), reasons=reasons, severity="notice")
+    devices.raise_alert_with_clip(spot_check=SpotCheck(chance=0.03), reasons=reasons, severity="notice")
     page = log_in()
     expect(page.get_by_text("Tenang.")).to_be_visible()
     expect(page.locator("[data-alert]")).to_have_count(0)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import sign_in
-from tests.browser.story import Story
+from tests.browser.devices import Devices
 from tests.support.server import API, LiveServer
 
 pytestmark = pytest.mark.browser
@@ -27,7 +27,7 @@ def test_a_wrong_password_is_answered_with_one_sentence(open_page: Opener, live_
     expect(page.get_by_label("Kata sandi")).to_have_value("")
 
 
-def test_whoever_logs_in_sees_the_feed_and_their_own_name(log_in: Opener) -> None:
+def test_after_log_in_the_feed_and_the_users_name_are_shown(log_in: Opener) -> None:
     page = log_in("operator-bahari")
     expect(page.get_by_text("Operator-Bahari", exact=True)).to_be_visible()
     expect(page).to_have_title("Peringatan · Kentongan")
@@ -41,10 +41,10 @@ def test_logging_out_leads_to_the_log_in_and_ends_the_session(log_in: Opener) ->
     assert page.request.get(page.url.rstrip("/") + f"{API}/session").status == 401
 
 
-def test_an_ended_session_asks_to_log_in_and_leads_back_to_the_same_page(log_in: Opener, story: Story) -> None:
-    alert_id, _ = story.opens()
+def test_an_ended_session_asks_to_log_in_and_returns_to_the_same_page(log_in: Opener, devices: Devices) -> None:
+    alert_id, _ = devices.raise_alert()
     page = log_in(path=f"/peringatan/{alert_id}")
-    base_url = story.server.base_url
+    base_url = devices.server.base_url
     token = page.request.get(f"{base_url}{API}/session").json()["csrf_token"]
     gone = page.request.delete(f"{base_url}{API}/session", headers={"X-CSRF-Token": token, "Origin": base_url})
     assert gone.status == 204
@@ -67,8 +67,8 @@ def test_the_language_is_switched_at_once_and_remembered_for_the_next_log_in(
     expect(later.get_by_role("heading", name="Quiet.")).to_be_visible()
 
 
-def test_nothing_personal_is_kept_in_the_browser_or_in_the_address(log_in: Opener, story: Story) -> None:
-    story.opens()
+def test_nothing_personal_is_kept_in_the_browser_or_in_the_url(log_in: Opener, devices: Devices) -> None:
+    devices.raise_alert()
     page = log_in()
     page.locator("[data-alert]").click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()

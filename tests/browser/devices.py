@@ -1,4 +1,4 @@
-"""What happens in front of the cameras, told to a real server as a box would tell it; and a line that can be cut."""
+"""Simulated edge devices that send events to a real server, and a relay whose connections a test can cut."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ CLIP_S = 8.0
 
 
 @dataclass
-class Story:
-    """Events of both boxes, each with its own sequence.
+class Devices:
+    """Sends events as both devices do, each with its own sequence numbers.
 
-    Signals are of zones of their own, unless the test names one: alerts of one zone and rule would be one incident.
+    Each event is in a zone of its own unless the test names one, because alerts of one zone and rule form one incident.
     """
 
     server: LiveServer
     clip_bytes: bytes
     _sequences: dict[str, int] = field(default_factory=dict)
 
-    def opens(self, kampung_id: str = "bahari", **changes: object) -> tuple[str, Event]:
-        """A loitering signal begins: its event and thumbnail arrive. Returns the alert's id and the event."""
+    def raise_alert(self, kampung_id: str = "bahari", **changes: object) -> tuple[str, Event]:
+        """Send the first event of a loitering signal and its thumbnail. Returns the alert's id and the event."""
         captured_at = datetime.now(UTC) - timedelta(seconds=2)
         sequence = self._next(kampung_id)
         thumbnail = _thumbnail()
@@ -60,8 +60,8 @@ class Story:
         assert put.status_code in {200, 201}, put.text
         return str(answer.json()["alert_id"]), event
 
-    def seals(self, event: Event, **changes: object) -> None:
-        """The clip of the signal is sealed and uploaded."""
+    def upload_clip(self, event: Event, **changes: object) -> None:
+        """Announce the clip of a signal and upload it."""
         kampung_id = event.data.kampung_id
         clip = ClipReference.model_validate(
             {
@@ -84,10 +84,10 @@ class Story:
         assert patch.status_code == 204, patch.text
         assert patch.headers["Upload-Complete"] == "?1"
 
-    def with_clip(self, kampung_id: str = "bahari", **changes: object) -> str:
-        """An alert whose clip is there. Returns the alert's id."""
-        alert_id, event = self.opens(kampung_id, **changes)
-        self.seals(event)
+    def raise_alert_with_clip(self, kampung_id: str = "bahari", **changes: object) -> str:
+        """Send an event and upload its clip. Returns the alert's id."""
+        alert_id, event = self.raise_alert(kampung_id, **changes)
+        self.upload_clip(event)
         return alert_id
 
     def _next(self, kampung_id: str) -> int:
@@ -96,7 +96,7 @@ class Story:
 
 
 def _walk() -> TrackSummary:
-    """A track that crosses the picture evenly, from 4 s before the trigger to 4 s after it."""
+    """A track that crosses the frame at constant speed, from 4 s before the trigger to 4 s after it."""
     boxes = tuple(
         TimedBox(offset_s=offset_s, box=(0.45 + offset_s / 20, 0.3, 0.55 + offset_s / 20, 0.8))
         for offset_s in (step / 2 for step in range(-8, 9))
@@ -112,7 +112,7 @@ def _thumbnail() -> bytes:
 
 
 class Relay:
-    """Passes TCP connections on to a server; can be cut and be led to another server, like a line to a data centre."""
+    """Forwards TCP connections to a server; a test can cut them and redirect the address to another server."""
 
     def __init__(self, target_url: str) -> None:
         self._target = _address(target_url)
@@ -127,7 +127,7 @@ class Relay:
         return f"http://127.0.0.1:{self._port}"
 
     def cut(self) -> None:
-        """Every connection breaks, and no new one is accepted."""
+        """Break every connection and refuse new ones."""
         if self._listener is not None:
             # A blocked accept() only wakes on shutdown, not on close.
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -140,7 +140,7 @@ class Relay:
         self._open.clear()
 
     def restore(self, target_url: str) -> None:
-        """The same address is there again, with the given server behind it."""
+        """Accept connections again at the same address, for the given server."""
         self._target = _address(target_url)
         self._listen()
 
