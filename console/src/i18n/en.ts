@@ -142,8 +142,8 @@ export const en: Words = {
 
   filters: {
     title: 'Filters',
-    place: 'List',
-    placeAll: 'Both',
+    placement: 'List',
+    placementAny: 'Both',
     active: (n) => `Filters (${n})`,
     state: 'State',
     severity: 'Severity',

@@ -46,7 +46,7 @@ export const id = {
 
   severity: { critical: 'Kritis', warning: 'Waspada', notice: 'Perhatian' },
   state: { new: 'Baru', acknowledged: 'Sedang diperiksa', resolved: 'Selesai', dismissed: 'Ditutup, tidak perlu tindakan' },
-  /** For places where the verdict follows. */
+  /** Shown where the verdict follows. */
   stateShort: { new: 'Baru', acknowledged: 'Sedang diperiksa', resolved: 'Selesai', dismissed: 'Ditutup' },
   stateAll: 'Semua status',
   stateOpen: 'Terbuka',
@@ -139,8 +139,8 @@ export const id = {
 
   filters: {
     title: 'Filter',
-    place: 'Daftar',
-    placeAll: 'Keduanya',
+    placement: 'Daftar',
+    placementAny: 'Keduanya',
     active: (n: string) => `Filter (${n})`,
     state: 'Status',
     severity: 'Tingkat',
