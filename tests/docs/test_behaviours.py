@@ -76,5 +76,7 @@ def test_a_section_has_a_picture_and_says_its_limits(rule: str) -> None:
 def test_the_example_on_the_page_is_a_valid_configuration() -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
 
-    for zone in yaml.safe_load(example)["zones"]:
+    zones = yaml.safe_load(example)["zones"]
+    assert zones
+    for zone in zones:
         assert ZoneConfig.model_validate(zone).rules.loitering is not None

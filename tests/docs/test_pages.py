@@ -47,6 +47,7 @@ def test_the_floors_of_the_server_are_in_the_order_that_import_linter_checks() -
     checked = {module: floor for floor, row in enumerate(layers("server floors")) for module in row}
     shown = documented("Server")
     floors = [[checked[module] for module in sorted(row)] for row in shown]
+    assert len(floors) > 2
     assert all(max(above) < min(below) for above, below in pairwise(floors)), floors
 
 
@@ -58,6 +59,7 @@ def test_the_index_leads_to_every_page() -> None:
 
 def test_the_changelog_of_a_version_fits_on_a_screen() -> None:
     versions = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    assert versions
     for version in versions:
         assert len(re.findall(r"^- ", version, re.MULTILINE)) <= 25, version.splitlines()[0]
         assert set(re.findall(r"^### (.+)$", version, re.MULTILINE)) <= {"Added", "Changed", "Fixed"}

@@ -96,6 +96,8 @@ def test_a_new_password_replaces_the_old_one(config: Path) -> None:
     said(config, "user", "password", "admin", stdin="staple battery horse\n")
     with LiveServer(load_settings(config), {}) as server:
         server.log_in("admin", "staple battery horse")
+        old = {"username": "admin", "password": "correct horse battery"}
+        assert server.client().post("/api/v1/session", json=old).status_code == 401
 
 
 @pytest.mark.parametrize(

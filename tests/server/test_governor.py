@@ -99,6 +99,7 @@ def test_an_incident_once_shown_stays_shown_whatever_arrives_later(seed: int) ->
         now = set(shown(day))
         assert before <= now
         before = now
+    assert before
 
 
 def test_warnings_beyond_the_budget_wait_until_they_ask_again_in_another_hour() -> None:

@@ -210,9 +210,11 @@ def test_an_unknown_alert_and_one_elsewhere_are_answered_alike(site: Site) -> No
 
 
 def test_filters_do_not_widen_what_is_granted(site: Site) -> None:
-    client = site.server.log_in("operator-kenanga")
+    insider, outsider = site.server.log_in("operator-bahari"), site.server.log_in("operator-kenanga")
     for query in ({"kampung": "bahari"}, {"camera": "gate"}, {"state": "new"}):
-        assert client.get(f"{API}/alerts", params=query).json()["items"] == []
+        seen = [one["id"] for one in insider.get(f"{API}/alerts", params=query).json()["items"]]
+        assert site.alert_id in seen, query
+        assert outsider.get(f"{API}/alerts", params=query).json()["items"] == []
 
 
 def test_the_stored_clip_comes_as_it_was_sent(site: Site) -> None:

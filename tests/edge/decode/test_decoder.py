@@ -60,6 +60,7 @@ def test_a_camera_slower_than_the_analysis_rate_loses_no_picture(tmp_path: Path)
 
 def test_every_frame_carries_the_moment_of_its_own_packet(street: list[Packet]) -> None:
     frames = decode(AnalysisDecoder(5.0), street)
+    assert len(frames) == 60
     for frame in frames:
         assert frame.captured is street[frame_number(frame.y)].captured
 
@@ -101,6 +102,7 @@ def test_masking_does_not_disturb_the_pictures_that_follow(street: list[Packet])
     masked = decode(AnalysisDecoder(25.0, mask), street[:25])
     plain = decode(AnalysisDecoder(25.0), street[:25])
     outside = ~mask.covers(320, 192)
+    assert len(masked) == 25
     for one, other in zip(masked, plain, strict=True):
         assert np.array_equal(one.y[outside], other.y[outside])
 

@@ -86,5 +86,6 @@ def test_several_threads_may_share_one_openvino_detector(data_file: DataFile) ->
     for thread in threads:
         thread.join()
 
+    assert sorted(together) == [0, 1, 2, 3]
     for index, found in together.items():
         assert all(np.array_equal(each.boxes_xyxyn, alone[index % 2].boxes_xyxyn) for each in found)
