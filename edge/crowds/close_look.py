@@ -79,7 +79,7 @@ def windows_on(place: TileRegion, picture_wh: Size, input_wh: Size) -> list[Wind
         if len(starts[0]) * len(starts[1]) <= MOST_WINDOWS:
             break
         scale *= SMALLER
-    width, height = (_even(one) for one in size)
+    width, height = (max(2, _even(one)) for one in size)
     limit_x, limit_y = picture_wh[0] - width, picture_wh[1] - height
     return [
         Window(_even(min(max(x, 0.0), limit_x)), _even(min(max(y, 0.0), limit_y)), width, height)
@@ -98,4 +98,4 @@ def _starts(low_px: float, high_px: float, size_px: float, overlap_px: float) ->
 
 
 def _even(length: float) -> int:
-    return max(2, int(length) // 2 * 2)
+    return int(length) // 2 * 2
