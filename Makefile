@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 export SOURCE
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo smoke test lint format console openapi bench-edge bench-server soak eval-detector eval-farsight \
+.PHONY: help demo smoke test lint format console openapi bench-edge bench-server soak eval-detector eval-far-people \
 	eval-health eval-tracker eval-behaviours setup-demo setup-test setup-bench clean
 
 help: ## Say what can be made
@@ -49,8 +49,8 @@ FROM_DATA = $(if $(DATA),"$(DATA)")
 eval-detector: setup-test ## AP50 and CPU time of detectors on labelled sets; DATA=DIR ARGS='--model NAME ...'
 	@$(RUN) -m bench.eval_detector $(FROM_DATA) $(ARGS)
 
-eval-farsight: setup-test ## What tiled inference on far people gains and costs on MOT sets; DATA=DIR
-	@$(RUN) -m bench.eval_farsight $(FROM_DATA) $(ARGS)
+eval-far-people: setup-test ## What tiled inference for far people gains and costs on MOT sets; DATA=DIR
+	@$(RUN) -m bench.eval_far_people $(FROM_DATA) $(ARGS)
 
 eval-health: setup-test ## How soon camera faults are found, and false alarms, on altered clips; DATA=DIR ARGS='--only PART'
 	@$(RUN) -m bench.eval_health $(FROM_DATA) $(ARGS)

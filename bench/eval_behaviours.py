@@ -240,7 +240,7 @@ def _calibration(report: Report, size: Size, seed: int) -> None:
 
 
 def _crowds(report: Report, size: Size, seed: int) -> None:
-    keys = ("crowd_count_error", "crowd_count_error_detections", "crowd_range_covers", "crowd_look_ms_per_s")
+    keys = ("crowd_count_error", "crowd_count_error_detections", "crowd_range_covers", "crowd_tiles_ms_per_s")
     report.figures.update(dict.fromkeys(keys))
     report.figures.update(dict.fromkeys(("crush_told", "crush_told_detections", "sparse_taken_for_dense")))
     if not (calibration.PETS.exists() and crowds.VIDEO.is_dir()):
@@ -252,12 +252,12 @@ def _crowds(report: Report, size: Size, seed: int) -> None:
     report.row("  of PETS2009's walking crowds S1L2-1 and S2L3", f"{off:.2f}", f"{plain:.2f}", "-")
     report.row("  truth within the ends that are told", f"{found.covered:.2f}", "-", "-")
     report.row("  taken for too dense, share of the time", f"{found.recognised:.2f}", "-", "-")
-    report.row("  CPU for close looks, ms/s", f"{found.look_ms_per_s:.1f}", "0", "-")
+    report.row("  CPU for tiles, ms/s", f"{found.tiles_ms_per_s:.1f}", "0", "-")
     sparse = crowds.sparse_watch()
     report.row(
         "sparse square (real video) taken for dense", f"{sparse.dense_share:.3f} of {sparse.duration_s:.0f} s", "-", "0"
     )
-    report.row("  CPU for close looks there, ms/s", f"{sparse.look_ms_per_s:.1f}", "0", "-")
+    report.row("  CPU for tiles there, ms/s", f"{sparse.tiles_ms_per_s:.1f}", "0", "-")
     count = max(1, size.crowds // 5)
     ours = crowds.stories(seed + 15, count=count, estimates=True)
     naive = crowds.stories(seed + 15, count=count, estimates=False)
@@ -268,7 +268,7 @@ def _crowds(report: Report, size: Size, seed: int) -> None:
         crowd_count_error=found.estimate.value,
         crowd_count_error_detections=found.detections.value,
         crowd_range_covers=found.covered,
-        crowd_look_ms_per_s=found.look_ms_per_s,
+        crowd_tiles_ms_per_s=found.tiles_ms_per_s,
         crush_told=sum(one.right for one in ours) / sum(one.stories for one in ours),
         crush_told_detections=sum(one.right for one in naive) / sum(one.stories for one in naive),
         sparse_taken_for_dense=sparse.dense_share,

@@ -37,7 +37,7 @@ LATE_S = 30.0
 class CountErrors:
     """estimate, detections: median |told / true - 1| over crowds. covered: share of dense moments within the ends.
 
-    recognised: share of moments at which the crowd was known to be too dense. look_ms_per_s: CPU of close looks.
+    recognised: share of moments at which the crowd was known to be too dense. tiles_ms_per_s: CPU time of tiles.
     """
 
     estimate: Interval
@@ -45,15 +45,15 @@ class CountErrors:
     walking: tuple[float, float]
     covered: float
     recognised: float
-    look_ms_per_s: float
+    tiles_ms_per_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class SparseWatch:
-    """The whole real sparse video: the share of it that was taken for too dense, and CPU for close looks."""
+    """The whole real sparse video: the share of it that was taken for too dense, and CPU time of tiles."""
 
     dense_share: float
-    look_ms_per_s: float
+    tiles_ms_per_s: float
     duration_s: float
 
 
@@ -150,7 +150,7 @@ def _off(told: Sequence[float], some: Sequence[Watched]) -> float:
 
 
 def _ms_per_s(some: Sequence[Watched]) -> float:
-    """CPU milliseconds of close looks for each second of these moments."""
+    """CPU milliseconds of tiled inference per second of these moments."""
     if len(some) < 2:
         return 0.0
-    return sum(one.look_ms for one in some) / (some[-1].at_s - some[0].at_s)
+    return sum(one.tiles_ms for one in some) / (some[-1].at_s - some[0].at_s)

@@ -1,8 +1,8 @@
-"""Fits how many people stand behind the boxes of a close look: `python -m bench.crowds.fit [--seed N]`.
+"""Fits how many people stand behind the boxes of tiled inference: `python -m bench.crowds.fit [--seed N]`.
 
-Prints the exponents of a free fit, the constant of `people_behind` (exponents 2 and -1), and how far it is off on each
-crowd when that crowd is left out. Needs the test data (`bench.data_folder`). What `bench.behaviours.crowds` scores is
-not among these.
+Prints the exponents of a free fit, the constant of `estimate_people` (exponents 2 and -1), and its error on each crowd
+when that crowd is left out. Needs the test data (`bench.data_folder`). What `bench.behaviours.crowds` scores is not
+among these.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bench.crowds.sprites import Cast, cast
 from bench.crowds.watching import WHOLE, Eyes, frame_of
 from bench.motdata import FloatArray
 from edge.crowds.body_height import BodyHeights
-from edge.crowds.crowd_count import HIGH, LOW, PER_BOX, crowded_place, figures
+from edge.crowds.crowd_count import HIGH, LOW, PER_BOX, count_boxes, crowd_region
 from edge.geometry import Polygon
 
 WALKING = ("S1L1-1", "S1L2-2", "S2L2")
@@ -45,10 +45,10 @@ def looks(eyes: Eyes, moments: Iterator[Moment], heights: BodyHeights) -> FloatA
         frame = frame_of(moment)
         found = eyes.detector.detect(frame)
         heights.observe(found)
-        place = crowded_place(found, polygon, heights)
-        close = None if place is None else eyes.look.look(frame, place)
-        if close is not None:
-            rows.append((len(moment.boxes_xyxyn), *figures(close, polygon, heights)))
+        region = crowd_region(found, polygon, heights)
+        tiled = None if region is None else eyes.crowd_detector.detect(frame, region)
+        if tiled is not None:
+            rows.append((len(moment.boxes_xyxyn), *count_boxes(tiled, polygon, heights)))
     some = [np.median(rows[start : start + LOOKS], axis=0) for start in range(0, len(rows) - LOOKS + 1, LOOKS)]
     return np.array(some).reshape(-1, 3)
 

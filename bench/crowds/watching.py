@@ -1,4 +1,4 @@
-"""The real path on composed crowds: detector, tracker, close look and behaviours, with the truth beside."""
+"""The real path on composed crowds: detector, tracker, tiles and rules, with the truth beside."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from bench.crowds.scenes import ASPECT, Moment
 from contract.clock import Instant
 from edge.config.calibration import CalibrationConfig
 from edge.config.zones import ZoneConfig
-from edge.crowds.close_look import CrowdLook
 from edge.crowds.crowd_count import CrowdEstimate
+from edge.crowds.crowd_detector import CrowdDetector
 from edge.decode.frame import Frame
 from edge.detections import Detections
 from edge.detector import Detector
@@ -30,14 +30,14 @@ WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One moment. people: the truth. counted: by tracks. look_ms: CPU that a close look cost, 0 without one."""
+    """One moment. people: the truth. counted: by tracks. tiles_ms: CPU time of tiled inference, 0 without."""
 
     at_s: float
     people: int
     counted: int
     estimate: CrowdEstimate | None
     signals: tuple[Signal, ...]
-    look_ms: float
+    tiles_ms: float
 
     @property
     def told(self) -> float:
@@ -51,7 +51,7 @@ class Eyes:
     def __init__(self) -> None:
         manifest = load_manifest()
         self.detector = Detector(manifest.get(manifest.default))
-        self.look = CrowdLook(self.detector)
+        self.crowd_detector = CrowdDetector(self.detector)
 
     def tracker(self) -> Tracker:
         return Tracker(TrackerSettings(strong_score=self.detector.spec.output.strong_score))
@@ -75,7 +75,7 @@ def watch(
     estimates: bool = True,
     calibration: CalibrationConfig | None = None,
 ) -> Iterator[Watched]:
-    """Everything that the zones' rules make of the moments; without `estimates` as if there were no close look."""
+    """Everything that the zones' rules make of the moments; without `estimates` without tiled inference."""
     tracker, behaviours = eyes.tracker(), build_behaviours(zones, calibration=calibration, aspect=ASPECT)
     for moment in moments:
         frame = frame_of(moment)
@@ -83,14 +83,14 @@ def watch(
         began_s = time.thread_time()
         region = behaviours.requests(moment.at_s, people).tiles if estimates else None
         tile_detections = _looked(eyes, frame, region)
-        look_ms = 1000 * (time.thread_time() - began_s)
+        tiles_ms = 1000 * (time.thread_time() - began_s)
         signals = behaviours.observe(Observation(frame.captured, people, ASPECT, tile_detections=tile_detections))
         estimate = behaviours.crowds.get(zones[0].id)
-        yield Watched(moment.at_s, len(moment.boxes_xyxyn), _counted(behaviours), estimate, tuple(signals), look_ms)
+        yield Watched(moment.at_s, len(moment.boxes_xyxyn), _counted(behaviours), estimate, tuple(signals), tiles_ms)
 
 
 def _looked(eyes: Eyes, frame: Frame, region: TileRegion | None) -> Detections | None:
-    return None if region is None else eyes.look.look(frame, region)
+    return None if region is None else eyes.crowd_detector.detect(frame, region)
 
 
 def _counted(behaviours: CameraBehaviours) -> int:

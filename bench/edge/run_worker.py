@@ -59,7 +59,7 @@ CLIP_POLL_S = 0.2
 class Trace:
     """What one camera decoded and found. `steps` has one letter for each packet: s skipped, d decoded, k decoded alone
     (a keyframe while quiet), w the same and then decoded back; `detections` says after which packets how many
-    inferences there were, close looks at crowds included."""
+    inferences there were, tiles included."""
 
     steps: list[str] = field(default_factory=list)
     detections: dict[int, int] = field(default_factory=dict)

@@ -136,7 +136,7 @@ class Calibration:
 def calibrate(config: CalibrationConfig, aspect: float) -> Calibration:
     """Works a calibration out of an operator's marks; raises CalibrationError for marks that fit no ground.
 
-    What was worked out is kept: the rules of a camera and its second look ask for it with the same first picture.
+    The result is cached: the rules of a camera and its tiles for far people ask for it with the same first frame.
     """
     if not config.ground_points:
         camera, residual = pinhole_of_people(config.people, aspect)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from contract.clock import Instant
 from contract.reasons import Reason
-from edge.crowds.close_look import CrowdLook
+from edge.crowds.crowd_detector import CrowdDetector
 from edge.crowds.optical_flow import CrowdFlow
 from edge.decode.frame import Frame
 from edge.detections import Detections, FloatArray
@@ -68,12 +68,12 @@ class CameraAnalysis:
         history: TrackHistory,
         sink: SignalSink,
         watcher: ViewWatcher | None = None,
-        crowd_look: CrowdLook | None = None,
+        crowd_detector: CrowdDetector | None = None,
         on_frame: FrameObserver | None = None,
     ) -> None:
         """`behaviours_for` makes the behaviours for a picture's aspect, which only the first frame tells.
 
-        `crowd_look` looks closely at crowds that are too dense to count; without it they are not estimated. `on_frame`
+        `crowd_detector` runs tiles on crowds that are too dense to count; without it they are not estimated. `on_frame`
         is shown every analysed frame with its tracked people and its signals: replay draws it.
         """
         self._detector = detector
@@ -86,7 +86,7 @@ class CameraAnalysis:
         self._watcher = watcher
         self._on_frame = on_frame
         self._crowd_flow = CrowdFlow()
-        self._crowd_look = crowd_look
+        self._crowd_detector = crowd_detector
         self._latest: Instant | None = None
         self._idle = True
         self._inhibited = False
@@ -125,8 +125,8 @@ class CameraAnalysis:
         wanted = behaviours.requests(frame.captured.mono_s, people)
         flow = self._crowd_flow.measure(frame) if wanted.optical_flow else None
         tile_detections = None
-        if self._crowd_look is not None and wanted.tiles is not None:
-            tile_detections = self._crowd_look.look(frame, wanted.tiles)
+        if self._crowd_detector is not None and wanted.tiles is not None:
+            tile_detections = self._crowd_detector.detect(frame, wanted.tiles)
         return behaviours.observe(Observation(frame.captured, people, frame.aspect, flow, tile_detections))
 
     def _behave(self, aspect: float) -> CameraBehaviours:

@@ -22,11 +22,12 @@ from edge.capture.packet_ring import PacketRing
 from edge.clips.recorder import GRACE_S, ClipRecorder, longest_clip_s
 from edge.config import CameraConfig, ClipConfig, DetectorConfig, DeviceConfig
 from edge.config.hours import CalendarConfig
-from edge.crowds.close_look import CrowdLook
+from edge.crowds.crowd_detector import CrowdDetector
 from edge.decode.ladder import DecodeLadder
 from edge.decode.masks import PrivacyMask
 from edge.detector import Detector
-from edge.detector.far_people import PersonDetector, far_sighted
+from edge.detector.far_people import detector_for_camera
+from edge.detector.tiling import PersonDetector
 from edge.events.builder import ClipPlan, Provenance, SignalRecorder
 from edge.events.drafts import DraftQueue
 from edge.events.track_history import TrackHistory
@@ -72,13 +73,13 @@ def build_pipeline(camera: CameraConfig, parts: PipelineParts, clock: Clock, sin
     ladder = DecodeLadder(parts.ring, camera.analysis_fps, parts.mask, on_frame=view_watch.look)
     detector = parts.detector
     analysis = CameraAnalysis(
-        far_sighted(detector, camera, parts.has_spare_time, parts.on_tiles),
+        detector_for_camera(detector, camera, parts.has_spare_time, parts.on_tiles),
         Tracker(TrackerSettings(strong_score=detector.spec.output.strong_score)),
         lambda aspect: behaviours_for(camera, parts.calendar, parts.learned, aspect, parts.spot_checks),
         history=parts.history,
         sink=sink,
         watcher=ladder,
-        crowd_look=CrowdLook(detector, parts.has_spare_time),
+        crowd_detector=CrowdDetector(detector, parts.has_spare_time),
         on_frame=parts.on_frame,
     )
     stages = Stages(parts.ring, ladder, view_watch, ClockWatch(), CameraFaults(), analysis)

@@ -26,7 +26,7 @@ from edge.decode.attention import Attention
 from edge.decode.feed import AnalysisFeed
 from edge.decode.masks import PrivacyMask
 from edge.decode.rate_control import RateController
-from edge.detector.slack import Slack
+from edge.detector.spare_time import SpareTime
 from edge.events.shadow_file import ShadowFile
 from edge.learned.confirmed import keep_out
 from edge.learned.state import CameraLearned
@@ -69,7 +69,7 @@ class CameraUnit:
             clip_recorder=shared.clip_recorder,
             new_id=shared.new_id,
         )
-        slack = Slack(shared.scheduler, len(device.cameras), lambda: telemetry.is_degraded, shared.clock)
+        spare_time = SpareTime(shared.scheduler, len(device.cameras), lambda: telemetry.is_degraded, shared.clock)
         parts = PipelineParts(
             detector=shared.detector,
             ring=self._analysed_ring,
@@ -78,8 +78,8 @@ class CameraUnit:
             mask=mask,
             learned=self._learned,
             view=self._views.load(config.id),
-            has_spare_time=slack,
-            on_tiles=partial(telemetry.second_look, config.id),
+            has_spare_time=spare_time,
+            on_tiles=partial(telemetry.tiled_inference, config.id),
             spot_checks=random.SystemRandom(),
         )
         self.pipeline = build_pipeline(config, parts, shared.clock, self.recorder)

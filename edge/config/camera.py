@@ -26,11 +26,11 @@ class Transport(StrEnum):
     UDP = "udp"
 
 
-class FarSightConfig(StrictModel):
-    """A second, closer look where people are small, while the device has time for it."""
+class FarPeopleConfig(StrictModel):
+    """Tiled inference where people are small, while the device has spare time."""
 
     region: PolygonXyn | None = Field(default=None, description="null: where the camera's calibration says so")
-    every_s: float = Field(default=0.4, ge=0.0, le=0.5, description="seconds between second looks")
+    every_s: float = Field(default=0.4, ge=0.0, le=0.5, description="seconds between runs of the tiles")
 
 
 class CameraConfig(StrictModel):
@@ -47,7 +47,7 @@ class CameraConfig(StrictModel):
     analysis_fps: float = Field(default=5.0, ge=0.5, le=30.0, description="frames a second that are looked at")
     masks: tuple[PolygonXyn, ...] = Field(default=(), max_length=32, description="parts that are blackened")
     calibration: CalibrationConfig | None = None
-    far_sight: FarSightConfig | None = Field(default=FarSightConfig(), description="null: no second look")
+    far_people: FarPeopleConfig | None = Field(default=FarPeopleConfig(), description="null: no tiles for far people")
     zones: tuple[ZoneConfig, ...] = Field(min_length=1, max_length=32)
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Who stands near whom in a zone."""
+"""Distances between the people in a zone."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Array = npt.NDArray[np.float64]
 
 
 def distances(episodes: Sequence[Episode]) -> Array:
-    """(N, N) float64 units (metres, or mean body heights of the two) between people; the diagonal is infinite."""
+    """(N, N) distances in units (metres, or mean body heights of the two people); infinite on the diagonal."""
     if not episodes:
         return np.empty((0, 0))
-    places = np.array([one.position for one in episodes])
+    positions = np.array([one.position for one in episodes])
     units = np.array([one.unit for one in episodes])
-    between = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+    between = np.hypot(*(positions[:, None] - positions[None]).transpose(2, 0, 1))
     scaled: Array = between / ((units[:, None] + units[None]) / 2)
     np.fill_diagonal(scaled, np.inf)
     return scaled
 
 
 def median_nearest(episodes: Sequence[Episode]) -> float | None:
-    """The median distance to the nearest neighbour, units; None with fewer than two people."""
+    """The median distance to the nearest neighbour, in units; None with fewer than two people."""
     if len(episodes) < 2:
         return None
     nearest: list[float] = distances(episodes).min(axis=1).tolist()
-    return median(nearest)  # NumPy's takes longer than the distances
+    return median(nearest)  # faster than NumPy's on so few values

@@ -19,8 +19,8 @@ _EARLY_MAX = 0.25
 be nearer: a camera's rate seldom divides by the analysis rate."""
 UNFILTERED_LINES = 720
 """Pictures of so many lines and more are shrunk before they are looked at, so that most of the block edges which the
-loop filter would have smoothed vanish. The second look at small people is nearer the picture's size; a fixed camera
-loses nothing there either (`python -m bench.eval_farsight_filter`)."""
+loop filter would have smoothed vanish. Tiles for far people are shrunk less; a fixed camera
+loses nothing there either (`python -m bench.eval_far_people_filter`)."""
 UNFILTERED_GROUP = 60
 """Up to so many pictures from one keyframe to the next the filter is left out: what it would have smoothed is predicted
 from until the next keyframe (`python -m bench.eval_loop_filter`, docs/design/decode.md)."""

@@ -24,7 +24,7 @@ GATE_WH = (320, 180)
 """The size at which motion and the camera's health are judged."""
 BURST_WH = (640, 360)
 """Pictures that were decoded back are kept at half their size where that is no smaller: there are many at once, and no
-detector's input and no thumbnail is larger. Second and close looks, which cut parts out, see half the detail."""
+detector's input and no thumbnail is larger. Tiles, which are cut out of the frame, see half the detail."""
 
 GATE_PAUSE_S = 0.35
 """Where something has just moved the gate is not asked again before so long (at five pictures a second for one of them,

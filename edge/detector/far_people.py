@@ -1,65 +1,39 @@
-"""The detector that looks twice."""
+"""People far from the camera: tiled inference where they are too small in the detector's input."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
 
 from edge.config import CameraConfig
 from edge.decode.frame import Frame
 from edge.detections import Detections
-from edge.detector.far_region import bounds, calibrated_region
-from edge.detector.tiles import FAR_PX, Region, Size, Window, plan_windows, shrink_of
-from models.layouts import iou_matrix, suppress
+from edge.detector.far_region import FAR_PX, bounds, calibrated_region
+from edge.detector.tiling import PersonDetector, Region, Size, Tile, detect_tile, input_scale, merge, plan_tiles
+from models.layouts import iou_matrix
 from models.manifest import ModelSpec
 
-EDGE_PX = 3.0
-"""Boxes that come so close to a window's edge, in input pixels, are of people whom it cuts."""
+MAX_TILES = 2
+MIN_GAIN = 1.3
+"""A tile that enlarges people less than this, against the whole frame, is not worth an inference."""
+ENOUGH_GAIN = 1.8
+"""If one tile enlarges people this much, a second is not worth an inference."""
+GAIN_STEP = 0.97
+"""Ratio of one tried enlargement to the one before."""
+
 EARLY_S = 0.05
-"""Pictures do not come quite evenly: a look may be taken so much before its time."""
-
-PATIENCE_LOOKS = 50
-"""After so many looks through a window that showed nobody new, it is looked through less often."""
-RARELY = 5
-"""So many times less often. At 0.4 s that is every 2 s; whoever is found then is looked at closely again at once."""
-
-
-class PersonDetector(Protocol):
-    """The detector whose looks are taken, and what it looks at."""
-
-    @property
-    def spec(self) -> ModelSpec: ...
-
-    def detect(self, frame: Frame) -> Detections: ...
+"""Frames do not come quite evenly: tiles may run this much before they are due."""
+FRUITLESS_RUNS = 50
+"""A tile that showed nobody new in this many runs becomes rare."""
+RARE_FACTOR = 5
+"""A rare tile waits this many times longer: 2 s at the usual 0.4 s. Once it shows somebody new it is frequent again."""
 
 
-class FullDetector(Protocol):
-    """What comes out: the people of a whole frame."""
+class FarPeopleDetector:
+    """A detector for one camera that adds tiled inference where people are small. Not thread-safe.
 
-    def detect(self, frame: Frame) -> Detections: ...
-
-
-@dataclass(slots=True)
-class _View:
-    """A window, when it was last looked through, and how many looks since it showed somebody new."""
-
-    window: Window
-    looked_mono_s: float = -math.inf
-    looks_in_vain: int = 0
-
-    def is_due(self, at_mono_s: float, every_s: float) -> bool:
-        wait_s = every_s * (RARELY if self.looks_in_vain >= PATIENCE_LOOKS else 1)
-        return at_mono_s - self.looked_mono_s >= wait_s - EARLY_S
-
-
-class FarSight:
-    """A detector for one camera that now and then looks closer at a region. Not thread-safe.
-
-    Where that shows nobody who was not seen anyhow, experience overrules the calibration: it looks there rarely.
+    What tiles show overrules the calibration: a tile that shows nobody new becomes rare.
     """
 
     def __init__(
@@ -68,99 +42,131 @@ class FarSight:
         region_for: Callable[[Size], Region | None],
         *,
         every_s: float = 0.4,
-        has_slack: Callable[[], bool] = lambda: True,
-        on_look: Callable[[bool], None] | None = None,
+        has_spare_time: Callable[[], bool] = lambda: True,
+        on_tiles: Callable[[bool], None] | None = None,
     ) -> None:
-        """`region_for` a picture's size: where people are small, or None. Looks are `every_s` apart.
+        """region_for: where people are small in frames of this size, None: nowhere. every_s: seconds between tiles.
 
-        `on_look` is told whether a second look that was due was taken (true), or withheld because there was no slack.
+        on_tiles: called when tiles are due, with whether they run (true) or are withheld for lack of time.
         """
         self._detector = detector
         self._input_wh = detector.spec.input.width, detector.spec.input.height
         self._region_for = region_for
         self._every_s = every_s
-        self._has_slack = has_slack
-        self._on_look = on_look
-        self._picture_wh = (0, 0)
-        self._views: list[_View] = []
+        self._has_spare_time = has_spare_time
+        self._on_tiles = on_tiles
+        self._frame_wh = (0, 0)
+        self._schedules: list[_TileSchedule] = []
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model that runs on frames and tiles."""
+        return self._detector.spec
 
     def detect(self, frame: Frame) -> Detections:
-        """The people in the frame, those of the second look among them where one was taken; the best first."""
-        found = self._detector.detect(frame)
+        """The people in the frame, highest score first, including those of the tiles that are due."""
+        whole = self._detector.detect(frame)
         self._plan((frame.width, frame.height))
         at_mono_s = frame.captured.mono_s
-        due = [view for view in self._views if view.is_due(at_mono_s, self._every_s)]
+        due = [one for one in self._schedules if one.is_due(at_mono_s, self._every_s)]
         if not due:
-            return found
-        taken = self._has_slack()
-        if self._on_look is not None:
-            self._on_look(taken)
-        if not taken:
-            return found
-        looks = [found]
-        for view in due:
-            looks.append(self._look(frame, view.window))
-            view.looked_mono_s = at_mono_s
-            view.looks_in_vain = 0 if self._shows_more(looks[-1], found) else view.looks_in_vain + 1
-        return merged(looks, self._detector.spec.output.nms_iou)
+            return whole
+        runs = self._has_spare_time()
+        if self._on_tiles is not None:
+            self._on_tiles(runs)
+        if not runs:
+            return whole
+        parts = [whole]
+        for one in due:
+            found = self._detect_small(frame, one.tile)
+            one.ran(at_mono_s, showed_more=self._shows_more(found, whole))
+            parts.append(found)
+        return merge(parts, self.spec.output.nms_iou)
 
-    def windows_for(self, picture_wh: Size) -> tuple[Window, ...]:
-        """The windows of the second look at pictures of this size; none where it would gain nothing."""
-        self._plan(picture_wh)
-        return tuple(view.window for view in self._views)
+    def tiles_for(self, frame_wh: Size) -> tuple[Tile, ...]:
+        """The tiles of frames of this size; none where they would gain too little."""
+        self._plan(frame_wh)
+        return tuple(one.tile for one in self._schedules)
 
-    def _plan(self, picture_wh: Size) -> None:
-        if picture_wh != self._picture_wh:
-            region = self._region_for(picture_wh)
-            windows = () if region is None else plan_windows(region, picture_wh, self._input_wh)
-            self._views = [_View(window) for window in windows]
-            self._picture_wh = picture_wh
+    def _plan(self, frame_wh: Size) -> None:
+        if frame_wh != self._frame_wh:
+            region = self._region_for(frame_wh)
+            tiles = () if region is None else plan_far_tiles(region, frame_wh, self._input_wh)
+            self._schedules = [_TileSchedule(tile) for tile in tiles]
+            self._frame_wh = frame_wh
 
-    def _shows_more(self, closer: Detections, found: Detections) -> bool:
-        """Whether the closer look believes in somebody in whom the first did not."""
-        output = self._detector.spec.output
-        sure, known = (one.boxes_xyxyn[one.scores >= output.strong_score] for one in (closer, found))
-        return bool((iou_matrix(sure, known).max(axis=1, initial=0.0) <= output.nms_iou).any())
+    def _detect_small(self, frame: Frame, tile: Tile) -> Detections:
+        """The small people whom the tile shows whole; the whole frame shows the tall ones better."""
+        found = detect_tile(self._detector, frame, tile, keep_cut=False)
+        height_px = (found.boxes_xyxyn[:, 3] - found.boxes_xyxyn[:, 1]) * frame.height
+        return found.select(height_px * input_scale((frame.width, frame.height), self._input_wh) < 2 * FAR_PX)
 
-    def _look(self, frame: Frame, window: Window) -> Detections:
-        """The small people in the window, those whom it cuts left out, in parts of the whole picture."""
-        found = self._detector.detect(window.cut(frame))
-        picture = np.array([frame.width, frame.height])
-        origin, size = np.array([window.left, window.top]), np.array([window.width, window.height])
-        boxes = found.boxes_xyxyn
-        margin = EDGE_PX / shrink_of((window.width, window.height), self._input_wh) / size
-        cut = (boxes[:, :2] < margin) & (origin > 0)
-        cut |= (boxes[:, 2:] > 1.0 - margin) & (origin + size < picture - 1)
-        placed = np.clip((boxes * np.tile(size, 2) + np.tile(origin, 2)) / np.tile(picture, 2), 0.0, 1.0)
-        # The first look sees the tall ones whole and well.
-        tall_px = (placed[:, 3] - placed[:, 1]) * frame.height * shrink_of((frame.width, frame.height), self._input_wh)
-        return Detections.of(placed, found.scores).select(~cut.any(axis=1) & (tall_px < 2 * FAR_PX))
+    def _shows_more(self, found: Detections, whole: Detections) -> bool:
+        """Whether a tile shows a confident box where the whole frame has none."""
+        output = self.spec.output
+        new, known = (one.boxes_xyxyn[one.scores >= output.strong_score] for one in (found, whole))
+        return bool((iou_matrix(new, known).max(axis=1, initial=0.0) <= output.nms_iou).any())
 
 
-def far_sighted(
+def detector_for_camera(
     detector: PersonDetector,
     camera: CameraConfig,
-    has_slack: Callable[[], bool] = lambda: True,
-    on_look: Callable[[bool], None] | None = None,
-) -> FullDetector:
-    """The detector as this camera needs it: with second looks where its settings or its calibration ask for them."""
-    settings = camera.far_sight
+    has_spare_time: Callable[[], bool] = lambda: True,
+    on_tiles: Callable[[bool], None] | None = None,
+) -> PersonDetector:
+    """The detector for this camera: with tiles for far people where its settings or its calibration ask for them."""
+    settings = camera.far_people
     if settings is None or (settings.region is None and camera.calibration is None):
         return detector
     polygon, spec = settings.region, detector.spec
 
-    def region_for(picture_wh: Size) -> Region | None:
+    def region_for(frame_wh: Size) -> Region | None:
         if polygon is not None:
             return bounds(polygon)
-        return calibrated_region(camera, picture_wh, (spec.input.width, spec.input.height))
+        return calibrated_region(camera, frame_wh, (spec.input.width, spec.input.height))
 
-    return FarSight(detector, region_for, every_s=settings.every_s, has_slack=has_slack, on_look=on_look)
+    return FarPeopleDetector(
+        detector, region_for, every_s=settings.every_s, has_spare_time=has_spare_time, on_tiles=on_tiles
+    )
 
 
-def merged(looks: Sequence[Detections], same_iou: float) -> Detections:
-    """All looks' people, each once: of two boxes that overlap by more than `same_iou` the better one."""
-    boxes = np.concatenate([one.boxes_xyxyn for one in looks])
-    scores = np.concatenate([one.scores for one in looks])
-    order = np.argsort(-scores, kind="stable")
-    kept = order[suppress(boxes[order], same_iou)]
-    return Detections.of(boxes[kept], scores[kept])
+def plan_far_tiles(region: Region, frame_wh: Size, input_wh: Size) -> tuple[Tile, ...]:
+    """The tiles that enlarge a region most: one if it enlarges by `ENOUGH_GAIN`, otherwise up to `MAX_TILES`.
+
+    None where the gain stays below `MIN_GAIN`. Tiles have the input's shape and are never smaller than the input, as
+    enlarging beyond the frame's own pixels shows nothing new. Neighbours overlap by a small person.
+    """
+    small_px = FAR_PX / input_scale(frame_wh, input_wh)
+    for least_gain, max_tiles in ((ENOUGH_GAIN, 1), (MIN_GAIN, MAX_TILES)):
+        sizes_wh = _tile_sizes(frame_wh, input_wh, least_gain)
+        tiles = plan_tiles(region, frame_wh, sizes_wh, overlap_px=(small_px / 2, small_px), max_tiles=max_tiles)
+        if tiles:
+            return tiles
+    return ()
+
+
+def _tile_sizes(frame_wh: Size, input_wh: Size, least_gain: float) -> Iterator[tuple[float, float]]:
+    """Tile sizes in even pixels of the frame, from the greatest enlargement down to `least_gain`."""
+    scale = input_scale(frame_wh, input_wh)
+    gain = 1.0 / scale
+    while gain >= least_gain:
+        width, height = (int(side / (scale * gain)) // 2 * 2 for side in input_wh)
+        yield width, height
+        gain *= GAIN_STEP
+
+
+@dataclass(slots=True)
+class _TileSchedule:
+    """A tile, when it last ran, and how many runs ago it last showed somebody new."""
+
+    tile: Tile
+    ran_mono_s: float = -math.inf
+    fruitless_runs: int = 0
+
+    def is_due(self, at_mono_s: float, every_s: float) -> bool:
+        wait_s = every_s * (RARE_FACTOR if self.fruitless_runs >= FRUITLESS_RUNS else 1)
+        return at_mono_s - self.ran_mono_s >= wait_s - EARLY_S
+
+    def ran(self, at_mono_s: float, *, showed_more: bool) -> None:
+        self.ran_mono_s = at_mono_s
+        self.fruitless_runs = 0 if showed_more else self.fruitless_runs + 1

@@ -1,4 +1,4 @@
-"""Where in a calibrated camera's picture people are small."""
+"""Where a calibrated camera shows people small."""
 
 from __future__ import annotations
 
@@ -10,46 +10,50 @@ from edge.calibration.ground import Calibration, calibrate
 from edge.calibration.pinhole import pinhole_of
 from edge.calibration.solve import CalibrationError
 from edge.config import CameraConfig
-from edge.detector.tiles import FAR_PX, Region, Size, shrink_of
+from edge.detector.tiling import Region, Size, input_scale
 from edge.geometry import Polygon
 
+FAR_PX = 24.0
+"""People below this height in the detector's input, in pixels, are small: recall in `docs/measurements/tiling.md`."""
 LEAST_PX = 12.0
-"""Below this height in the camera's own picture nobody is found, however closely one looks."""
+"""People below this height in the frame's own pixels are not found, however much a tile enlarges them."""
 STANDING_M = 1.6
+"""Height of a standing person."""
 GRID_WH = (64, 48)
+"""Columns and rows of the foot points that are tried in a frame."""
 
 Array = npt.NDArray[np.float64]
 
 _log = structlog.get_logger(__name__)
 
 
-def calibrated_region(camera: CameraConfig, picture_wh: Size, input_wh: Size) -> Region | None:
-    """What people cover who stand in a zone of the camera and are small, but not too small to be found at all.
+def calibrated_region(camera: CameraConfig, frame_wh: Size, input_wh: Size) -> Region | None:
+    """The region that people cover who stand in one of the camera's zones and are small there, but not too small.
 
-    None without such people, and, which is logged, where the calibration cannot be trusted.
+    None if there are no such people. None, and a warning in the log, if the calibration cannot be trusted.
     """
     try:
-        ground = _trusted_ground(camera, picture_wh)
+        ground = _trusted_ground(camera, frame_wh)
         feet = _feet_in_zones(camera, ground)
-        tall = standing_heights(ground, feet)
+        heights = standing_heights(ground, feet)
     except CalibrationError as error:
-        _log.warning("no second look at far people", camera=camera.id, fault=str(error))
+        _log.warning("far_people_tiles_off", camera=camera.id, error=str(error))
         return None
-    tall_px = tall * picture_wh[1]
-    small = (tall_px * shrink_of(picture_wh, input_wh) < FAR_PX) & (tall_px >= LEAST_PX)
+    heights_px = heights * frame_wh[1]
+    small = (heights_px * input_scale(frame_wh, input_wh) < FAR_PX) & (heights_px >= LEAST_PX)
     if not small.any():
         return None
-    feet, tall = feet[small], tall[small]
-    # Upright people are about half as wide as tall, their arms included.
-    aside = np.column_stack((tall / ground.aspect / 4, np.zeros(len(tall))))
-    heads = feet - np.column_stack((np.zeros(len(tall)), tall))
+    feet, heights = feet[small], heights[small]
+    # An upright person, arms included, is about half as wide as tall.
+    aside = np.column_stack((heights / ground.aspect / 4, np.zeros(len(heights))))
+    heads = feet - np.column_stack((np.zeros(len(heights)), heights))
     return bounds(np.clip(np.concatenate((feet - aside, feet + aside, heads)), 0.0, 1.0))
 
 
 def standing_heights(ground: Calibration, feet_xyn: Array) -> Array:
-    """(N,) how tall somebody of `STANDING_M` is, in parts of the picture's height, whose feet are at (N, 2).
+    """(N,) heights, in frame heights, of people of `STANDING_M` with their feet at (N, 2) points.
 
-    Raises CalibrationError where the ground was not seen by any ordinary camera.
+    Raises CalibrationError if no pinhole camera sees this ground.
     """
     camera = pinhole_of(ground.homography)
     if camera is None:
@@ -57,8 +61,8 @@ def standing_heights(ground: Calibration, feet_xyn: Array) -> Array:
     metres = ground.ground(feet_xyn)
     heads = np.column_stack((metres, np.full(len(metres), STANDING_M), np.ones(len(metres)))) @ camera[1].T
     feet = (feet_xyn - 0.5) * np.array([ground.aspect, 1.0])
-    tall: Array = np.linalg.norm(heads[:, :2] / heads[:, 2:] - feet, axis=1)
-    return tall
+    heights: Array = np.linalg.norm(heads[:, :2] / heads[:, 2:] - feet, axis=1)
+    return heights
 
 
 def bounds(points_xyn: npt.ArrayLike) -> Region:
@@ -68,17 +72,17 @@ def bounds(points_xyn: npt.ArrayLike) -> Region:
     return float(left), float(top), float(right), float(bottom)
 
 
-def _trusted_ground(camera: CameraConfig, picture_wh: Size) -> Calibration:
+def _trusted_ground(camera: CameraConfig, frame_wh: Size) -> Calibration:
     if camera.calibration is None:
         raise CalibrationError("the camera has no calibration")
-    ground = calibrate(camera.calibration, picture_wh[0] / picture_wh[1])
+    ground = calibrate(camera.calibration, frame_wh[0] / frame_wh[1])
     if not ground.trusted:
         raise CalibrationError("the calibration's residuals are too large")
     return ground
 
 
 def _feet_in_zones(camera: CameraConfig, ground: Calibration) -> Array:
-    """(N, 2) points of a grid over the picture that lie on the ground and in a zone."""
+    """(N, 2) points of a grid over the frame that lie on the ground and in a zone."""
     columns, rows = np.meshgrid((np.arange(GRID_WH[0]) + 0.5) / GRID_WH[0], (np.arange(GRID_WH[1]) + 0.5) / GRID_WH[1])
     points = np.column_stack((columns.ravel(), rows.ravel()))
     inside = np.zeros(len(points), np.bool_)

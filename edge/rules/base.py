@@ -174,7 +174,7 @@ def lasted(seconds: float) -> Reason:
 
 def estimated(crowd: CrowdEstimate) -> Reason:
     """The sentence that says that nobody was counted."""
-    params = {"low": crowd.low, "high": crowd.high, "figures": float(crowd.figures)}
+    params = {"low": crowd.low, "high": crowd.high, "figures": float(crowd.boxes)}
     return Reason(code="people_estimated", params=params)
 
 

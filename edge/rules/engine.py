@@ -126,7 +126,7 @@ class CameraBehaviours:
         for zone in self._zones:
             presence = zone.presence.observe(at, people, located, stitched, observation.aspect)
             zone.dense.observe(presence, people, 1.0 if self._plane.metric else BODY_HEIGHT_M)
-            zone.dense.look(presence, observation.tile_detections, self._heights)
+            zone.dense.observe_tiles(presence, observation.tile_detections, self._heights)
             moment = ZoneMoment(
                 at=at,
                 local=local,
@@ -159,7 +159,7 @@ class CameraBehaviours:
         places = [
             place
             for zone in self._zones
-            if zone.watches_crowds and (place := zone.dense.place(now_s, people, self._heights)) is not None
+            if zone.watches_crowds and (place := zone.dense.tile_region(now_s, people, self._heights)) is not None
         ]
         if not places:
             return None

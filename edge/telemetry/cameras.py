@@ -60,8 +60,8 @@ class _Camera:
     dropped: int = 0
     target_fps: float | None = None
     degraded: bool = False
-    looks_taken: int = 0
-    looks_withheld: int = 0
+    tiles_run: int = 0
+    tiles_withheld: int = 0
     sessions_lost: int = 0
     clock_offset_s: float | None = None
     capture_uncertainty_s: float | None = None
@@ -83,8 +83,8 @@ class CameraSnapshot:
     telemetry: CameraTelemetry
     last_frame_age_s: float | None
     sessions_lost: int
-    looks_taken: int
-    looks_withheld: int
+    tiles_run: int
+    tiles_withheld: int
     clock_offset_s: float | None
     capture_uncertainty_s: float | None
     recorded: bool
@@ -169,12 +169,12 @@ class DeviceTelemetry:
             self._cameras[camera_id].target_fps = target_fps
             self._cameras[camera_id].degraded = degraded
 
-    def second_look(self, camera_id: str, taken: bool) -> None:
-        """A closer look at far people was due, and was taken or, for want of time, withheld."""
+    def tiled_inference(self, camera_id: str, ran: bool) -> None:
+        """Tiles for far people were due, and ran or were withheld for lack of time."""
         with self._lock:
             camera = self._cameras[camera_id]
-            camera.looks_taken += taken
-            camera.looks_withheld += not taken
+            camera.tiles_run += ran
+            camera.tiles_withheld += not ran
 
     @property
     def is_degraded(self) -> bool:
@@ -222,8 +222,8 @@ def _snapshot(camera_id: str, camera: _Camera, now_s: float) -> CameraSnapshot:
         telemetry,
         age_s,
         camera.sessions_lost,
-        camera.looks_taken,
-        camera.looks_withheld,
+        camera.tiles_run,
+        camera.tiles_withheld,
         camera.clock_offset_s,
         camera.capture_uncertainty_s,
         camera.connected if camera.recorded is None else camera.recorded,

@@ -140,7 +140,7 @@ def _camera_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
     target = _gauge("camera_target_frames_per_second", "Analysis rate that is aimed at while it moves.", "camera")
     slowed = _gauge("camera_degraded", "1 while that is below the configured rate, for overload.", "camera")
     dropped = _counter("camera_dropped_frames", "Pictures due for analysis that were dropped.", "camera")
-    looks = _counter("camera_second_looks", "Closer looks at far people that were due.", "camera", "outcome")
+    tiles = _counter("camera_tiled_inferences", "Tiles for far people that were due.", "camera", "outcome")
     lost = _counter("camera_sessions_lost", "Times the camera's session ended or did not begin.", "camera")
     recorded = _gauge("camera_recorded", "1 while the stream that clips are cut from is read.", "camera")
     for snapshot in cameras:
@@ -155,11 +155,11 @@ def _camera_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
             target.add_metric([camera], snapshot.telemetry.target_fps)
         slowed.add_metric([camera], float(snapshot.telemetry.degraded))
         dropped.add_metric([camera], snapshot.telemetry.dropped_frames)
-        looks.add_metric([camera, "taken"], snapshot.looks_taken)
-        looks.add_metric([camera, "withheld"], snapshot.looks_withheld)
+        tiles.add_metric([camera, "taken"], snapshot.tiles_run)
+        tiles.add_metric([camera, "withheld"], snapshot.tiles_withheld)
         lost.add_metric([camera], snapshot.sessions_lost)
         recorded.add_metric([camera], float(snapshot.recorded))
-    yield from (state, coverage, age, rate, target, slowed, dropped, looks, lost, recorded)
+    yield from (state, coverage, age, rate, target, slowed, dropped, tiles, lost, recorded)
 
 
 def _time_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:

@@ -49,7 +49,7 @@ def test_people_become_an_alert_with_its_original_clip_and_a_dead_camera_harms_n
                 live_server.base_url,
                 live_server.tokens["box-1"],
                 [
-                    camera("gate", cameras.url("street.mp4"), CROWD, far_sight={"region": FAR_CORNER}),
+                    camera("gate", cameras.url("street.mp4"), CROWD, far_people={"region": FAR_CORNER}),
                     camera("alley", alley, CROWD),
                 ],
             )
@@ -57,9 +57,7 @@ def test_people_become_an_alert_with_its_original_clip_and_a_dead_camera_harms_n
         with working(config) as worker:
             alert = eventually(lambda: with_clip(operator, "gate"))
             health = {one.telemetry.camera_id: one.telemetry for one in worker.telemetry.cameras()}
-            looks = {
-                one.telemetry.camera_id: one.looks_taken + one.looks_withheld for one in worker.telemetry.cameras()
-            }
+            looks = {one.telemetry.camera_id: one.tiles_run + one.tiles_withheld for one in worker.telemetry.cameras()}
     assert health["gate"].state == "live"
     assert looks["gate"] > 0
     assert looks["alley"] == 0

@@ -183,7 +183,7 @@ def test_ground_behind_the_camera_has_no_place_in_the_picture() -> None:
     assert not calibration.in_front([ahead - 3 * (behind - ahead)])[0]
 
 
-def test_a_calibration_is_worked_out_once_for_the_rules_and_the_second_look() -> None:
+def test_a_calibration_is_computed_once_for_rules_and_tiles() -> None:
     first = calibrate(by_points(), ASPECT)
 
     assert calibrate(by_points(), ASPECT) is first

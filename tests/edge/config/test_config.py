@@ -97,8 +97,8 @@ def test_the_examples_commented_defaults_are_the_defaults(tmp_path: Path) -> Non
     digests = set()
     text = EXAMPLE.read_text(encoding="utf-8")
     active = re.sub(
-        r"^( *)# ((?:connect_timeout_s|reply_timeout_s|allow_plain_http|keep_\w+|ring_\w+|heartbeat_s|backend|far_sight"
-        r"|  region|  every_s):.*)$",
+        r"^( *)# ((?:connect_timeout_s|reply_timeout_s|allow_plain_http|keep_\w+|ring_\w+|heartbeat_s|backend"
+        r"|far_people|  region|  every_s):.*)$",
         r"\1\2",
         text,
         flags=re.MULTILINE,

@@ -199,16 +199,16 @@ def test_metrics_are_served_as_they_are_at_the_moment_of_the_scrape(
         assert 'kentongan_edge_camera_state{camera="gate",state="live"} 0.0' in _get(address)
         telemetry.frame_seen("gate")
         telemetry.session_lost("yard", "gone")
-        telemetry.second_look("yard", taken=True)
-        telemetry.second_look("yard", taken=False)
-        telemetry.second_look("yard", taken=True)
+        telemetry.tiled_inference("yard", ran=True)
+        telemetry.tiled_inference("yard", ran=False)
+        telemetry.tiled_inference("yard", ran=True)
         text = _get(address)
     for line in (
         'kentongan_edge_camera_state{camera="gate",state="live"} 1.0',
         'kentongan_edge_camera_sessions_lost_total{camera="yard"} 1.0',
         'kentongan_edge_outbox_pending{kind="clip"} 1.0',
-        'kentongan_edge_camera_second_looks_total{camera="yard",outcome="taken"} 2.0',
-        'kentongan_edge_camera_second_looks_total{camera="yard",outcome="withheld"} 1.0',
+        'kentongan_edge_camera_tiled_inferences_total{camera="yard",outcome="taken"} 2.0',
+        'kentongan_edge_camera_tiled_inferences_total{camera="yard",outcome="withheld"} 1.0',
         "kentongan_edge_detector_inferences_total 321.0",
         "kentongan_edge_detector_cpu_seconds_total 2.5",
         "kentongan_edge_outbox_oldest_pending_age_seconds 30.0",

@@ -1,10 +1,10 @@
-"""What second looks at far people gain and cost: `python -m bench.eval_farsight DATA`.
+"""What tiled inference for far people gains and costs: `python -m bench.eval_far_people DATA`.
 
 On every MOT set that has small people (below `FAR_PX` in the detector's input) the region is that of their boxes. A set
 `NAME quartered` is made besides: four pictures of a set in one, as a camera of four times the pixels would see them,
 with the upper right quarter as the region. AP50 is that of everybody, recall that of small people in the region at the
 model's strong score; `tracked` is the share of those small people whom a confirmed track carries when the pictures pass
-at the product's 5 a second. Each picture is looked at once and twice in turn. The last line is one JSON object.
+at the product's 5 a second. Every way of detecting runs on each picture in turn. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from contract.clock import Instant
 from edge.decode.frame import Frame
 from edge.detections import Detections
 from edge.detector import Detector
-from edge.detector.far_people import FarSight, FullDetector
-from edge.detector.far_region import bounds
-from edge.detector.tiles import FAR_PX, Region, shrink_of
+from edge.detector.far_people import FarPeopleDetector
+from edge.detector.far_region import FAR_PX, bounds
+from edge.detector.tiling import PersonDetector, Region, input_scale
 from edge.tracker import Tracker, TrackerSettings
 from models.layouts import iou_matrix
 from models.manifest import load_manifest
@@ -41,7 +41,7 @@ Labelled = tuple[Frame, Truth]
 
 @dataclass
 class Row:
-    """What one way of looking found."""
+    """What one way of detecting found."""
 
     precision: AveragePrecision = field(default_factory=AveragePrecision)
     people: int = 0
@@ -102,7 +102,7 @@ def quartered(pictures: Sequence[Labelled]) -> Iterator[Labelled]:
 def small_people(frame: Frame, truth: Truth, input_wh: tuple[int, int]) -> np.ndarray:
     """(N,) bool: who stands below `FAR_PX` in the detector's input."""
     tall_px = (truth.boxes_xyxyn[:, 3] - truth.boxes_xyxyn[:, 1]) * frame.height
-    small: np.ndarray = tall_px * shrink_of((frame.width, frame.height), input_wh) < FAR_PX
+    small: np.ndarray = tall_px * input_scale((frame.width, frame.height), input_wh) < FAR_PX
     return small
 
 
@@ -114,13 +114,13 @@ def region_of(pictures: Sequence[Labelled], input_wh: tuple[int, int]) -> Region
 
 
 def compare(detector: Detector, pictures: Sequence[Labelled], region: Region) -> dict[str, dict[str, float]]:
-    """One row for each way of looking, on the same pictures in turn."""
+    """One row for each way of detecting, on the same pictures in turn."""
     spec = detector.spec
     input_wh = spec.input.width, spec.input.height
-    ways: dict[str, FullDetector] = {
-        "once": detector,
-        "twice": FarSight(detector, lambda _: region),
-        "twice every time": FarSight(detector, lambda _: region, every_s=0.0),
+    ways: dict[str, PersonDetector] = {
+        "no tiles": detector,
+        "tiles": FarPeopleDetector(detector, lambda _: region),
+        "tiles on every frame": FarPeopleDetector(detector, lambda _: region, every_s=0.0),
     }
     rows = {name: Row() for name in ways}
     trackers = {name: Tracker(TrackerSettings(strong_score=spec.output.strong_score)) for name in ways}
@@ -145,7 +145,7 @@ def main(
     ],
     every: Annotated[int, typer.Option(min=1, help="take every so-manieth picture of 5 a second")] = 1,
 ) -> None:
-    """Measure second looks on labelled pictures."""
+    """Measure tiled inference for far people on labelled pictures."""
     detector = Detector(load_manifest().get())
     input_wh = detector.spec.input.width, detector.spec.input.height
     told = {}
@@ -161,7 +161,7 @@ def main(
                 continue
             told[name] = compare(detector, case, region)
             for way, row in told[name].items():
-                print(f"{name:28} {way:16}", *(f"{key} {value:<7}" for key, value in row.items()))
+                print(f"{name:28} {way:20}", *(f"{key} {value:<7}" for key, value in row.items()))
     print(json.dumps({"every": every, "sets": told}))
 
 

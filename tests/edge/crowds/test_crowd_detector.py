@@ -1,4 +1,4 @@
-"""A close look at a crowd: windows that cover it, and boxes that come back to their places."""
+"""Tiled inference on a crowd: tiles that cover it, and boxes in coordinates of the whole frame."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.crowds.close_look import CLOSE_PX, MOST_WINDOWS, CrowdLook, windows_on
+from edge.crowds.crowd_detector import BODY_PX, MAX_TILES, CrowdDetector, plan_crowd_tiles
 from edge.decode.frame import Frame
 from edge.detections import Detections
 from edge.signals import TileRegion
@@ -18,7 +18,7 @@ FULL_HD = (1920, 1080)
 
 
 class Spots:
-    """Takes every bright spot for a person: the detector of these tests."""
+    """A detector that takes every bright spot for a person."""
 
     spec = load_manifest().get(load_manifest().default)
 
@@ -29,7 +29,7 @@ class Spots:
         return Detections.of(np.array(edges).reshape(-1, 4) / size, [0.5] * len(edges))
 
 
-def picture(spots: list[tuple[int, int]]) -> Frame:
+def frame_with(spots: list[tuple[int, int]]) -> Frame:
     y = np.full((1080, 1920), 40, np.uint8)
     for left, top in spots:
         y[top : top + 20, left : left + 8] = 250
@@ -48,44 +48,48 @@ def picture(spots: list[tuple[int, int]]) -> Frame:
         ((0.0, 0.0, 1.0, 1.0), 0.5),
     ],
 )
-def test_a_few_windows_cover_the_place_and_show_nobody_larger_than_agreed(
+def test_a_few_tiles_cover_the_region_and_enlarge_nobody_beyond_the_agreed_height(
     region: tuple[float, float, float, float], tall: float
 ) -> None:
-    windows = windows_on(TileRegion(region, tall), FULL_HD, INPUT_WH)
+    tiles = plan_crowd_tiles(TileRegion(region, tall), FULL_HD, INPUT_WH)
 
-    assert 1 <= len(windows) <= MOST_WINDOWS
+    assert 1 <= len(tiles) <= MAX_TILES
     covered = np.zeros((1080, 1920), np.bool_)
-    for one in windows:
+    for one in tiles:
         assert one.left >= 0
         assert one.left + one.width <= 1920
         assert one.top + one.height <= 1080
         assert one.left % 2 == one.top % 2 == one.width % 2 == one.height % 2 == 0
         covered[one.top : one.top + one.height, one.left : one.left + one.width] = True
-        # A window is never larger than the picture, which alone may show people taller.
+        # A tile is never larger than the frame, which by itself may show people taller.
         in_whole_px = tall * 1080 * min(416 / 1920, 256 / 1080)
-        assert tall * 1080 * min(416 / one.width, 256 / one.height) <= max(CLOSE_PX * 1.05, in_whole_px)
+        assert tall * 1080 * min(416 / one.width, 256 / one.height) <= max(BODY_PX * 1.05, in_whole_px)
     left, top, right, bottom = (round(part * size) for part, size in zip(region, (1920, 1080) * 2, strict=True))
     # Sizes and starts are rounded down to even pixels.
     assert covered[top : bottom - 2, left : right - 2].all()
 
 
-def test_a_small_crowd_is_seen_as_large_as_agreed() -> None:
-    (window,) = windows_on(TileRegion((0.45, 0.45, 0.5, 0.5), 0.1), FULL_HD, INPUT_WH)
+def test_a_small_crowd_is_enlarged_to_the_agreed_height() -> None:
+    (tile,) = plan_crowd_tiles(TileRegion((0.45, 0.45, 0.5, 0.5), 0.1), FULL_HD, INPUT_WH)
 
-    assert 0.1 * 1080 * 256 / window.height == pytest.approx(CLOSE_PX, rel=0.02)
+    assert 0.1 * 1080 * 256 / tile.height == pytest.approx(BODY_PX, rel=0.02)
 
 
-def test_what_is_found_in_the_windows_lies_where_it_is_in_the_picture_and_once() -> None:
+def test_people_in_several_tiles_are_returned_once_where_they_are_in_the_frame() -> None:
     spots = [(700, 500), (900, 520), (1200, 700)]
 
-    found = CrowdLook(Spots()).look(picture(spots), TileRegion((0.3, 0.4, 0.7, 0.75), 0.1))
+    region = TileRegion((0.3, 0.4, 0.7, 0.75), 0.1)
+    tiles = plan_crowd_tiles(region, FULL_HD, INPUT_WH)
 
+    found = CrowdDetector(Spots()).detect(frame_with(spots), region)
+
+    assert sum(one.left <= 900 < one.left + one.width and one.top <= 520 < one.top + one.height for one in tiles) > 1
     assert found is not None
     corners = sorted((found.boxes_xyxyn[:, :2] * FULL_HD).round().astype(int).tolist())
     assert corners == [list(one) for one in spots]
 
 
-def test_without_slack_nothing_is_looked_at() -> None:
-    look = CrowdLook(Spots(), lambda: False)
+def test_without_spare_time_no_tile_runs() -> None:
+    crowd_detector = CrowdDetector(Spots(), lambda: False)
 
-    assert look.look(picture([(700, 500)]), TileRegion((0.3, 0.4, 0.7, 0.75), 0.1)) is None
+    assert crowd_detector.detect(frame_with([(700, 500)]), TileRegion((0.3, 0.4, 0.7, 0.75), 0.1)) is None

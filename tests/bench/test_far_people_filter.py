@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.eval_farsight_filter import decoded, encode
+from bench.eval_far_people_filter import decoded, encode
 from bench.motdata import Truth
 from contract.clock import Instant
 from edge.decode.frame import Frame

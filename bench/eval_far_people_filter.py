@@ -1,11 +1,10 @@
-"""What decoding without the loop filter does to the second look: `python -m bench.eval_farsight_filter DATA`.
+"""What decoding without the loop filter does to tiles for far people: `python -m bench.eval_far_people_filter DATA`.
 
-The product leaves the filter out of large pictures (`edge.decode.decoder.UNFILTERED_LINES`), and the second look is
-nearer to
-their own size than the first. Every MOT set is quartered as `bench.eval_farsight` does it, so that the pictures are
-large without having been enlarged, given a sensor's noise, encoded as a camera would, and decoded with and without the
-filter. The region is the upper right quarter; detection is at the product's 5 pictures a second. The last line is one
-JSON object.
+The product leaves the filter out of large pictures (`edge.decode.decoder.UNFILTERED_LINES`), and tiles are nearer to
+the pictures' own size than the whole picture. Every MOT set is quartered as `bench.eval_far_people` does it, so that
+the pictures are large without having been enlarged, given a sensor's noise, encoded as a camera would, and decoded with
+and without the filter. The region is the upper right quarter; detection is at the product's 5 pictures a second. The
+last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import numpy as np
 import typer
 
 from bench.data_folder import data_folder
-from bench.eval_farsight import QUARTER, RATE_HZ, Labelled, compare, quartered, small_people
+from bench.eval_far_people import QUARTER, RATE_HZ, Labelled, compare, quartered, small_people
 from bench.eval_loop_filter import BITS_PER_PIXEL, NOISE_LEVELS, Encoder, options, pictures
 from bench.motdata import LabelledSet, find_sets
 from edge.decode.decoder import UNFILTERED_GROUP, UNFILTERED_LINES
@@ -76,7 +75,7 @@ def main(
     ],
     encoder: Annotated[str, typer.Option(help="libx264 or libx265")] = "libx264",
 ) -> None:
-    """Measure second looks on pictures decoded with and without the loop filter."""
+    """Measure tiles on pictures decoded with and without the loop filter."""
     chosen = next(one for one in BITS_PER_PIXEL if one == encoder)
     detector = Detector(load_manifest().get())
     input_wh = detector.spec.input.width, detector.spec.input.height
@@ -99,7 +98,7 @@ def main(
                     name = f"{labelled.name}, {group} pictures a group, {'filtered' if filtered else 'unfiltered'}"
                     told[name] = rows
                     for way, row in rows.items():
-                        print(f"{name:55} {way:16}", *(f"{key} {value:<7}" for key, value in row.items()), flush=True)
+                        print(f"{name:55} {way:20}", *(f"{key} {value:<7}" for key, value in row.items()), flush=True)
     print(json.dumps({"encoder": encoder, "sets": told}))
 
 
