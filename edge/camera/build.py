@@ -16,7 +16,7 @@ from edge.calibration.solve import CalibrationError
 from edge.camera.analysis import CameraAnalysis, FrameObserver, SignalSink
 from edge.camera.pipeline import CameraPipeline, Stages
 from edge.camera_health.clock_watch import ClockWatch
-from edge.camera_health.faults import WHOLE_PICTURE, CameraFaults, ViewWatch
+from edge.camera_health.faults import WHOLE_FRAME, CameraFaults, ViewWatch
 from edge.camera_health.store import LearntView
 from edge.capture.packet_ring import PacketRing
 from edge.clips.recorder import GRACE_S, ClipRecorder, longest_clip_s
@@ -70,7 +70,7 @@ class PipelineParts:
 def build_pipeline(camera: CameraConfig, parts: PipelineParts, clock: Clock, sink: SignalSink) -> CameraPipeline:
     """Wire one camera's stages, from its packets to the signals that `sink` takes."""
     view_watch = ViewWatch(parts.view)
-    ladder = DecodeLadder(parts.ring, camera.analysis_fps, parts.mask, on_frame=view_watch.look)
+    ladder = DecodeLadder(parts.ring, camera.analysis_fps, parts.mask, on_frame=view_watch.observe)
     detector = parts.detector
     analysis = CameraAnalysis(
         detector_for_camera(detector, camera, parts.has_spare_time, parts.on_tiles),
@@ -118,7 +118,7 @@ def build_recorder(
         device_id=device.device_id,
         kampung_id=camera.kampung_id,
         camera_id=camera.id,
-        zone_polygons={CAMERA_ZONE: WHOLE_PICTURE} | zones,
+        zone_polygons={CAMERA_ZONE: WHOLE_FRAME} | zones,
         model_sha256=model_sha256,
         config_sha256=device.config_sha256,
         software_version=contract.__version__,

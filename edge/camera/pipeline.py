@@ -65,7 +65,7 @@ class CameraPipeline:
 
     def take_packet(self, packet: Packet) -> None:
         """Record the stream's next packet, and compare the camera's clock with ours."""
-        self._clock_watch.see(packet)
+        self._clock_watch.observe(packet)
         self._ring.append(packet)
 
     def decode(self, packet: Packet) -> list[Frame]:

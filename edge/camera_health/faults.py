@@ -1,7 +1,7 @@
-"""A camera's faults as signals of their own: what its pictures show (`viewhealth`), a stream that stays away, and
-a clock that is wrong (`clock_watch`).
+"""A camera's faults as signals: those that its frames show (`view_health`), a missing stream, a wrong clock
+(`clock_watch`).
 
-`ViewWatch` belongs to the camera's thread, `CameraFaults` to the inference thread; notes cross between them in a queue.
+`ViewWatch` belongs to the camera's thread, `CameraFaults` to the inference thread; a queue carries notes between them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from edge.decode.frame import Frame
 from edge.decode.motion_gate import Luma
 from edge.signals import Signal
 
-WHOLE_PICTURE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+WHOLE_FRAME = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 NO_STREAM_AFTER_S = 20.0
 
 
 class CameraFault(StrEnum):
-    """What can be wrong with a camera. The values of `ViewFault` are the same."""
+    """What can be wrong with a camera; the values of `ViewFault` are among them."""
 
     COVERED = "covered"
     DEFOCUSED = "defocused"
@@ -36,15 +36,19 @@ class CameraFault(StrEnum):
     CLOCK_WRONG = "clock_wrong"
 
 
-_SEEING = frozenset({CameraFault.CLOCK_WRONG})
-"""Faults with which the camera's pictures can still be believed."""
+_VIEW_UNAFFECTED = frozenset({CameraFault.CLOCK_WRONG})
+"""Faults that do not affect what the frames show, so that rules go on."""
 _SEVERITY = dict.fromkeys((CameraFault.DARK, CameraFault.DEFOCUSED, CameraFault.CLOCK_WRONG), Severity.NOTICE)
-"""Where nothing stands: a warning, because somebody may have done it on purpose."""
+"""All other faults are warnings, because somebody may have caused them on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultNote:
-    """A fault began or ended: since when, as of which moment, the picture that shows it, and its reason's numbers."""
+    """A fault began or ended.
+
+    since: when it was first seen, or first seen gone. at: when it was confirmed. frame: the frame that shows it, if
+    any. params: the numbers of its reason.
+    """
 
     fault: CameraFault
     phase: Phase
@@ -55,26 +59,26 @@ class FaultNote:
 
 
 class ViewWatch:
-    """Looks at the small pictures that the motion gate sees anyway, and notes what is wrong with the view."""
+    """Checks the view on the small luma images that the motion gate makes anyway, and notes its faults."""
 
     def __init__(self, learnt: LearntView | None) -> None:
-        """`learnt`: as it was stored; without one it is learnt from the first healthy pictures."""
+        """`learnt`: the stored view; with None the reference is learnt from the first healthy frames."""
         self._health = ViewHealth() if learnt is None else ViewHealth(reference=learnt.reference, noise=learnt.noise)
         self._notes: queue.SimpleQueue[FaultNote] = queue.SimpleQueue()
         self._accept = False
 
     @property
     def learnt(self) -> LearntView | None:
-        """What others are compared with, once the view is known: numbers, never a picture. Safe from any thread."""
+        """The reference and noise floor to store, once learnt: numbers, no image. Safe from any thread."""
         reference = self._health.reference
         return None if reference is None else LearntView(reference, self._health.noise)
 
     def accept_view(self) -> None:
-        """Take the view of the next picture on as the reference: somebody moved the camera on purpose."""
+        """Accept the next frame's view as the reference, because the camera was moved on purpose."""
         self._accept = True
 
-    def look(self, luma: Luma, frame: Frame) -> None:
-        """Judge one picture. Called from the camera's thread."""
+    def observe(self, luma: Luma, frame: Frame) -> None:
+        """Check one frame; `luma`: its small luma image. Called from the camera's thread."""
         findings = []
         if self._accept:
             self._accept = False
@@ -85,7 +89,7 @@ class ViewWatch:
             self._notes.put(FaultNote(CameraFault(finding.fault.value), finding.phase, since, frame.captured, frame))
 
     def notes(self) -> Iterable[FaultNote]:
-        """What was noted since the last call."""
+        """The faults that began or ended since the last call."""
         while True:
             try:
                 yield self._notes.get_nowait()
@@ -102,8 +106,8 @@ class CameraFaults:
 
     @property
     def is_blind(self) -> bool:
-        """Whether what the camera shows cannot be believed, so that its behaviours must not alert."""
-        return bool(self._open.keys() - _SEEING)
+        """Whether an open fault affects what the frames show, so that rules must not alert."""
+        return bool(self._open.keys() - _VIEW_UNAFFECTED)
 
     @property
     def open_names(self) -> tuple[str, ...]:
@@ -111,7 +115,7 @@ class CameraFaults:
         return tuple(sorted(fault.value for fault in self._open))
 
     def take(self, note: FaultNote) -> Signal | None:
-        """The signal of a note; None if it says nothing new."""
+        """The signal of a note; None for a fault that is open already, or that ends without being open."""
         known = self._open.get(note.fault)
         if note.phase is Phase.BEGAN and known is None:
             self._count += 1
@@ -138,13 +142,13 @@ class CameraFaults:
         return None
 
     def stream(self, newest: Instant, now: Instant) -> Signal | None:
-        """Compare the newest packet's capture (before the first: the worker's start) with now."""
+        """Report a missing stream. `newest`: capture of the newest packet, before the first one the worker's start."""
         if now.mono_s - newest.mono_s >= NO_STREAM_AFTER_S:
             return self.take(FaultNote(CameraFault.NO_STREAM, Phase.BEGAN, newest, now))
         return self.take(FaultNote(CameraFault.NO_STREAM, Phase.ENDED, newest, newest))
 
     def close(self, reason: Reason) -> list[Signal]:
-        """End everything that is open, because the worker stops."""
+        """End all open faults, because the worker stops."""
         ended = [replace(signal, phase=Phase.ENDED, reasons=(reason,)) for signal in self._open.values()]
         self._open.clear()
         return ended

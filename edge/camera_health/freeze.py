@@ -1,10 +1,10 @@
-"""Whether pictures still come from a sensor: two pictures of a real one are never the same, even through an encoder.
+"""Detecting a frozen camera: two frames of a live sensor are never equal, even after encoding.
 
-Two kinds of evidence. *Repetition*: the picture is the same to a rounding. *Calm*: it is not, because an encoder goes
-on refining what it is fed with or spends a constant bitrate on it, but it changes far less than this camera's pictures
-ever did in their quietest moments, for the sensor's noise is gone. Both are refuted by *signs of life*: something that
-passes through a part of the picture, or light that changes slowly. A claim that was refuted teaches what this camera
-does while it is live, so that the same is not claimed again.
+Two kinds of evidence. *Repetition*: the frame equals an earlier one up to rounding. *Calm*: frames differ, because an
+encoder keeps refining a frozen input or spends a constant bitrate on it, but they change far less than this camera's
+frames ever did while live, since the sensor's noise is missing. Both are refuted by *signs of life*: something that
+passes through a part of the frame, or light that changes slowly. A refuted claim raises the limits to what this camera
+does while live, so that it is not claimed again.
 """
 
 from __future__ import annotations
@@ -18,42 +18,42 @@ from edge.camera_health.features import FloatArray, Luma, changed_cells
 from edge.camera_health.noise import CALM_MEAN, CalmWatch, NoiseFloor
 
 SAME_LEVELS = 0.03
-"""Mean difference up to which a cell counts as unchanged: rounding, and an encoder that has settled."""
+"""Mean difference, in levels, up to which a cell counts as unchanged: rounding, and an encoder that has settled."""
 SAME_SHARE = 0.94
-"""This share of the cells unchanged makes the same picture: a clock that the recorder draws may run on."""
-REMEMBERED = 7
-"""Pictures to compare with, 14 s: an encoder fed with one picture repeats itself from one keyframe to the next."""
+"""A frame repeats an earlier one when this share of its cells is unchanged: a clock overlay may still change."""
+COMPARED_FRAMES = 7
+"""Frames to compare with, 14 s: the coding of a frozen input recurs from one keyframe to the next."""
 UNKNOWN_LIMIT_S = 120.0
-"""How long a picture must repeat itself of a camera that has never changed, or that has no noise to be missed."""
+"""How long frames must repeat when this camera has never been seen to change, or has no measurable noise."""
 LONGEST_LIMIT_S = 6 * 3600.0
 
 MOVED_LEVELS, MOVED_NOISE = 6.0, 2.0
-"""A cell with this much change to all remembered pictures, and so many times its floor, shows something else than
-before. Starved encoders that go on refining a frozen picture stay below 5.9; people who pass are above 8
+"""Something moved in a cell that differs from all compared frames by at least 6 levels and twice its noise floor.
+Encoders at a starved bitrate that refine a frozen input stay below 5.9; people who pass exceed 8
 (docs/design/frozen-camera.md)."""
 PASSING_CELLS = 3
-"""So many cells must something pass through."""
+"""Something passes when it moves through at least this many cells."""
 DRIFT_LEVELS = 0.5
-"""Half of the cells having become so much brighter or darker since the picture stood still, it does not stand still.
-What an encoder does to one picture stays below 0.25."""
+"""The light drifts when half of the cells became brighter or darker by at least this since the frame stood still. The
+coding of a frozen input drifts by less than 0.25."""
 EVEN = 0.93
-"""A sensor's noise differs from picture to picture alike, be they near or far: of the changes to the remembered
-pictures the second least is so large a share of the largest, 0.94 and more when measured. (The least may be to one that
-an encoder repeats in part.) What an encoder makes of one picture is like this one and unlike that one: 0.90 at the most
-over four of them."""
+"""The noise of a sensor differs equally between all frames, near and far: of the changes to the compared frames, the
+second smallest is at least this share of the largest (measured: 0.94 and more). The smallest is left out, because an
+encoder may have repeated a part of that frame. The coding of a frozen input resembles some of its frames more than
+others: at most 0.90 over four of them."""
 EVEN_LEVELS = 0.1
-"""Less change than that is rounding, and tells nothing."""
-EVEN_PICTURES = 4
-"""So many in a row are a sign of life. Half as many, of the four most similar, put off the claim: the others may still
-be older than what made the picture calm."""
+"""Changes below this are rounding and are not evaluated."""
+EVEN_FRAMES = 4
+"""This many even frames in a row are a sign of life. Half as many, compared with the four most similar frames only,
+delay the claim: the other compared frames may be older than the change that calmed the frames."""
 SETTLED_LEVELS = (1.0, 0.25)
-"""A picture that stood still and then differs by no more than this, in change and in brightness of half of its cells,
-was that of a quiet scene whose next keyframe has come."""
+"""After a repetition, a frame that differs by at most this (change, drift; median over the cells) shows the same quiet
+scene, coded by its next keyframe."""
 _ANCHOR = 3
 
 
 class _LifeSigns:
-    """Looks for what only live pictures do."""
+    """Detects changes that only live frames show."""
 
     def __init__(self, kept_s: float) -> None:
         self._kept_s = kept_s
@@ -64,7 +64,7 @@ class _LifeSigns:
     def observe(
         self, change: FloatArray, brightness: FloatArray, at_mono_s: float, *, noise: NoiseFloor | None, still: bool
     ) -> None:
-        """`still`: whether the picture stands still as far as all else goes."""
+        """Take in the next frame; `still`: whether it repeats an earlier one or is calm."""
         moved_levels = MOVED_LEVELS if noise is None else np.maximum(MOVED_LEVELS, MOVED_NOISE * noise.most)
         self._moved.append((at_mono_s, change >= moved_levels))
         while self._moved[0][0] <= at_mono_s - self._kept_s:
@@ -76,21 +76,22 @@ class _LifeSigns:
             self._anchor.append(brightness)
 
     def passing(self, since_mono_s: float) -> tuple[bool, bool]:
-        """Whether something passed since then, through several cells and staying in none; and whether it does so now.
+        """Whether something has passed since then, through several cells without staying in any; and whether it does
+        so in the newest frame.
 
-        A clock that a recorder draws stays where it is; titles and clocks stand in the first and the last row.
+        A clock overlay stays in its cells; the first and last row, where overlays are drawn, are left out.
         """
-        seen = [moved for at_mono_s, moved in self._moved if at_mono_s > since_mono_s]
-        if len(seen) < _ANCHOR:
+        moved = [cells for at_mono_s, cells in self._moved if at_mono_s > since_mono_s]
+        if len(moved) < _ANCHOR:
             return False, False
-        times = np.sum(seen, axis=0)
-        passed = (times > 0) & (3 * times <= 2 * len(seen)) & _INNER
+        times = np.sum(moved, axis=0)
+        passed = (times > 0) & (3 * times <= 2 * len(moved)) & _INNER
         if np.count_nonzero(passed) < PASSING_CELLS:
             return False, False
-        return True, bool(np.any(passed & seen[-1]))
+        return True, bool(np.any(passed & moved[-1]))
 
     def drifting(self) -> bool:
-        """Whether the light has changed since the picture stood still."""
+        """Whether the light has changed since the frame stood still."""
         if len(self._anchor) < _ANCHOR or len(self._latest) < _ANCHOR:
             return False
         drift = np.mean(self._latest, axis=0) - np.mean(self._anchor, axis=0)
@@ -98,28 +99,28 @@ class _LifeSigns:
 
 
 class _Evenness:
-    """Tells the noise of a sensor by its being as different from one remembered picture as from the next."""
+    """Recognises a sensor's noise: the newest frame differs equally from all compared frames."""
 
     def __init__(self) -> None:
-        self._even: deque[bool] = deque([False] * EVEN_PICTURES, maxlen=EVEN_PICTURES)
-        self._begins: deque[bool] = deque([False] * (EVEN_PICTURES // 2), maxlen=EVEN_PICTURES // 2)
+        self._even: deque[bool] = deque([False] * EVEN_FRAMES, maxlen=EVEN_FRAMES)
+        self._begins: deque[bool] = deque([False] * (EVEN_FRAMES // 2), maxlen=EVEN_FRAMES // 2)
 
     def observe(self, changes: list[FloatArray]) -> None:
-        """`changes`: of each cell to each of the remembered pictures."""
+        """`changes`: of each cell, (9, 16), to each of the compared frames."""
         levels: list[float] = np.sort(np.mean(changes, axis=(1, 2))).tolist()
-        if len(levels) < REMEMBERED or levels[1] < EVEN_LEVELS:
+        if len(levels) < COMPARED_FRAMES or levels[1] < EVEN_LEVELS:
             levels = [0.0, 0.0, 0.0, 1.0]
         self._even.append(levels[1] >= EVEN * levels[-1])
         self._begins.append(levels[1] >= EVEN * levels[3])
 
     @property
     def is_noise(self) -> bool:
-        """Whether what is seen is a sensor's noise."""
+        """Whether the changes are a sensor's noise."""
         return all(self._even)
 
     @property
     def may_be_noise(self) -> bool:
-        """Whether it may turn out to be."""
+        """Whether the changes so far may turn out to be a sensor's noise."""
         return all(self._begins)
 
 
@@ -128,17 +129,17 @@ _INNER[[0, -1]] = False
 
 
 class FreezeWatch:
-    """Says since when one camera's picture stands still.
+    """Detects that one camera's frames are frozen.
 
-    Encoders skip what does not change, so that a quiet, noiseless scene repeats itself too, at the most until the next
-    keyframe. The limit therefore grows with the longest repetition that this camera has come out of by itself, and is
-    long for a camera whose live pictures have no noise that could be missed.
+    Encoders skip what does not change, so that a quiet scene without noise also repeats, at most until the next
+    keyframe. The limit therefore grows with the longest repetition that this camera ended by itself, and is long for a
+    camera whose live frames have no measurable noise.
     """
 
     def __init__(self, limit_s: float, noise: NoiseFloor | None = None) -> None:
-        """`noise`: the camera's floor as it was stored; without one it is learnt from the first live pictures."""
+        """`limit_s`: how long frames must repeat or be calm, at least. `noise`: the stored floor; None: learn it."""
         self._limit_s = limit_s
-        self._recent: deque[Luma] = deque(maxlen=REMEMBERED)
+        self._recent: deque[Luma] = deque(maxlen=COMPARED_FRAMES)
         self._calm = CalmWatch(limit_s, noise)
         self._life = _LifeSigns(2.0 * limit_s)
         self._evenness = _Evenness()
@@ -152,31 +153,31 @@ class FreezeWatch:
 
     @property
     def limit_s(self) -> float:
-        """How long a picture must repeat itself to count as frozen."""
+        """How long frames must repeat to count as frozen."""
         if not self._seen_changing:
             return UNKNOWN_LIMIT_S
         return min(LONGEST_LIMIT_S, max(self._limit_s if self._has_noise else UNKNOWN_LIMIT_S, 3.0 * self._longest_s))
 
     @property
     def noise(self) -> NoiseFloor | None:
-        """What is known of the camera's noise, to be stored; None before the first."""
+        """The camera's noise floor, to be stored; None before it is learnt."""
         return self._calm.noise
 
     def forget_noise(self) -> None:
-        """Learn the floor anew: the camera looks elsewhere, or its pictures are made in another way."""
+        """Learn the noise floor again, because the camera has another view."""
         self._calm = CalmWatch(self._limit_s, None)
 
-    def distrust(self) -> None:
-        """The view is at fault: what is seen tells nothing of the camera's noise when all is well."""
-        self._calm.distrust()
+    def discard_recent(self) -> None:
+        """Keep the latest frames out of the noise floor, because the view is at fault."""
+        self._calm.discard_recent()
 
-    def observe(self, picture: Luma, brightness: FloatArray, at_mono_s: float) -> bool:
-        """Whether the picture has been frozen for longer than the limit.
+    def observe(self, luma: Luma, brightness: FloatArray, at_mono_s: float) -> bool:
+        """Take in the next luma image of `WORK_WH`; true if frames have been frozen for longer than the limit.
 
         `brightness`: the mean of each cell, (9, 16) float32, as in `ViewFeatures.layout`.
         """
-        changes = [changed_cells(picture, one) for one in self._recent]
-        self._recent.append(picture)
+        changes = [changed_cells(luma, earlier) for earlier in self._recent]
+        self._recent.append(luma)
         if not changes:
             self._last_mono_s, self._last_brightness = at_mono_s, brightness
             return False
@@ -188,7 +189,7 @@ class FreezeWatch:
         passed, passes = self._life.passing(at_mono_s - self._limit_s)
         self._evenness.observe(changes)
         calm = self._calm.observe(
-            change, brightness, at_mono_s, lives=drifting or passes, is_noise=self._evenness.is_noise
+            change, brightness, at_mono_s, is_live=drifting or passes, is_noise=self._evenness.is_noise
         )
         calm = calm and not passed
         calm = calm and (self._is_frozen or not self._evenness.may_be_noise)
@@ -196,7 +197,7 @@ class FreezeWatch:
         self._last_mono_s, self._last_brightness = at_mono_s, brightness
         was_frozen, self._is_frozen = self._is_frozen, repeats or calm
         if self._is_frozen:
-            self._calm.distrust()
+            self._calm.discard_recent()
         elif was_frozen:
             self._calm.restart(at_mono_s)
         return self._is_frozen
@@ -222,7 +223,7 @@ class FreezeWatch:
         return False
 
     def _was_quiet(self, change: FloatArray, brightness: FloatArray) -> bool:
-        """Whether the picture that stood still goes on as it was, and its noise has not come back."""
+        """Whether the frame after a repetition shows the same scene, and its noise has not come back."""
         if self._last_brightness is None:
             return False
         change_levels, drift_levels = SETTLED_LEVELS

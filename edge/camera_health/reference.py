@@ -1,4 +1,4 @@
-"""The view that a camera ought to have, as numbers: what a picture of it is compared with."""
+"""A camera's reference view as numbers, and the comparison of the present view with it."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ import numpy.typing as npt
 from edge.camera_health.features import CELLS_WH, EDGES_WH, ComplexArray, FloatArray, ViewFeatures
 
 FORMAT = 2
-"""1 had `fine` of pictures that were rounded first: by that measure every later one would look out of focus."""
+"""In format 1, `fine` was measured on rounded images; compared with it, every view would seem out of focus."""
 _CELL_SHAPE = (CELLS_WH[1], CELLS_WH[0])
 _EDGE_SHAPE = (EDGES_WH[1], EDGES_WH[0])
 DETAILED_SHARE = 0.4
-"""Part of the cells, the richest in detail, by which covering and sharpness are judged: plain walls tell neither."""
-LEAST_STRUCTURE = (1.2, 4.5)
-"""Gradient that a fifth of the cells must have for steady edges to tell where the view moved to, and whether it is
-another view altogether: a bare road has 2.3, with a car in every other picture 3.4, and what passes may hide it."""
-LEAST_STEADINESS = (0.4, 0.6)
-"""The same of the edges' steadiness."""
-LEAST_DETAIL = 0.6
+"""Share of the cells, those richest in detail, by which covering and sharpness are judged: plain walls have neither."""
+MIN_STRUCTURE = (1.2, 4.5)
+"""Gradient that the upper fifth of the cells must have: (for `has_edges`, for `has_structure`). A bare road has 2.3,
+with a car in every other frame 3.4, and passing cars may hide it."""
+MIN_STEADINESS = (0.4, 0.6)
+"""Steadiness of the edges that the same two need."""
+MIN_DETAIL = 0.6
 """Gradient from which a cell has detail that can be lost."""
 REACH = 6
-"""Points of the edge map, 7.5 % of the picture's width, within which the parts of a moved view are looked for."""
+"""Points of the edge map, 7.5 % of the frame's width, within which the blocks of a moved view are searched."""
 IN_PLACE = 0.75
-"""Edges that correlate so well in place have not moved, whatever else would fit."""
+"""Edges that correlate in place by at least this have not moved, whatever fits elsewhere."""
 _BLOCKS = (3, 4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferenceView:
-    """What the camera sees when all is well, averaged over half a minute and more, so that nobody who passed is in it.
+    """A camera's healthy view, averaged over at least half a minute, so that people who pass are not in it.
 
     It holds edge strengths and directions on 80 x 45 points and brightness, detail and sharpness of 16 x 9 cells:
-    enough to notice that a view changed, too little to recognise a person in. `steadiness` is how well the edges of
-    some seconds correlate with it when all is well, 0..1: what can be expected of a later comparison.
+    enough to notice that a view changed, too little to recognise a person. `steadiness`, 0..1: how well the edges of
+    some seconds correlate with it while the view is healthy.
     """
 
     detail: FloatArray
@@ -50,14 +50,14 @@ class ReferenceView:
 
     @classmethod
     def of(cls, features: Sequence[ViewFeatures]) -> Self:
-        """The median cells and mean edges of at least two pictures. Raises ValueError for fewer."""
+        """The median cells and mean edges of at least two frames. Raises ValueError for fewer."""
         if len(features) < 2:
-            raise ValueError(f"a reference view needs at least 2 pictures, got {len(features)}")
+            raise ValueError(f"a reference view needs at least 2 frames, got {len(features)}")
         mean = mean_features(features)
         half = len(features) // 2
         early, late = mean_features(features[:half]), mean_features(features[half:])
         steadiness = float(np.clip(correlation(early.edges, late.edges), 0.0, 1.0))
-        # A car that passed in the first seconds must not be missed as detail ever after.
+        # The median, so that a car that passed in the first seconds does not count as detail that is lost later.
         detail, fine, layout = (
             np.median([getattr(one, name) for one in features], axis=0).astype(np.float32)
             for name in ("detail", "fine", "layout")
@@ -66,21 +66,21 @@ class ReferenceView:
 
     @property
     def has_edges(self) -> bool:
-        """Whether there are steady edges, however faint, that can be found again elsewhere."""
-        return self.steadiness >= LEAST_STEADINESS[0] and self._structure >= LEAST_STRUCTURE[0]
+        """Whether the view has steady edges, however faint, that can be found at another place."""
+        return self.steadiness >= MIN_STEADINESS[0] and self._structure >= MIN_STRUCTURE[0]
 
     @property
     def has_structure(self) -> bool:
-        """Whether there are so many that they are there in any light: a bare road has none."""
-        return self.steadiness >= LEAST_STEADINESS[1] and self._structure >= LEAST_STRUCTURE[1]
+        """Whether the view has enough edges to see them in any light; a bare road does not."""
+        return self.steadiness >= MIN_STEADINESS[1] and self._structure >= MIN_STRUCTURE[1]
 
     @property
     def _structure(self) -> float:
-        cells = np.sort(self.detail, axis=None)  # quicker than NumPy's quantile, and asked for every picture
+        cells = np.sort(self.detail, axis=None)  # faster than NumPy's quantile; computed for every frame
         return float(cells[round(0.8 * (cells.size - 1))])
 
     def followed(self, now: ViewFeatures, weight: float) -> ReferenceView:
-        """This view, `weight` (0..1) of the way towards what is seen now: seasons, and the sun's way over a day."""
+        """This view, moved by `weight` (0..1) towards the present one, to follow daylight and seasons."""
         old, new = 1.0 - weight, weight
         return ReferenceView(
             (old * self.detail + new * now.detail).astype(np.float32),
@@ -101,7 +101,7 @@ class ReferenceView:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """The view of `to_json`. Raises ValueError for anything else, saying what was wrong."""
+        """Parse what `to_json` returned. Raises ValueError for anything else, with the cause."""
         if stored.get("format") != FORMAT:
             raise ValueError(f"a stored reference view must have format {FORMAT}, got {stored.get('format')!r}")
         try:
@@ -120,13 +120,13 @@ class ViewComparison:
     """How a view differs from the reference.
 
     lost: share of the detailed cells that kept less than a third of their detail.
-    lost_area: share of all cells with any detail that did so, where the picture as a whole did not.
+    lost_area: the same share among all cells with any detail, relative to the best cells.
     dimmed: even the best cells lost their detail.
-    sharpness: fine over coarse detail, 1.0 as in the reference.
-    layout: correlation of the brightness of the cells, -1..1. contrast: their spread, 1.0 as in the reference.
-    in_place: correlation of the edges, over `steadiness`.
-    moved_gain: how much better the edges, in parts or as a whole, fit at other places; 0 where they are well in place,
-        or too few to tell.
+    sharpness: fine over coarse detail; 1.0 as in the reference.
+    layout: correlation of the brightness of the cells, -1..1. contrast: their spread; 1.0 as in the reference.
+    in_place: correlation of the edges, divided by `steadiness`.
+    moved_gain: how much better the edges, in blocks or as a whole, fit at other places; 0 when they fit in place, or
+        when the reference has too few.
     """
 
     lost: float
@@ -140,11 +140,11 @@ class ViewComparison:
 
 
 def compare(now: ViewFeatures, reference: ReferenceView) -> ViewComparison:
-    """Compare what is seen (averaged over some seconds) with what ought to be."""
+    """Compare the present view, averaged over some seconds, with the reference."""
     detailed = reference.detail >= np.quantile(reference.detail, 1.0 - DETAILED_SHARE)
-    kept = (now.detail / np.maximum(reference.detail, 1e-3))[reference.detail >= LEAST_DETAIL]
+    kept = (now.detail / np.maximum(reference.detail, 1e-3))[reference.detail >= MIN_DETAIL]
     best_kept = float(np.quantile(kept, 0.9)) if kept.size else 1.0
-    # The constants are some hundredths of what cells with detail have: they keep empty cells from dividing by zero.
+    # The constants, a few per cent of the values of detailed cells, keep empty cells from dividing by zero.
     sharp_now = (now.fine + 0.02) / (now.detail + 0.05)
     sharp_then = (reference.fine + 0.02) / (reference.detail + 0.05)
     in_place = correlation(now.edges, reference.edges) / max(reference.steadiness, 0.2)
@@ -170,10 +170,10 @@ def correlation(now: ComplexArray, then: ComplexArray) -> float:
 
 
 def nearby_gain(now: ComplexArray, then: ComplexArray) -> float:
-    """How much better the blocks of `then` fit somewhere near their place in `now` than in it, weighted by their edges.
+    """How much better the blocks of `then` fit near their place in `now` than in place; 0..2, weighted by their edges.
 
     Normalised cross-correlation of 3 x 4 blocks within `REACH` points: a view that turned, tilted, rolled or zoomed
-    shifts its parts differently, and each is found for itself. 0 where everything is in its place, up to 2.
+    shifts its blocks by different amounts, so that each is searched on its own.
     """
     rows, columns = _EDGE_SHAPE[0] // _BLOCKS[0], _EDGE_SHAPE[1] // _BLOCKS[1]
     padded = np.pad(now, REACH)
@@ -190,7 +190,7 @@ def nearby_gain(now: ComplexArray, then: ComplexArray) -> float:
             spectrum = np.fft.fft2(around) * np.conj(np.fft.fft2(block, around.shape))
             fits = np.fft.ifft2(spectrum).real[:window, :window]
             own = float((np.abs(block) ** 2).sum())
-            # Where there is next to nothing, a little noise must not fit perfectly.
+            # The lower bound keeps noise in an almost empty place from fitting perfectly.
             norm = np.sqrt(np.maximum(energy[top : top + window, left : left + window], 0.05 * own) * own)
             fits = fits / np.maximum(norm, 1e-6)
             gained += own * float(fits.max() - fits[REACH, REACH])
@@ -208,7 +208,7 @@ def far_gain(now: ComplexArray, then: ComplexArray) -> float:
 
 
 def mean_features(features: Sequence[ViewFeatures]) -> ViewFeatures:
-    """The mean of some pictures' measures."""
+    """The mean of the measures of some frames."""
     return ViewFeatures(
         bright=float(np.mean([one.bright for one in features])),
         detail=np.mean([one.detail for one in features], axis=0, dtype=np.float32),

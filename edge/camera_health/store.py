@@ -1,4 +1,4 @@
-"""Keeps the cameras' reference views and noise floors on disk: numbers, from which no picture can be made."""
+"""Stores cameras' reference views and noise floors: numbers from which no image can be reconstructed."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LearntView:
-    """What is known of a camera's view when all is well.
+    """A camera's healthy view: its reference and its noise floor, None before that is learnt.
 
-    Older files have no `noise`, or one without the mean, which is learnt anew.
+    Files of earlier versions have no noise floor, or one without the mean, which is ignored.
     """
 
     reference: ReferenceView
     noise: NoiseFloor | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object of about 20 kB: the reference view's, with the noise floor in it."""
+        """A JSON object of about 20 kB: that of the reference view, with the noise floor added."""
         return self.reference.to_json() | ({} if self.noise is None else {"noise": self.noise.to_json()})
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        """What `to_json` made. Raises ValueError for anything else, saying what was wrong."""
+        """Parse what `to_json` returned. Raises ValueError for anything else, with the cause."""
         noise = stored.get("noise")
         if noise is not None and "mean" not in noise:
             noise = None
@@ -44,8 +44,8 @@ class LearntView:
 class ViewStore:
     """A folder with one file per camera.
 
-    Removing a camera's file is how an operator says that the camera was moved on purpose
-    (`kentongan-edge accept-view`): a running worker notices and takes the present view on.
+    `kentongan-edge accept-view` removes the file of a camera that was moved on purpose; a running worker notices that
+    and accepts the present view.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,7 +53,7 @@ class ViewStore:
         self._saved: set[str] = set()
 
     def load(self, camera_id: str) -> LearntView | None:
-        """The camera's view; None if there is none, or none that can be read, which is logged."""
+        """The camera's stored view; None if there is no file, or one that cannot be read, which is logged."""
         path = self._path(camera_id)
         try:
             with path.open("rb") as file:
@@ -61,25 +61,25 @@ class ViewStore:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, OSError) as error:
-            _log.warning("reference view learnt anew", camera=camera_id, fault=type(error).__name__)
+            _log.warning("reference_view_reset", camera=camera_id, error=type(error).__name__)
             return None
         self._saved.add(camera_id)
         return view
 
     def save(self, camera_id: str, view: LearntView) -> None:
-        """Replace the camera's file; raises OSError, the old one then stays."""
+        """Replace the camera's file. Raises OSError; the old file then stays."""
         replace_file(self._path(camera_id), json.dumps(view.to_json()).encode())
         self._saved.add(camera_id)
 
     def remove(self, camera_id: str) -> bool:
-        """Forget the camera's reference view; true if there was one."""
+        """Delete the camera's file; true if there was one."""
         path = self._path(camera_id)
         known = path.exists()
         path.unlink(missing_ok=True)
         return known
 
     def was_removed(self, camera_id: str) -> bool:
-        """Whether the file that this store knew has been removed since; said once."""
+        """Whether a file that this store loaded or saved has been removed since; true once per removal."""
         if camera_id in self._saved and not self._path(camera_id).exists():
             self._saved.discard(camera_id)
             return True

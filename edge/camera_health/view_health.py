@@ -1,4 +1,4 @@
-"""Camera health from pictures: covered, defocused, moved, frozen, dark (docs/design/camera-health.md)."""
+"""Camera health from frames: covered, defocused, moved, frozen, dark (docs/design/camera-health.md)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ from enum import StrEnum
 import numpy as np
 
 from contract.event import Phase
-from edge.camera_health.features import Luma, ViewFeatures, work_picture
+from edge.camera_health.features import Luma, ViewFeatures, at_work_size
 from edge.camera_health.freeze import FreezeWatch
 from edge.camera_health.noise import NoiseFloor
 from edge.camera_health.reference import ReferenceView, ViewComparison, compare, mean_features
+
+_JITTER_S = 0.05
+"""Capture times jitter by milliseconds: a frame that comes this much before its turn is not skipped."""
+_ABRUPT_S = 3.0
+_BLIND = 0.25
+_LEAST_LEARNT = 5
+_LONGEST_STEP_S = 5.0
 
 
 class ViewFault(StrEnum):
@@ -30,22 +37,22 @@ class ViewFault(StrEnum):
 class ViewHealthSettings:
     """When a view is at fault.
 
-    Each pair is (begins, ends): between them nothing changes. The limits were measured on the clips of the design note.
+    Each pair of limits is (begins, ends). They were measured on the clips named in docs/design/camera-health.md.
 
-    sample_s: pictures that come faster are skipped.
-    window_s: pictures averaged before they are compared, so that people blur out.
-    confirm_s: a fault must hold for so long to begin, and be gone for so long to end.
-    learn_s: healthy time from which the first reference view is made; from then on it is the mean of all that was
-        healthy, and follows with the time constant follow_s once it is that old.
-    frozen_s: how long a picture must repeat itself; longer for cameras whose encoder does so by nature.
-    dark_levels: 95th percentile of brightness (16 is black, as cameras send it).
-    covered_lost: share of the detailed cells that lost their detail. covered_area: share of all cells.
+    sample_s: frames that come sooner after the last one are skipped.
+    window_s: frames of this long are averaged before the comparison, so that people blur out.
+    confirm_s: how long a fault must be seen to begin, and be gone to end.
+    learn_s: healthy time from which the first reference view is made; from then on it is the mean of all healthy
+        frames, and follows with the time constant follow_s once it is that old.
+    frozen_s: how long frames must repeat or be calm; longer for cameras whose encoder repeats frames.
+    dark_levels: 95th percentile of brightness (16 is black in video levels).
+    covered_lost: share of the detailed cells that lost their detail. covered_area: the same of all cells.
     blank_detail: mean gradient below which a view without a reference is covered; the barest real view has 1.1.
-    defocused_sharpness: of the reference's.
-    moved_gain: how much better the picture's parts fit in other places than their own.
-    moved_in_place: correlation with the reference's edges where they ought to be; below, it is another view altogether.
-    faint_gain, faint_in_place: the same where edges are so few that a car which passes outweighs them: both must tell,
-        of a reference that was learnt for faint_learnt_s.
+    defocused_sharpness: as a share of the reference's.
+    moved_gain: how much better the blocks of the view fit at other places than in place.
+    moved_in_place: correlation with the reference's edges in place; below, it is another view altogether.
+    faint_gain, faint_in_place: the same for views with so few edges that a passing car outweighs them; both limits
+        must be crossed, and the reference must have been learnt for faint_learnt_s.
     """
 
     sample_s: float = 2.0
@@ -90,7 +97,10 @@ class HealthFinding:
 
 
 class ViewHealth:
-    """Watches one camera's view. Not thread-safe: a camera's pictures come one after the other."""
+    """Watches one camera's view. Not thread-safe: one thread gives it the camera's frames.
+
+    reference: the reference view; None before it is learnt.
+    """
 
     def __init__(
         self,
@@ -98,7 +108,7 @@ class ViewHealth:
         reference: ReferenceView | None = None,
         noise: NoiseFloor | None = None,
     ) -> None:
-        """`reference`, `noise`: as they were stored; without them they are learnt from the first healthy pictures."""
+        """`reference`, `noise`: as they were stored; None learns them from the first healthy frames."""
         self._settings = settings or ViewHealthSettings()
         self.reference = reference
         self._window: deque[tuple[float, ViewFeatures]] = deque()
@@ -113,16 +123,16 @@ class ViewHealth:
 
     @property
     def faults(self) -> frozenset[ViewFault]:
-        """What is wrong now: while anything is, the camera's analytics are not to be believed."""
+        """The open faults."""
         return frozenset(self._open)
 
     @property
     def noise(self) -> NoiseFloor | None:
-        """How much the camera's pictures change at the least, which tells frozen ones; None before it is known."""
+        """The camera's noise floor; None before it is learnt."""
         return self._freeze.noise
 
     def accept_view(self) -> list[HealthFinding]:
-        """Take what is seen from now on as the reference (an operator said that the camera was moved on purpose)."""
+        """Learn the reference again from the next frames, because the camera was moved on purpose; end all faults."""
         ended = [HealthFinding(fault, Phase.ENDED, self._at_mono_s, self._at_mono_s) for fault in sorted(self._open)]
         self.reference = None
         self._freeze.forget_noise()
@@ -134,10 +144,10 @@ class ViewHealth:
         return ended
 
     def observe(self, luma: Luma, at_mono_s: float) -> list[HealthFinding]:
-        """Take in one small (height, width) uint8 picture, privacy masks burnt in; say what began and what ended.
+        """Take in one small (height, width) uint8 luma image with privacy masks; return the faults that began or ended.
 
-        Pictures that come sooner than `sample_s` after the last, or before it, are not looked at. Raises ValueError for
-        anything but a 2-D uint8 picture.
+        Images that come sooner than `sample_s` after the last, or before it, are skipped. Raises ValueError for
+        anything but a 2-D uint8 image.
         """
         if luma.ndim != 2 or luma.dtype != np.uint8:
             raise ValueError(f"luma must be (height, width) uint8, got {luma.shape} {luma.dtype}")
@@ -145,21 +155,21 @@ class ViewHealth:
             return []
         elapsed_s = at_mono_s - self._at_mono_s
         self._at_mono_s = at_mono_s
-        picture = work_picture(luma)
-        features = ViewFeatures.of(picture)
+        image = at_work_size(luma)
+        features = ViewFeatures.of(image)
         self._window.append((at_mono_s, features))
         while at_mono_s - self._window[0][0] > self._settings.window_s:
             self._window.popleft()
         now = mean_features([one for _, one in self._window])
-        frozen = self._freeze.observe(picture, features.layout, at_mono_s)
+        frozen = self._freeze.observe(image, features.layout, at_mono_s)
         seen = self._judge(now, features, at_mono_s)
-        # What is black or covered shows nothing that could move.
+        # A black or covered view shows nothing that could change, so it does not count as frozen.
         if frozen and not seen & {ViewFault.DARK, ViewFault.COVERED}:
             seen.add(ViewFault.FROZEN)
         findings = self._settle(seen, at_mono_s)
         healthy = not seen and not self._open
         if not healthy:
-            self._freeze.distrust()
+            self._freeze.discard_recent()
         self._learn(features, now, healthy=healthy, elapsed_s=elapsed_s)
         return findings
 
@@ -185,7 +195,7 @@ class ViewHealth:
         return seen
 
     def _black(self, comparison: ViewComparison | None, at_mono_s: float) -> ViewFault:
-        """Night keeps the view's edges, however faint; a hand or a cap takes them away from one moment to the next."""
+        """Dark or covered: at night faint edges remain, while a hand or a cap removes them within a moment."""
         if ViewFault.DARK in self._open or ViewFault.COVERED in self._open:
             return ViewFault.COVERED if ViewFault.COVERED in self._open else ViewFault.DARK
         if self._dark_since_mono_s is None:
@@ -197,7 +207,7 @@ class ViewHealth:
     def _covered(self, view: ViewComparison) -> bool:
         lost = self._over(ViewFault.COVERED, view.lost, self._settings.covered_lost, 1.0)
         area = self._over(ViewFault.COVERED, view.lost_area, self._settings.covered_area, 1.0)
-        # Out of focus and in a haze, detail is lost as well, but light and dark stay where they were.
+        # Out of focus or in haze, detail is lost as well, but the layout of light and dark remains.
         unveiled = view.layout >= 0.75 and view.contrast >= 0.5
         faint = view.dimmed and view.in_place >= 0.8
         return (lost or area) and not unveiled and not faint
@@ -217,11 +227,11 @@ class ViewHealth:
         return gone or shifted
 
     def _over(self, fault: ViewFault, value: float, limits: tuple[float, float], sign: float) -> bool:
-        """Whether `value` is beyond the limit that holds: the second once the fault is open."""
+        """Whether `value` exceeds the limit in force: the first, or the second once the fault is open."""
         return value > sign * limits[1 if fault in self._open else 0]
 
     def _settle(self, seen: set[ViewFault], at_mono_s: float) -> list[HealthFinding]:
-        """Begin what has held, end what has been gone, for `confirm_s`; frozen has waited long enough already."""
+        """Begin faults seen, and end faults gone, for `confirm_s`; FROZEN at once, since its own limit has passed."""
         findings: list[HealthFinding] = []
         for fault in ViewFault:
             if (fault in seen) == (fault in self._open):
@@ -251,11 +261,3 @@ class ViewHealth:
         if self._learnt_s >= self._settings.learn_s and len(self._learning) >= _LEAST_LEARNT:
             self.reference = ReferenceView.of(self._learning)
             self._learning.clear()
-
-
-# Capture times jitter by some milliseconds: a picture that comes a little before its turn is not skipped.
-_JITTER_S = 0.05
-_ABRUPT_S = 3.0
-_BLIND = 0.25
-_LEAST_LEARNT = 5
-_LONGEST_STEP_S = 5.0

@@ -1,4 +1,4 @@
-"""A camera whose clock is wrong says so in its sender reports, and is believed in everything but the time."""
+"""A camera whose sender reports show a wrong clock gets a fault, and its rules go on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from contract.clock import Instant
 from contract.event import Phase, Severity
 from contract.reasons import Reason, sentence
-from edge.camera_health.clock_watch import CLOCK_RIGHT_S, JUDGED_AFTER_S, UNTOLD_AFTER_S, ClockWatch
+from edge.camera_health.clock_watch import CLOCK_RIGHT_S, CONFIRM_S, NO_REPORT_AFTER_S, ClockWatch
 from edge.camera_health.faults import CameraFault, CameraFaults, FaultNote
 from edge.capture.packets import Packet, StreamInfo
 from edge.capture.rtcp_clock import CLOCK_WRONG_S
@@ -21,22 +21,22 @@ HOUR_S = 3600.0
 
 @cache
 def stream() -> StreamInfo:
-    return StreamInfo("h264", 320, 192, (), 1, 1, "avc1.42c01e")  # type: ignore[arg-type] # nobody looks
+    return StreamInfo("h264", 320, 192, (), 1, 1, "avc1.42c01e")  # type: ignore[arg-type] # no test reads it
 
 
 class Camera:
-    """A camera of five pictures a second, watched."""
+    """A camera at five frames a second with a `ClockWatch`."""
 
     def __init__(self) -> None:
         self.watch = ClockWatch()
         self.second = 0.0
 
     def show(self, for_s: float, offset_s: float | None) -> list[FaultNote]:
-        """Show pictures while the reports say this offset; what is noted."""
+        """Send frames while the reports have this offset; returns the notes."""
         for _ in range(round(for_s * 5)):
             self.second += 0.2
             at = START.shifted(self.second)
-            self.watch.see(Packet(b"", round(self.second * 90_000), at, 0.2, False, stream(), offset_s))
+            self.watch.observe(Packet(b"", round(self.second * 90_000), at, 0.2, False, stream(), offset_s))
         return list(self.watch.notes())
 
 
@@ -51,7 +51,7 @@ def test_a_wrong_clock_is_noted_within_half_a_minute_and_ends_when_it_is_right_a
         {"offset_s": abs(offset_s)},
     )
     assert began.since.mono_s - START.mono_s == pytest.approx(60.2)
-    assert began.at.mono_s - began.since.mono_s == pytest.approx(JUDGED_AFTER_S, abs=0.21)
+    assert began.at.mono_s - began.since.mono_s == pytest.approx(CONFIRM_S, abs=0.21)
     assert camera.show(600.0, offset_s) == []
     (ended,) = camera.show(30.0, -0.3)
     assert (ended.phase, ended.params) == (Phase.ENDED, {})
@@ -60,11 +60,11 @@ def test_a_wrong_clock_is_noted_within_half_a_minute_and_ends_when_it_is_right_a
 def test_a_single_wrong_report_is_no_fault() -> None:
     camera = Camera()
     for _ in range(5):
-        assert camera.show(JUDGED_AFTER_S - 1.0, HOUR_S) == []
+        assert camera.show(CONFIRM_S - 1.0, HOUR_S) == []
         assert camera.show(1.0, 0.0) == []
 
 
-def test_an_offset_around_the_limit_does_not_begin_again_and_again() -> None:
+def test_an_offset_around_the_limit_does_not_begin_repeatedly() -> None:
     camera = Camera()
     assert len(camera.show(30.0, CLOCK_WRONG_S + 0.5)) == 1
     assert camera.show(120.0, CLOCK_WRONG_S - 0.5) == []
@@ -72,15 +72,15 @@ def test_an_offset_around_the_limit_does_not_begin_again_and_again() -> None:
     assert [note.phase for note in camera.show(30.0, CLOCK_RIGHT_S - 0.5)] == [Phase.ENDED]
 
 
-def test_a_camera_without_reports_has_no_wrong_clock_and_one_that_stops_reporting_is_let_be() -> None:
+def test_without_reports_no_fault_begins_and_an_open_one_ends() -> None:
     camera = Camera()
     assert camera.show(120.0, None) == []
     assert len(camera.show(30.0, HOUR_S)) == 1
-    assert camera.show(UNTOLD_AFTER_S - 1.0, None) == [], "it may only have connected anew"
+    assert camera.show(NO_REPORT_AFTER_S - 1.0, None) == [], "it may only have reconnected"
     assert [note.phase for note in camera.show(2.0, None)] == [Phase.ENDED]
 
 
-def test_the_fault_is_a_notice_in_words_and_does_not_blind_the_camera() -> None:
+def test_the_fault_is_a_notice_with_a_sentence_and_does_not_inhibit_the_rules() -> None:
     faults = CameraFaults()
     (note,) = Camera().show(20.0, -HOUR_S)
     signal = faults.take(note)
@@ -90,5 +90,5 @@ def test_the_fault_is_a_notice_in_words_and_does_not_blind_the_camera() -> None:
     assert sentence(signal.reasons, "en") == "The camera's clock differs from the edge device's by 1 h"
     blind = [faults.is_blind]
     faults.take(FaultNote(CameraFault.FROZEN, Phase.BEGAN, START, START))
-    assert [*blind, faults.is_blind] == [False, True], "a frozen picture is another matter"
+    assert [*blind, faults.is_blind] == [False, True], "a frozen camera inhibits them"
     assert len(faults.close(Reason(code="worker_restarted"))) == 2

@@ -23,7 +23,7 @@ def at(second: float) -> Instant:
 
 
 def textured(seed: int) -> np.ndarray:
-    """A still view with structure, as small as the motion gate sees it."""
+    """A still view with structure, at the size of the motion gate's luma images."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(30, 220, (12, 20)).astype(np.uint8)
     return np.asarray(cv2.resize(coarse, (320, 180), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
@@ -34,7 +34,7 @@ def watched(watch: ViewWatch, view: np.ndarray, first_s: int, last_s: int) -> li
     chroma = np.full((90, 160), 128, np.uint8)
     for second in range(first_s, last_s):
         noisy = np.clip(view + rng.normal(0.0, 2.0, view.shape), 0, 255).astype(np.uint8)
-        watch.look(noisy, Frame(noisy, chroma, chroma, at(second)))
+        watch.observe(noisy, Frame(noisy, chroma, chroma, at(second)))
     return list(watch.notes())
 
 
@@ -42,7 +42,7 @@ def test_every_fault_of_a_view_is_a_camera_fault() -> None:
     assert {fault.value for fault in ViewFault} < {fault.value for fault in CameraFault}
 
 
-def test_a_view_that_goes_black_and_comes_back_is_one_signal_with_its_picture() -> None:
+def test_a_view_that_goes_black_and_comes_back_is_one_signal_with_its_frame() -> None:
     watch, faults = ViewWatch(None), CameraFaults()
     view = textured(1)
     assert watched(watch, view, 0, 60) == []
@@ -61,7 +61,7 @@ def test_a_view_that_goes_black_and_comes_back_is_one_signal_with_its_picture() 
     assert not faults.is_blind
 
 
-def test_a_stream_that_stays_away_is_reported_once_and_ends_when_it_is_back() -> None:
+def test_a_missing_stream_is_reported_once_and_ends_when_it_is_back() -> None:
     faults = CameraFaults()
     assert faults.stream(at(0), at(NO_STREAM_AFTER_S - 1)) is None
     began = faults.stream(at(0), at(NO_STREAM_AFTER_S))

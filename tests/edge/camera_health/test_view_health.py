@@ -1,4 +1,4 @@
-"""Camera health from pictures, on the shared footage and on what may befall a camera, made of it."""
+"""Camera health from frames, on the shared footage and on faults simulated from it."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ DEFOCUSED, MOVED = ViewFault.DEFOCUSED, ViewFault.MOVED
 
 def turned(degrees: float, zoom: float) -> Callable[[Luma], Luma]:
     matrix = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), degrees, zoom)
-    return lambda picture: np.asarray(
-        cv2.warpAffine(picture, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT), dtype=np.uint8
+    return lambda frame: np.asarray(
+        cv2.warpAffine(frame, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT), dtype=np.uint8
     )
 
 
 def blurred(sigma: float) -> Callable[[Luma], Luma]:
-    return lambda picture: np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), dtype=np.uint8)
+    return lambda frame: np.asarray(cv2.GaussianBlur(frame, (0, 0), sigma), dtype=np.uint8)
 
 
 FAULTS: dict[str, tuple[ViewFault, Callable[[Luma], Luma]]] = {
@@ -66,45 +66,45 @@ HARMLESS: dict[str, Callable[[Luma], Luma]] = {
 
 
 def watch(
-    health: ViewHealth, pictures: Iterator[Luma], starts_s: float, seconds: float, period_s: float = 2.0
+    health: ViewHealth, frames: Iterator[Luma], starts_s: float, seconds: float, period_s: float = 2.0
 ) -> list[HealthFinding]:
     found: list[HealthFinding] = []
     for index in range(round(seconds / period_s)):
-        found += health.observe(next(pictures), starts_s + index * period_s)
+        found += health.observe(next(frames), starts_s + index * period_s)
     return found
 
 
 def scene(data_file: DataFile, name: str) -> Iterator[Luma]:
-    pictures, _ = small_pictures(data_file(name), 0.5, seconds=60.0)
-    return to_and_fro(pictures)
+    frames, _ = small_pictures(data_file(name), 0.5, seconds=60.0)
+    return to_and_fro(frames)
 
 
 def learnt(data_file: DataFile, name: str) -> tuple[ViewHealth, Iterator[Luma]]:
-    health, pictures = ViewHealth(), scene(data_file, name)
-    assert watch(health, pictures, 0.0, HAPPENS_S) == []
+    health, frames = ViewHealth(), scene(data_file, name)
+    assert watch(health, frames, 0.0, HAPPENS_S) == []
     assert health.reference is not None
-    return health, pictures
+    return health, frames
 
 
 @pytest.mark.parametrize("clip", CLIPS)
-def test_an_ordinary_clip_raises_nothing(data_file: DataFile, clip: str) -> None:
-    pictures, period_s = small_pictures(data_file(clip), 5.0)
-    health = ViewHealth(ViewHealthSettings(sample_s=0.2, learn_s=0.5, confirm_s=2.0) if len(pictures) < 50 else None)
-    found = [one for i, picture in enumerate(pictures) for one in health.observe(picture, i * period_s)]
+def test_an_ordinary_clip_has_no_fault(data_file: DataFile, clip: str) -> None:
+    frames, period_s = small_pictures(data_file(clip), 5.0)
+    health = ViewHealth(ViewHealthSettings(sample_s=0.2, learn_s=0.5, confirm_s=2.0) if len(frames) < 50 else None)
+    found = [one for i, frame in enumerate(frames) for one in health.observe(frame, i * period_s)]
     assert found == []
     assert health.reference is not None
 
 
 @pytest.mark.parametrize("clip", SCENES)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_found_within_30_s_named_rightly_and_seen_to_end(data_file: DataFile, clip: str, fault: str) -> None:
-    health, pictures = learnt(data_file, clip)
+def test_a_fault_is_found_within_30_s_with_the_right_name_and_ends(data_file: DataFile, clip: str, fault: str) -> None:
+    health, frames = learnt(data_file, clip)
     kind, happens = FAULTS[fault]
-    found = watch(health, map(happens, pictures), HAPPENS_S, 60.0)
+    found = watch(health, map(happens, frames), HAPPENS_S, 60.0)
     assert [(one.fault, one.phase) for one in found] == [(kind, Phase.BEGAN)]
     assert found[0].since_mono_s <= found[0].at_mono_s <= HAPPENS_S + 30.0
     assert health.faults == {kind}
-    ended = watch(health, pictures, HAPPENS_S + 60.0, 40.0)
+    ended = watch(health, frames, HAPPENS_S + 60.0, 40.0)
     assert [(one.fault, one.phase) for one in ended] == [(kind, Phase.ENDED)]
     assert health.faults == frozenset()
 
@@ -115,43 +115,43 @@ def test_a_fault_is_found_within_30_s_named_rightly_and_seen_to_end(data_file: D
     # Not zoomed: the little that the barest view has is then outside, as if it were covered.
     [name for name, (kind, _) in FAULTS.items() if kind in (DEFOCUSED, MOVED) and name != "zoomed in"],
 )
-def test_a_bare_road_tells_as_well_that_it_is_blurred_or_elsewhere(data_file: DataFile, clip: str, fault: str) -> None:
-    health, pictures = learnt(data_file, clip)
-    assert watch(health, pictures, HAPPENS_S, 120.0) == []
+def test_defocus_and_movement_are_found_on_a_bare_road_too(data_file: DataFile, clip: str, fault: str) -> None:
+    health, frames = learnt(data_file, clip)
+    assert watch(health, frames, HAPPENS_S, 120.0) == []
     kind, happens = FAULTS[fault]
-    found = watch(health, map(happens, pictures), HAPPENS_S + 120.0, 30.0)
+    found = watch(health, map(happens, frames), HAPPENS_S + 120.0, 30.0)
     assert [(one.fault, one.phase) for one in found] == [(kind, Phase.BEGAN)]
-    ended = watch(health, pictures, HAPPENS_S + 150.0, 40.0)
+    ended = watch(health, frames, HAPPENS_S + 150.0, 40.0)
     assert [(one.fault, one.phase) for one in ended] == [(kind, Phase.ENDED)]
 
 
-def test_cars_that_pass_in_the_first_seconds_are_not_taken_for_the_view(data_file: DataFile) -> None:
+def test_cars_that_pass_in_the_first_seconds_do_not_enter_the_reference(data_file: DataFile) -> None:
     health, found = ViewHealth(), []
-    for index, picture in enumerate(itertools.islice(scene(data_file, "video/intel_car_noperson.mp4"), 18)):
+    for index, frame in enumerate(itertools.islice(scene(data_file, "video/intel_car_noperson.mp4"), 18)):
         if index < 6 or index % 2 == 0:  # keyframes alone once nothing moves
-            found += health.observe(picture, index * 2.0)
+            found += health.observe(frame, index * 2.0)
     assert found == []
 
 
 @pytest.mark.parametrize("clip", [*SCENES, *BARE])
 @pytest.mark.parametrize("change", HARMLESS)
 def test_light_that_changes_is_no_fault(data_file: DataFile, clip: str, change: str) -> None:
-    health, pictures = learnt(data_file, clip)
-    assert watch(health, map(HARMLESS[change], pictures), HAPPENS_S, 60.0) == []
+    health, frames = learnt(data_file, clip)
+    assert watch(health, map(HARMLESS[change], frames), HAPPENS_S, 60.0) == []
 
 
-def test_a_picture_that_stands_still_is_found_and_its_end_as_well(data_file: DataFile) -> None:
-    health, pictures = learnt(data_file, SCENES[0])
-    still = next(pictures)
+def test_a_frozen_camera_is_found_and_its_end_as_well(data_file: DataFile) -> None:
+    health, frames = learnt(data_file, SCENES[0])
+    still = next(frames)
     found = watch(health, itertools.repeat(still), HAPPENS_S, 30.0)
     assert [(one.fault, one.phase) for one in found] == [(ViewFault.FROZEN, Phase.BEGAN)]
-    moves = watch(health, pictures, HAPPENS_S + 30.0, 20.0)
+    moves = watch(health, frames, HAPPENS_S + 30.0, 20.0)
     assert [(one.fault, one.phase) for one in moves] == [(ViewFault.FROZEN, Phase.ENDED)]
 
 
-def test_a_frozen_picture_under_a_running_clock_is_frozen(data_file: DataFile) -> None:
-    health, pictures = learnt(data_file, SCENES[0])
-    still = next(pictures)
+def test_frozen_frames_under_a_running_clock_are_frozen(data_file: DataFile) -> None:
+    health, frames = learnt(data_file, SCENES[0])
+    still = next(frames)
 
     def clock() -> Iterator[Luma]:
         for second in itertools.count():
@@ -164,17 +164,17 @@ def test_a_frozen_picture_under_a_running_clock_is_frozen(data_file: DataFile) -
 
 
 def test_a_scene_without_people_and_little_noise_is_not_frozen(data_file: DataFile) -> None:
-    health, pictures = learnt(data_file, SCENES[0])
-    empty, rng = next(pictures), np.random.default_rng(5)
+    health, frames = learnt(data_file, SCENES[0])
+    empty, rng = next(frames), np.random.default_rng(5)
     assert watch(health, (noisy(empty, 0.4, rng) for _ in itertools.count()), HAPPENS_S, 120.0) == []
 
 
-def test_a_camera_whose_encoder_repeats_quiet_pictures_is_given_more_time() -> None:
+def test_a_camera_whose_encoder_repeats_quiet_frames_gets_a_longer_limit() -> None:
     rng = np.random.default_rng(8)
     watcher = FreezeWatch(limit_s=12.0)
-    picture = rng.integers(0, 255, (HEIGHT, WIDTH)).astype(np.uint8)
+    frame = rng.integers(0, 255, (HEIGHT, WIDTH)).astype(np.uint8)
     for keyframe in range(4):
-        changed = np.roll(picture, keyframe, axis=1)
+        changed = np.roll(frame, keyframe, axis=1)
         assert not any(watcher.observe(changed, CELLS, keyframe * 10.0 + second) for second in range(10))
     assert watcher.limit_s == pytest.approx(27.0)
 
@@ -186,30 +186,30 @@ def test_a_camera_covered_from_the_start_is_found_without_a_reference(data_file:
 
 
 def test_the_reference_is_never_learnt_from_a_faulty_view(data_file: DataFile) -> None:
-    health, pictures = learnt(data_file, SCENES[0])
-    watch(health, map(FAULTS["tilted"][1], pictures), HAPPENS_S, 900.0)
+    health, frames = learnt(data_file, SCENES[0])
+    watch(health, map(FAULTS["tilted"][1], frames), HAPPENS_S, 900.0)
     assert health.faults == {ViewFault.MOVED}
-    assert [one.phase for one in watch(health, pictures, HAPPENS_S + 900.0, 40.0)] == [Phase.ENDED]
+    assert [one.phase for one in watch(health, frames, HAPPENS_S + 900.0, 40.0)] == [Phase.ENDED]
 
 
 def test_an_accepted_view_becomes_the_reference(data_file: DataFile) -> None:
-    health, pictures = learnt(data_file, SCENES[0])
-    moved = map(FAULTS["turned by a quarter"][1], pictures)
+    health, frames = learnt(data_file, SCENES[0])
+    moved = map(FAULTS["turned by a quarter"][1], frames)
     watch(health, moved, HAPPENS_S, 40.0)
     assert [(one.fault, one.phase) for one in health.accept_view()] == [(ViewFault.MOVED, Phase.ENDED)]
     assert watch(health, moved, HAPPENS_S + 40.0, 60.0) == []
     assert health.reference is not None
-    back = watch(health, pictures, HAPPENS_S + 100.0, 40.0)
+    back = watch(health, frames, HAPPENS_S + 100.0, 40.0)
     assert [(one.fault, one.phase) for one in back] == [(ViewFault.MOVED, Phase.BEGAN)]
 
 
-def test_a_stored_reference_finds_after_a_restart_what_was_done_meanwhile(data_file: DataFile) -> None:
-    health, pictures = learnt(data_file, SCENES[0])
+def test_a_stored_reference_finds_a_fault_caused_while_the_worker_was_down(data_file: DataFile) -> None:
+    health, frames = learnt(data_file, SCENES[0])
     assert health.reference is not None
     stored = json.dumps(health.reference.to_json())
     assert len(stored) < 25_000
     again = ViewHealth(reference=ReferenceView.from_json(json.loads(stored)))
-    found = watch(again, map(FAULTS["pushed by a thirtieth"][1], pictures), 0.0, 30.0)
+    found = watch(again, map(FAULTS["pushed by a thirtieth"][1], frames), 0.0, 30.0)
     assert [(one.fault, one.phase) for one in found] == [(ViewFault.MOVED, Phase.BEGAN)]
 
 
@@ -221,15 +221,15 @@ def test_a_broken_stored_reference_is_refused_with_a_reason(broken: dict[str, ob
         ReferenceView.from_json(broken)
 
 
-def test_pictures_that_come_faster_than_wanted_are_not_looked_at(data_file: DataFile) -> None:
-    health, pictures = ViewHealth(), scene(data_file, SCENES[0])
+def test_frames_that_come_faster_than_the_sample_interval_are_skipped(data_file: DataFile) -> None:
+    health, frames = ViewHealth(), scene(data_file, SCENES[0])
     dark = np.full((HEIGHT, WIDTH), 16, np.uint8)
-    health.observe(next(pictures), 0.0)
+    health.observe(next(frames), 0.0)
     assert all(health.observe(dark, 0.01 * index) == [] for index in range(150))
     assert health.faults == frozenset()
 
 
-def test_anything_but_a_grey_picture_is_refused() -> None:
+def test_anything_but_a_two_dimensional_uint8_image_is_refused() -> None:
     with pytest.raises(ValueError, match="luma must be"):
         ViewHealth().observe(np.zeros((HEIGHT, WIDTH, 3), np.uint8), 0.0)
 

@@ -1,4 +1,4 @@
-"""A frozen picture that comes through a real encoder, which goes on refining it or spends a constant bitrate on it."""
+"""A frozen input after a real encoder, which keeps refining it or spends a constant bitrate on it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CLIPS = ("mot/PETS09-S2L1-vtest.mp4", "video/mvondracek__s3_f_side_single.mp4")
 
 
 def source(video: Path) -> Iterator[av.VideoFrame]:
-    """Real pictures for `LIVE_S`, then the last of them for `FROZEN_S`."""
+    """Real frames for `LIVE_S`, then the last of them for `FROZEN_S`."""
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
         step = max(1, round(float(stream.average_rate or 25) / FPS))
@@ -44,7 +44,7 @@ def source(video: Path) -> Iterator[av.VideoFrame]:
 
 @functools.lru_cache(maxsize=8)
 def encoded(video: Path, encoder: str) -> tuple[tuple[float, bool, Luma], ...]:
-    """Small pictures after H.264: their time, whether they are keyframes, and the picture."""
+    """Small luma images after H.264: time in seconds, whether it is a keyframe, and the image."""
     keyframes_s, options = ENCODERS[encoder]
     writer = av.CodecContext.create("libx264", "w")
     writer.width, writer.height, writer.pix_fmt = 640, 360, "yuv420p"
@@ -54,46 +54,46 @@ def encoded(video: Path, encoder: str) -> tuple[tuple[float, bool, Luma], ...]:
     found: list[tuple[float, bool, Luma]] = []
     for index, frame in enumerate(source(video)):
         frame.pts, frame.time_base, frame.pict_type = index, writer.time_base, 0
-        for picture in itertools.chain.from_iterable(reader.decode(packet) for packet in writer.encode(frame)):
-            small = picture.reformat(width=WIDTH, height=HEIGHT, format="gray", interpolation="AREA").to_ndarray()
-            found.append((len(found) / FPS, bool(picture.key_frame), np.asarray(small, dtype=np.uint8)))
+        for decoded in itertools.chain.from_iterable(reader.decode(packet) for packet in writer.encode(frame)):
+            small = decoded.reformat(width=WIDTH, height=HEIGHT, format="gray", interpolation="AREA").to_ndarray()
+            found.append((len(found) / FPS, bool(decoded.key_frame), np.asarray(small, dtype=np.uint8)))
     return tuple(found)
 
 
-def freezes(pictures: list[tuple[float, Luma]], period_s: float) -> list[HealthFinding]:
-    """What is found when the live pictures are seen again and again, then the frozen ones from `LEARNS_S` on."""
-    live = [picture for at_s, picture in pictures if at_s < LIVE_S]
-    frozen = [picture for at_s, picture in pictures if at_s >= LIVE_S]
+def freezes(frames: list[tuple[float, Luma]], period_s: float) -> list[HealthFinding]:
+    """The findings when the live frames are repeated up to `LEARNS_S`, and the frozen ones follow."""
+    live = [frame for at_s, frame in frames if at_s < LIVE_S]
+    frozen = [frame for at_s, frame in frames if at_s >= LIVE_S]
     health, turns = ViewHealth(), itertools.cycle(live)
     for index in range(int(LEARNS_S / period_s)):
         assert health.observe(next(turns), index * period_s) == []
-    return [one for i, picture in enumerate(frozen) for one in health.observe(picture, LEARNS_S + i * period_s)]
+    return [one for i, frame in enumerate(frozen) for one in health.observe(frame, LEARNS_S + i * period_s)]
 
 
 @pytest.mark.parametrize("clip", CLIPS)
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_a_frozen_picture_through_an_encoder_is_found_within_30_s(data_file: DataFile, clip: str, encoder: str) -> None:
+def test_a_frozen_input_of_an_encoder_is_found_within_30_s(data_file: DataFile, clip: str, encoder: str) -> None:
     every = encoded(data_file(clip), encoder)[:: 2 * FPS]
-    found = freezes([(at_s, picture) for at_s, _, picture in every], 2.0)
+    found = freezes([(at_s, frame) for at_s, _, frame in every], 2.0)
     assert [one.fault for one in found] == [ViewFault.FROZEN]
     assert found[0].at_mono_s <= LEARNS_S + 30.0
 
 
 @pytest.mark.parametrize("encoder", ["constant quality, keyframes every 4 s", "constant bitrate"])
-def test_keyframes_alone_show_within_30_s_that_a_picture_is_frozen(data_file: DataFile, encoder: str) -> None:
-    keys = [(at_s, picture) for at_s, is_key, picture in encoded(data_file(CLIPS[0]), encoder) if is_key]
+def test_frozen_keyframes_alone_are_found_within_30_s(data_file: DataFile, encoder: str) -> None:
+    keys = [(at_s, frame) for at_s, is_key, frame in encoded(data_file(CLIPS[0]), encoder) if is_key]
     found = freezes(keys, 4.0)
     assert [one.fault for one in found] == [ViewFault.FROZEN]
     assert found[0].at_mono_s <= LEARNS_S + 30.0
 
 
 @pytest.mark.parametrize("encoder", ["constant quality, keyframes every 4 s", "constant bitrate"])
-def test_a_picture_that_froze_while_the_worker_was_down_is_found_within_30_s_of_its_start(
+def test_a_freeze_while_the_worker_was_down_is_found_within_30_s_of_its_start(
     data_file: DataFile, tmp_path: Path, encoder: str
 ) -> None:
     every = encoded(data_file(CLIPS[0]), encoder)[:: 2 * FPS]
-    live = [picture for at_s, _, picture in every if at_s < LIVE_S]
-    frozen = [picture for at_s, _, picture in every if at_s >= LIVE_S]
+    live = [frame for at_s, _, frame in every if at_s < LIVE_S]
+    frozen = [frame for at_s, _, frame in every if at_s >= LIVE_S]
     before, turns = ViewHealth(), itertools.cycle(live)
     for index in range(int(LEARNS_S / 2.0)):
         before.observe(next(turns), index * 2.0)
@@ -102,17 +102,17 @@ def test_a_picture_that_froze_while_the_worker_was_down_is_found_within_30_s_of_
     loaded = ViewStore(tmp_path).load("gate")
     assert loaded is not None
     after = ViewHealth(reference=loaded.reference, noise=loaded.noise)
-    found = [one for index, picture in enumerate(frozen) for one in after.observe(picture, index * 2.0)]
+    found = [one for index, frame in enumerate(frozen) for one in after.observe(frame, index * 2.0)]
     assert [one.fault for one in found] == [ViewFault.FROZEN]
     assert found[0].at_mono_s <= 30.0
     without = ViewHealth(reference=loaded.reference)
-    assert [one for index, picture in enumerate(frozen) for one in without.observe(picture, index * 2.0)] == []
+    assert [one for index, frame in enumerate(frozen) for one in without.observe(frame, index * 2.0)] == []
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_a_live_picture_is_not_frozen_after_a_restart(data_file: DataFile, encoder: str) -> None:
     every = encoded(data_file(CLIPS[0]), encoder)[:: 2 * FPS]
-    live = [picture for at_s, _, picture in every if at_s < LIVE_S]
+    live = [frame for at_s, _, frame in every if at_s < LIVE_S]
     before, turns = ViewHealth(), itertools.cycle(live)
     for index in range(int(LEARNS_S / 2.0)):
         before.observe(next(turns), index * 2.0)
@@ -120,11 +120,11 @@ def test_a_live_picture_is_not_frozen_after_a_restart(data_file: DataFile, encod
     assert [one for index in range(60) for one in after.observe(next(turns), index * 2.0)] == []
 
 
-def test_a_live_scene_that_falls_quiet_or_changes_to_infrared_is_not_frozen(data_file: DataFile) -> None:
-    pictures = [picture for _, _, picture in encoded(data_file(CLIPS[0]), "constant quality, keyframes every 2 s")]
-    busy = itertools.cycle(pictures[: LIVE_S * FPS : 2 * FPS])
+def test_a_live_scene_that_becomes_quiet_or_changes_to_infrared_is_not_frozen(data_file: DataFile) -> None:
+    frames = [frame for _, _, frame in encoded(data_file(CLIPS[0]), "constant quality, keyframes every 2 s")]
+    busy = itertools.cycle(frames[: LIVE_S * FPS : 2 * FPS])
     health, rng = ViewHealth(), np.random.default_rng(3)
-    empty = pictures[0]
+    empty = frames[0]
     found = [one for i in range(100) for one in health.observe(next(busy), i * 2.0)]
     found += [one for i in range(100, 160) for one in health.observe(noisy(empty, 1.5, rng), i * 2.0)]
     infrared = empty * 0.6 + 10

@@ -1,4 +1,4 @@
-"""Cameras that fall quiet without being frozen: denoisers, encoders that skip, light that hardly changes."""
+"""Cameras that become quiet without being frozen: denoisers, encoders that skip, light that hardly changes."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ CELLS = np.full((9, 16), 100.0, np.float32)
 
 
 class Camera:
-    """A view, watched on a clock: `shows` goes on from where it was."""
+    """A camera on a clock; each `shows` continues where the last one ended."""
 
     def __init__(self) -> None:
         self.health = ViewHealth()
         self.at_s = 0.0
 
-    def shows(self, pictures: Iterator[Luma], seconds: float, every_s: float = 2.0) -> list[HealthFinding]:
+    def shows(self, frames: Iterator[Luma], seconds: float, every_s: float = 2.0) -> list[HealthFinding]:
         found: list[HealthFinding] = []
         for _ in range(round(seconds / every_s)):
-            found += self.health.observe(next(pictures), self.at_s)
+            found += self.health.observe(next(frames), self.at_s)
             self.at_s += every_s
         return found
 
 
 @pytest.fixture
 def scene(data_file: DataFile) -> tuple[Luma, tuple[Luma, ...]]:
-    """The clip without anybody, and with its people."""
+    """The clip's view without people, and its frames with people."""
     people, _ = small_pictures(data_file(CLIP), 0.5, seconds=60.0)
     return np.median(people, axis=0).astype(np.uint8), people
 
@@ -47,27 +47,27 @@ def empty(view: Luma, levels: float, seed: int) -> Iterator[Luma]:
 
 
 def refined(view: Luma, seed: int) -> Iterator[Luma]:
-    """As an encoder goes on with one picture: never the same, now more and now less like the ones before."""
+    """One view as an encoder refines it: never equal, now more and now less similar to the frames before."""
     rng = np.random.default_rng(seed)
     return (noisy(view, levels, rng) for levels in itertools.cycle((0.7, 0.3, 0.4)))
 
 
 def peopled(people: tuple[Luma, ...], view: Luma, levels: float, seed: int) -> Iterator[Luma]:
-    """Somebody passes through one corner of the otherwise empty view, from the clip."""
+    """People of the clip pass through one corner of the otherwise empty view."""
     rng = np.random.default_rng(seed)
-    for picture in to_and_fro(people):
+    for frame in to_and_fro(people):
         shown = view.copy()
-        shown[60:140, 160:] = picture[60:140, 160:]
+        shown[60:140, 160:] = frame[60:140, 160:]
         yield noisy(shown, levels, rng) if levels else shown
 
 
-def test_a_camera_that_was_made_quieter_is_believed_again_as_soon_as_somebody_passes_and_from_then_on(
+def test_a_false_claim_on_a_camera_made_quieter_ends_when_somebody_passes_and_does_not_return(
     scene: tuple[Luma, tuple[Luma, ...]],
 ) -> None:
     view, people = scene
     camera = Camera()
     assert camera.shows(empty(view, 2.5, 1), LEARNS_S) == []
-    claimed = camera.shows(refined(view, 2), 60.0)  # nothing tells this from a frozen picture
+    claimed = camera.shows(refined(view, 2), 60.0)  # this cannot be distinguished from a frozen input
     assert [(one.fault, one.phase) for one in claimed] == [(ViewFault.FROZEN, Phase.BEGAN)]
     passing_s = camera.at_s
     ended = camera.shows(peopled(people, view, 0.6, 3), 30.0)
@@ -82,16 +82,16 @@ def test_a_camera_that_was_made_quieter_is_believed_again_as_soon_as_somebody_pa
 
 
 @pytest.mark.parametrize("every_s", [2.0, 4.0])
-def test_a_denoiser_that_is_switched_on_while_nobody_is_there_is_hardly_taken_for_a_frozen_picture(
+def test_a_denoiser_switched_on_in_an_empty_scene_is_claimed_for_seconds_at_most(
     scene: tuple[Luma, tuple[Luma, ...]], every_s: float
 ) -> None:
     view, _ = scene
     camera = Camera()
     assert camera.shows(empty(view, 2.5, 1), LEARNS_S, every_s) == []
     denoised_s = camera.at_s
-    told = camera.shows(empty(view, 0.6, 2), 600.0, every_s)
-    assert [one.phase for one in told] in ([], [Phase.BEGAN, Phase.ENDED])
-    assert all(one.at_mono_s - denoised_s <= 12.0 * every_s for one in told)  # 7 pictures to compare with, and 4
+    claimed = camera.shows(empty(view, 0.6, 2), 600.0, every_s)
+    assert [one.phase for one in claimed] in ([], [Phase.BEGAN, Phase.ENDED])
+    assert all(one.at_mono_s - denoised_s <= 12.0 * every_s for one in claimed)  # 7 compared frames, and 4
     still = next(empty(view, 0.6, 5))
     frozen_s = camera.at_s
     found = camera.shows(itertools.repeat(still), 40.0, every_s)
@@ -99,7 +99,7 @@ def test_a_denoiser_that_is_switched_on_while_nobody_is_there_is_hardly_taken_fo
     assert found[0].at_mono_s - frozen_s <= 30.0
 
 
-def test_a_camera_that_is_made_quieter_while_somebody_passes_is_never_taken_for_frozen(
+def test_a_camera_made_quieter_while_somebody_passes_is_never_frozen(
     scene: tuple[Luma, tuple[Luma, ...]],
 ) -> None:
     view, people = scene
@@ -130,7 +130,7 @@ def test_a_view_without_any_noise_through_which_people_come_and_go_is_not_frozen
         assert camera.shows(peopled(people, view, 0.0, 0), 20.0) == [], hour
 
 
-def test_a_camera_that_froze_and_came_back_is_found_as_soon_the_next_time(
+def test_a_second_freeze_is_found_as_soon_as_the_first(
     scene: tuple[Luma, tuple[Luma, ...]],
 ) -> None:
     view, _ = scene
@@ -145,7 +145,7 @@ def test_a_camera_that_froze_and_came_back_is_found_as_soon_the_next_time(
         assert [one.phase for one in camera.shows(empty(view, 1.0, 10 + seed), 30.0)] == [Phase.ENDED]
 
 
-def test_a_frozen_picture_is_found_where_keyframes_are_far_apart_and_nothing_else_is_looked_at(
+def test_a_freeze_is_found_when_only_keyframes_far_apart_are_decoded(
     scene: tuple[Luma, tuple[Luma, ...]],
 ) -> None:
     view, _ = scene
@@ -158,7 +158,7 @@ def test_a_frozen_picture_is_found_where_keyframes_are_far_apart_and_nothing_els
     assert [one.phase for one in camera.shows(empty(view, 1.0, 3), 120.0, every_s=12.0)] == [Phase.ENDED]
 
 
-def test_what_a_covered_camera_shows_is_not_taken_for_its_noise(scene: tuple[Luma, tuple[Luma, ...]]) -> None:
+def test_a_covered_view_does_not_count_towards_the_noise_floor(scene: tuple[Luma, tuple[Luma, ...]]) -> None:
     view, _ = scene
     camera = Camera()
     assert camera.shows(empty(view, 2.0, 1), LEARNS_S) == []
@@ -172,7 +172,7 @@ def test_what_a_covered_camera_shows_is_not_taken_for_its_noise(scene: tuple[Lum
     assert [one.phase for one in camera.shows(empty(view, 2.0, 3), 60.0)] == [Phase.ENDED]
 
 
-def test_an_encoder_that_repeats_itself_from_keyframe_to_keyframe_is_claimed_once_at_the_most() -> None:
+def test_an_encoder_that_repeats_frames_up_to_the_next_keyframe_is_claimed_at_most_once() -> None:
     rng = np.random.default_rng(4)
     view = rng.integers(40, 200, (HEIGHT, WIDTH)).astype(np.uint8)
     watch = FreezeWatch(limit_s=12.0)
@@ -188,10 +188,10 @@ def test_an_encoder_that_repeats_itself_from_keyframe_to_keyframe_is_claimed_onc
     assert watch.limit_s >= 60.0
 
 
-def test_something_small_that_passes_is_seen_though_most_of_the_picture_repeats_itself() -> None:
+def test_a_small_passing_object_is_a_sign_of_life_though_most_cells_repeat() -> None:
     rng = np.random.default_rng(5)
     view = rng.integers(40, 200, (HEIGHT, WIDTH)).astype(np.uint8)
-    moves: Callable[[int], int] = lambda step: 20 + 9 * (step % 30)  # noqa: E731 - one line says it
+    moves: Callable[[int], int] = lambda step: 20 + 9 * (step % 30)  # noqa: E731 - one expression, used once
     watch = FreezeWatch(limit_s=12.0)
     for step in range(60):
         watch.observe(noisy(view, 1.0, rng), CELLS, step * 2.0)
