@@ -184,7 +184,7 @@ def test_a_camera_that_falls_silent_is_an_alert_of_its_own_until_it_is_back(
 def test_a_camera_whose_clock_is_wrong_is_an_alert_of_its_own_and_goes_on_being_watched(
     live_server: LiveServer, cameras: RtspCameras, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clock_watch, "JUDGED_AFTER_S", 1.0)
+    monkeypatch.setattr(clock_watch, "CONFIRM_S", 1.0)
     operator = live_server.log_in("operator-bahari")
     with FaultyLink(cameras.port) as link:
         link.report_every_s, link.clock_offset_s = 0.5, 3600.0
