@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from contract.clock import Instant
 from edge.decode.frame import Frame
-from edge.detector import Picture
+from edge.detector import ResizableFrame
 
 FloatArray = npt.NDArray[np.float64]
 IGNORED_CLASSES = (2, 7, 8, 12)
@@ -78,7 +78,7 @@ class LabelledSet:
     aspect: float
     images: tuple[Path, ...] = ()
 
-    def pictures(self, every: int = 1) -> Iterator[tuple[int, Picture]]:
+    def pictures(self, every: int = 1) -> Iterator[tuple[int, ResizableFrame]]:
         """Every so-manieth picture with its index from 0; those of a video as the edge decodes them."""
         if self.images:
             for index in range(0, len(self.images), every):

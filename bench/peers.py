@@ -13,7 +13,7 @@ import onnxruntime as ort
 from contract.errors import ErrorKind, KentonganError
 from edge.config.device import Backend
 from edge.detections import Detections
-from edge.detector import Detector, DetectorStats, Picture
+from edge.detector import Detector, DetectorStats, ResizableFrame
 from models.layouts import suppress
 from models.manifest import load_manifest
 
@@ -28,7 +28,7 @@ class PersonDetector(Protocol):
     @property
     def stats(self) -> DetectorStats: ...
 
-    def detect(self, frame: Picture) -> Detections: ...
+    def detect(self, frame: ResizableFrame) -> Detections: ...
 
 
 class FastestDet:
@@ -45,7 +45,7 @@ class FastestDet:
         self._threshold = score_threshold
         self.stats = DetectorStats()
 
-    def detect(self, frame: Picture) -> Detections:
+    def detect(self, frame: ResizableFrame) -> Detections:
         started = time.thread_time()
         tensor = frame.bgr(352, 352).transpose(2, 0, 1)[None].astype(np.float32) / 255
         raw: npt.NDArray[np.float32] = self._session.run(None, {self._session.get_inputs()[0].name: tensor})[0][0]
@@ -62,7 +62,7 @@ class FastestDet:
         kept = order[suppress(boxes[order], 0.45)]
         found = Detections.of(np.clip(boxes[kept], 0, 1), scores[kept])
         self.stats = DetectorStats(
-            self.stats.pictures + 1, self.stats.boxes + len(found), self.stats.cpu_s + time.thread_time() - started
+            self.stats.inferences + 1, self.stats.boxes + len(found), self.stats.cpu_s + time.thread_time() - started
         )
         return found
 

@@ -175,7 +175,7 @@ class Plane(Protocol):
         ...
 
 
-class PicturePlane:
+class FramePlane:
     """The plane of an uncalibrated camera: picture heights, measured in body heights (the height of a person's box).
 
     A step towards the camera looks shorter than one across it, so distances along the line of sight come out too

@@ -104,7 +104,7 @@ def _one_error(camera: Tsai, feet: Array, rng: np.random.Generator, marking_px: 
     first, second = feet[pick[0]], feet[pick[1]]
     real = np.linalg.norm(camera.ground(first) - camera.ground(second), axis=1)
     size = np.array([WIDTH, HEIGHT])
-    ours = np.linalg.norm(found.ground(first / size) - found.ground(second / size), axis=1)
+    ours = np.linalg.norm(found.to_ground(first / size) - found.to_ground(second / size), axis=1)
     usual = (real > 1.0) & (real < 15.0)
     return float(np.median(np.abs(ours[usual] / real[usual] - 1.0)))
 

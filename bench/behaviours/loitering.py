@@ -16,7 +16,7 @@ from bench.scenarios.sensor import Sensor, Sighting, watch
 from contract.event import Phase
 from edge.config.zones import ZoneConfig
 from edge.detections import Detections
-from edge.geometry import PicturePlane, Polygon
+from edge.geometry import FramePlane, Polygon
 from edge.presence.stitch import Stitcher
 from edge.rules.engine import CameraBehaviours
 from edge.signals import Observation, Signal
@@ -151,7 +151,7 @@ def joins(seed: int, *, cameras: int, id_life_s: float) -> Joins:
     made = false = breaks = 0
     for number in range(cameras):
         walkers = street(np.random.default_rng((seed, number)))
-        stitcher, plane = Stitcher(), PicturePlane()
+        stitcher, plane = Stitcher(), FramePlane()
         walker_of: dict[int, int] = {}
         track_of: dict[int, int] = {}
         for one in watch(walkers, CAMERA_S, Sensor(id_life_s=id_life_s), seed * 1000 + number):

@@ -50,8 +50,8 @@ def square() -> CalibrationConfig:
 def around_middle(side_m: float) -> tuple[tuple[float, float], ...]:
     """The corners, in parts of the picture, of a square on the ground around the crushes' middle."""
     ground = calibrate(square(), ASPECT)
-    corners_m = ground.ground([MIDDLE_XYN])[0] + side_m / 2 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
-    return tuple((float(x), float(y)) for x, y in ground.picture(corners_m))
+    corners_m = ground.to_ground([MIDDLE_XYN])[0] + side_m / 2 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    return tuple((float(x), float(y)) for x, y in ground.to_frame(corners_m))
 
 
 def walking(cast: Cast, name: str, seed: int) -> Iterator[Moment]:
@@ -89,14 +89,14 @@ def crush(cast: Cast, scene: Crush, seed: int) -> Iterator[Moment]:
     """The scene's moments. Places are a shaken lattice, so that nobody stands in another."""
     rng = np.random.default_rng(seed)
     ground = calibrate(square(), ASPECT)
-    places_m = ground.ground([MIDDLE_XYN])[0] + _lattice(rng, scene)
+    places_m = ground.to_ground([MIDDLE_XYN])[0] + _lattice(rng, scene)
     walks = [cast.walks[rng.integers(len(cast.walks))] for _ in range(scene.people)]
     stands = [int(rng.integers(len(walk))) for walk in walks]
     tall = rng.normal(MEAN_HEIGHT_M, 0.07, scene.people) / STANDING_M
     phases = rng.uniform(0.0, 2 * np.pi, (scene.people, 4))
     come_s = np.sort(rng.uniform(scene.first_s, scene.comes_s, scene.people))
     leave_s = scene.goes_s + rng.uniform(0.0, 20.0, scene.people)
-    gates_m = ground.ground([(0.02, 0.33), (0.98, 0.5), (0.75, 0.28), (0.05, 0.9)])
+    gates_m = ground.to_ground([(0.02, 0.33), (0.98, 0.5), (0.75, 0.28), (0.05, 0.9)])
     ways = gates_m[rng.integers(len(gates_m), size=scene.people)] - places_m
     for number in range(round(scene.ends_s * scene.fps)):
         at_s = number / scene.fps
@@ -117,7 +117,7 @@ def _moment(
     feet_m, tall = people
     if len(feet_m) == 0:
         return Moment(at_s, cast.empty, np.empty((0, 4)))
-    feet = ground.picture(feet_m)
+    feet = ground.to_frame(feet_m)
     heights = standing_heights(ground, feet) * tall
     aside = BODY_WIDTH / 2 * heights / ASPECT
     boxes = np.column_stack((feet[:, 0] - aside, feet[:, 1] - heights, feet[:, 0] + aside, feet[:, 1]))

@@ -107,9 +107,9 @@ class BenchCamera:
         packet = next(self._packets, None)
         if packet is None:
             return False
-        inferences = self._detector.stats.pictures
+        inferences = self._detector.stats.inferences
         self.pipeline.process(packet, decode=self._decode_traced if self._ungated is None else self._ungated.feed)
-        inferences = self._detector.stats.pictures - inferences
+        inferences = self._detector.stats.inferences - inferences
         if inferences and self._ungated is None:
             self.trace.detections[len(self.trace.steps) - 1] = inferences
         return True

@@ -61,7 +61,7 @@ class Calibration:
         known = [one for one in (self.distance_residual, self.height_residual) if one is not None]
         return all(one <= MAX_RESIDUAL for one in known)
 
-    def ground(self, points_xyn: npt.ArrayLike) -> Array:
+    def to_ground(self, points_xyn: npt.ArrayLike) -> Array:
         """(N, 2) metres for (N, 2) parts of the picture; beyond the horizon or `FARTHEST_M`, that far away."""
         return np.clip(self._metres(points_xyn), -FARTHEST_M, FARTHEST_M)
 
@@ -72,7 +72,7 @@ class Calibration:
         below: npt.NDArray[np.bool_] = (np.column_stack((picture, np.ones(len(picture)))) @ self._signed()[2]) > 1e-6
         return below
 
-    def picture(self, ground_m: npt.ArrayLike) -> Array:
+    def to_frame(self, ground_m: npt.ArrayLike) -> Array:
         """(N, 2) parts of the picture for (N, 2) metres; the inverse of `ground` in front of the camera."""
         metres = np.asarray(ground_m, dtype=np.float64).reshape(-1, 2)
         mapped = np.column_stack((metres, np.ones(len(metres)))) @ np.linalg.inv(self._signed()).T
@@ -104,12 +104,12 @@ class Calibration:
         points = points[self.sees_ground(points)]
         if len(points) == 0:
             return []
-        nearest = self.ground(points[points[:, 1] == points[:, 1].max()]).mean(axis=0)
-        metres = self.ground(points)
+        nearest = self.to_ground(points[points[:, 1] == points[:, 1].max()]).mean(axis=0)
+        metres = self.to_ground(points)
         metres = metres[np.hypot(*(metres - nearest).T) <= reach_m]
         starts, ends, strong = _grid_lines(metres, step_m)
         seen = self.in_front(starts) & self.in_front(ends)
-        starts, ends, strong = self.picture(starts[seen]), self.picture(ends[seen]), strong[seen]
+        starts, ends, strong = self.to_frame(starts[seen]), self.to_frame(ends[seen]), strong[seen]
         inside = np.zeros(len(starts), np.bool_)
         for ends_xyn in (starts, ends):
             inside |= ((ends_xyn >= 0.0) & (ends_xyn <= 1.0)).all(axis=1)
@@ -161,7 +161,7 @@ def _height_residual(found: Calibration, config: CalibrationConfig) -> float:
         raise CalibrationError("the ground points fit no ordinary camera; mark them again, further apart")
     errors = []
     for one in config.people:
-        ground = found.ground([one.foot])[0]
+        ground = found.to_ground([one.foot])[0]
         mapped = camera[1] @ np.array([ground[0], ground[1], one.height_m, 1.0])
         head = mapped[:2] / mapped[2]
         foot, seen = ((np.array(point) - 0.5) * np.array([found.aspect, 1.0]) for point in (one.foot, one.head))
@@ -200,13 +200,13 @@ class GroundPlane:
                 f"the calibration was marked on a picture of aspect {self.calibration.aspect:.3f}, this is {aspect:.3f}"
             )
         feet = people.foot_points_xyn.astype(np.float64)
-        return Located(self.calibration.ground(feet), np.ones(len(people)), feet)
+        return Located(self.calibration.to_ground(feet), np.ones(len(people)), feet)
 
     def area_m2(self, polygon: Polygon) -> float | None:
         """Square metres of a zone; None if part of it lies above the horizon."""
         if not self.calibration.sees_ground(polygon.vertices).all():
             return None
-        x, y = self.calibration.ground(polygon.vertices).T
+        x, y = self.calibration.to_ground(polygon.vertices).T
         return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2.0
 
 

@@ -105,7 +105,7 @@ def _draw_grid(image: BgrImage, ground: Calibration) -> None:
 def _along_px(ground: Calibration, points_xyn: Points, height_px: int) -> npt.NDArray[np.float64]:
     """(N,) pixels that a metre along the line of sight covers: the shorter side of a grid cell in the image."""
     below = points_xyn + np.array([0.0, 1e-4])
-    metres = np.hypot(*(ground.ground(below) - ground.ground(points_xyn)).T)
+    metres = np.hypot(*(ground.to_ground(below) - ground.to_ground(points_xyn)).T)
     found: npt.NDArray[np.float64] = 1e-4 * height_px / np.maximum(metres, 1e-12)
     return found
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from models.manifest import Channels, InputSpec, Letterbox
 
 
-class Picture(Protocol):
+class ResizableFrame(Protocol):
     """What the detector needs of a frame."""
 
     @property
@@ -59,7 +59,7 @@ class Canvas:
         self.tensor = np.empty((1, 3, spec.height, spec.width), dtype=np.float32)
         self._pad()
 
-    def draw(self, frame: Picture) -> Fit:
+    def draw(self, frame: ResizableFrame) -> Fit:
         """Put `frame` into the tensor, and say where."""
         fit = Fit.of(frame.width, frame.height, self._spec)
         if fit != self._fit:

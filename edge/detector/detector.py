@@ -12,7 +12,7 @@ import numpy as np
 from contract.errors import ErrorKind, KentonganError
 from edge.config.device import Backend
 from edge.detections import Detections, FloatArray
-from edge.detector.canvas import Canvas, Fit, Picture
+from edge.detector.canvas import Canvas, Fit, ResizableFrame
 from edge.detector.engines import open_engine
 from models.layouts import decode
 from models.manifest import ModelSpec
@@ -25,7 +25,7 @@ class DetectorStats:
     CPU time is that of the calling threads: with more than one inference thread the others' is not in it.
     """
 
-    pictures: int = 0
+    inferences: int = 0
     boxes: int = 0
     cpu_s: float = 0.0
     wall_s: float = 0.0
@@ -78,7 +78,7 @@ class Detector:
         with self._lock:
             return self._stats
 
-    def detect(self, frame: Picture) -> Detections:
+    def detect(self, frame: ResizableFrame) -> Detections:
         """The people in `frame`, the best first, scores >= `score_threshold`, boxes cut at the picture's edges."""
         cpu_started, wall_started = time.thread_time(), time.perf_counter()
         canvas = self._canvas()
@@ -97,7 +97,7 @@ class Detector:
     def _count(self, boxes: int, cpu_s: float, wall_s: float) -> None:
         with self._lock:
             old = self._stats
-            self._stats = DetectorStats(old.pictures + 1, old.boxes + boxes, old.cpu_s + cpu_s, old.wall_s + wall_s)
+            self._stats = DetectorStats(old.inferences + 1, old.boxes + boxes, old.cpu_s + cpu_s, old.wall_s + wall_s)
 
     def _warm_up(self) -> None:
         try:

@@ -58,7 +58,7 @@ def standing_heights(ground: Calibration, feet_xyn: Array) -> Array:
     camera = pinhole_of(ground.homography)
     if camera is None:
         raise CalibrationError("the ground points fit no ordinary camera")
-    metres = ground.ground(feet_xyn)
+    metres = ground.to_ground(feet_xyn)
     heads = np.column_stack((metres, np.full(len(metres), STANDING_M), np.ones(len(metres)))) @ camera[1].T
     feet = (feet_xyn - 0.5) * np.array([ground.aspect, 1.0])
     heights: Array = np.linalg.norm(heads[:, :2] / heads[:, 2:] - feet, axis=1)

@@ -20,7 +20,7 @@ from edge.crowds.body_height import BodyHeights
 from edge.crowds.crowd_count import CrowdEstimate
 from edge.crowds.dense import DenseCrowd
 from edge.detections import Detections
-from edge.geometry import Located, PicturePlane, Plane, Polygon
+from edge.geometry import FramePlane, Located, Plane, Polygon
 from edge.learned.state import CameraLearned, ZoneLearned
 from edge.presence.episodes import ZonePresence
 from edge.presence.stitch import Stitched, Stitcher
@@ -77,7 +77,7 @@ class CameraBehaviours:
         chance: random.Random | None = None,
     ) -> None:
         self._calendar = calendar or CalendarConfig()
-        self._plane: Plane = plane or PicturePlane()
+        self._plane: Plane = plane or FramePlane()
         self._learned = learned or CameraLearned()
         self._chance = chance
         self._stitcher = Stitcher()

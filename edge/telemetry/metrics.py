@@ -25,7 +25,7 @@ class DetectorWork(Protocol):
     """What the detector did since it was made."""
 
     @property
-    def pictures(self) -> int: ...
+    def inferences(self) -> int: ...
 
     @property
     def cpu_s(self) -> float: ...
@@ -95,7 +95,7 @@ class _DeviceCollector(Collector):
         yield from _camera_metrics(cameras)
         yield from _time_metrics(cameras)
         work = self._detector_stats()
-        yield _counter("detector_inferences", "Pictures and parts of them that were detected on.", value=work.pictures)
+        yield _counter("detector_inferences", "Frames and tiles that the detector ran on.", value=work.inferences)
         yield _counter("detector_cpu_seconds", "CPU time of the detector on the inference thread.", value=work.cpu_s)
         yield from self._outbox_metrics(self._outbox_stats())
         yield from self._sender_metrics(self._sender_status())

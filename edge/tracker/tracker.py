@@ -123,7 +123,7 @@ class Tracker:
 
     def _credit(self, rows: IndexArray, scores: Array, now_s: float) -> None:
         settings = self._settings
-        weight = np.minimum(1.0, (now_s - self._last_s[rows]) / settings.look_s)
+        weight = np.minimum(1.0, (now_s - self._last_s[rows]) / settings.evidence_interval_s)
         gained = self._evidence[rows] + weight * EVIDENCE_PER_SCORE * (scores - settings.strong_score)
         self._evidence[rows] = np.maximum(gained, settings.least_evidence)
         self._hits[rows] += 1

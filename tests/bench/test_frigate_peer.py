@@ -13,7 +13,7 @@ from bench.edge.environment import PeerMissingError, ffmpeg_path
 from bench.edge.frigate_parts import Box, Found, MotionDetector, Plane, Tracks, regions_of, without_duplicates
 from bench.edge.run_frigate import Crop, DetectSize, PipedPicture, work
 from edge.detections import Detections
-from edge.detector import DetectorStats, Picture
+from edge.detector import DetectorStats, ResizableFrame
 from tests.support.data import DataFile
 from tests.support.media import Film, make_video, people_pictures
 
@@ -28,7 +28,7 @@ class Nobody:
 
     stats = DetectorStats()
 
-    def detect(self, frame: Picture) -> Detections:  # noqa: ARG002 - as it is called
+    def detect(self, frame: ResizableFrame) -> Detections:  # noqa: ARG002 - as it is called
         return Detections.empty()
 
 

@@ -18,7 +18,7 @@ from contract.event import Event, Phase
 from edge.camera import build
 from edge.cli.main import app
 from edge.detections import Detections
-from edge.detector import Detector, Picture
+from edge.detector import Detector, ResizableFrame
 from edge.telemetry.status import StatusFile, WorkerState, state_of
 from edge.worker import Worker
 from tests.support.ingest import IngestServer, running_ingest
@@ -235,7 +235,7 @@ def test_a_full_disk_stops_no_watching_and_its_events_come_when_there_is_room(
 class SlowDetector(Detector):
     """The detector on a box that is far too weak."""
 
-    def detect(self, frame: Picture) -> Detections:
+    def detect(self, frame: ResizableFrame) -> Detections:
         time.sleep(0.4)
         return super().detect(frame)
 

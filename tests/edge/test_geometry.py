@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.detections import Detections
-from edge.geometry import PicturePlane, Polygon, polygon_fault
+from edge.geometry import FramePlane, Polygon, polygon_fault
 
 SQUARE = [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8)]
 
@@ -66,7 +66,7 @@ def test_the_distance_to_the_edge_is_in_picture_heights_on_both_sides() -> None:
 def test_an_uncalibrated_plane_measures_in_body_heights() -> None:
     people = Detections.of([[0.1, 0.3, 0.2, 0.5], [0.4, 0.1, 0.5, 0.5]], [0.9, 0.9], [1, 2])
 
-    located = PicturePlane().locate(people, aspect=2.0)
+    located = FramePlane().locate(people, aspect=2.0)
 
     assert located.positions == pytest.approx(np.array([[0.3, 0.5], [0.9, 0.5]]))
     assert located.unit_lengths == pytest.approx([0.2, 0.4])

@@ -57,7 +57,7 @@ def distance_error(calibration: Calibration) -> float:
     rng = np.random.default_rng(3)
     first, second = (np.column_stack((rng.uniform(-4, 4, 200), rng.uniform(6, 18, 200))) for _ in range(2))
     real = np.linalg.norm(first - second, axis=1)
-    ours = np.linalg.norm(calibration.ground(on_ground(first)) - calibration.ground(on_ground(second)), axis=1)
+    ours = np.linalg.norm(calibration.to_ground(on_ground(first)) - calibration.to_ground(on_ground(second)), axis=1)
     return float(np.median(np.abs(ours / real - 1)))
 
 
@@ -158,7 +158,7 @@ def test_the_grid_has_strokes_of_a_metre_that_reach_into_the_picture() -> None:
 
     assert 100 < len(strokes) < 5000
     for one in strokes[::17]:
-        ends_m = calibration.ground([one.start, one.end])
+        ends_m = calibration.to_ground([one.start, one.end])
         assert np.linalg.norm(ends_m[0] - ends_m[1]) == pytest.approx(1.0, rel=0.01)
         assert any(0 <= x <= 1 and 0 <= y <= 1 for x, y in (one.start, one.end))
 
@@ -166,7 +166,7 @@ def test_the_grid_has_strokes_of_a_metre_that_reach_into_the_picture() -> None:
 def test_every_fifth_line_of_the_grid_is_strong_and_both_ways() -> None:
     calibration = calibrate(by_points(), ASPECT)
     strong = [one for one in calibration.grid() if one.strong]
-    ends_m = np.array([calibration.ground([one.start, one.end]) for one in strong])
+    ends_m = np.array([calibration.to_ground([one.start, one.end]) for one in strong])
     along_x = np.abs(ends_m[:, 0, 1] - ends_m[:, 1, 1]) < 1e-6
 
     assert 0.1 < len(strong) / len(calibration.grid()) < 0.3
@@ -177,7 +177,7 @@ def test_every_fifth_line_of_the_grid_is_strong_and_both_ways() -> None:
 
 def test_ground_behind_the_camera_has_no_place_in_the_picture() -> None:
     calibration = calibrate(by_points(), ASPECT)
-    ahead, behind = calibration.ground([(0.5, 0.9), (0.5, 0.5)])
+    ahead, behind = calibration.to_ground([(0.5, 0.9), (0.5, 0.5)])
 
     assert calibration.in_front([ahead, behind]).all()
     assert not calibration.in_front([ahead - 3 * (behind - ahead)])[0]
@@ -217,7 +217,7 @@ def test_points_beyond_the_horizon_are_far_away_and_not_behind_the_camera() -> N
     calibration = calibrate(by_points(), ASPECT)
 
     assert not calibration.sees_ground([(0.5, 0.0)])[0]
-    assert np.abs(calibration.ground([(0.5, 0.0)])).max() == 200.0
+    assert np.abs(calibration.to_ground([(0.5, 0.0)])).max() == 200.0
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def plain(tmp_path: Path) -> Path:
 def brightness(image: BgrImage, ground: Calibration, metres: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The brightest of the 3 x 3 pixels around points on the ground."""
     bright = cv2.dilate(image.min(axis=2), np.ones((3, 3), np.uint8))
-    at = (ground.picture(metres) * (WIDTH, HEIGHT)).astype(int)
+    at = (ground.to_frame(metres) * (WIDTH, HEIGHT)).astype(int)
     return np.asarray(bright[at[:, 1], at[:, 0]], dtype=np.float64)
 
 
@@ -89,7 +89,7 @@ def test_the_lines_lie_on_whole_metres_and_nothing_is_drawn_between_them() -> No
     black = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
     zone = ZoneConfig.model_validate(zone_over(CORNERS_M, {"loitering": {}}))
     image = draw_calibration(black, ground, config, [zone], "")
-    middle = ground.ground(seen(np.array([[0.6, 9.0], [0.3, 10.5], [-0.8, 8.2], [-1.5, 9.5]])))
+    middle = ground.to_ground(seen(np.array([[0.6, 9.0], [0.3, 10.5], [-0.8, 8.2], [-1.5, 9.5]])))
 
     on_lines = np.concatenate([np.column_stack((np.round(middle[:, 0]), middle[:, 1])), np.round(middle)])
     between = np.floor(middle) + 0.5

@@ -122,7 +122,7 @@ def test_the_digest_in_use_and_the_work_done_are_told(tmp_path: Path) -> None:
     detector.detect(_picture(64, 32))
 
     assert detector.model_sha256 == spec.sha256
-    assert detector.stats.pictures == 2
+    assert detector.stats.inferences == 2
     assert detector.stats.boxes == 2
     assert 0 < detector.stats.cpu_s < 5
     assert 0 < detector.stats.wall_s < 60
@@ -145,7 +145,7 @@ def test_several_threads_may_share_one_detector(tmp_path: Path) -> None:
     for name, found in results.items():
         expected = (0.125, 0.25, 0.25, 0.75) if name % 2 else (0.25, 0.125, 0.5, 0.375)
         assert all(np.allclose(each.boxes_xyxyn, expected, atol=1e-6) for each in found)
-    assert detector.stats.pictures == 200
+    assert detector.stats.inferences == 200
 
 
 def test_a_corrupt_file_is_refused_by_its_digest(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from edge.geometry import PicturePlane, Polygon
+from edge.geometry import FramePlane, Polygon
 from edge.presence.episodes import BoxJitter, Episode, Path, Presence, ZonePresence
 from edge.presence.stitch import Stitched, Stitcher
 from tests.support.scenes import ASPECT, Someone, observations, standing, walking
@@ -13,7 +13,7 @@ ZONE = Polygon.of([(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8)])
 
 
 def stitch(people: Sequence[Someone], ends_s: float, fps: float = 5.0) -> list[Stitched]:
-    stitcher, plane, found = Stitcher(), PicturePlane(), []
+    stitcher, plane, found = Stitcher(), FramePlane(), []
     for one in observations(people, ends_s, fps=fps):
         located = plane.locate(one.people, one.aspect)
         found.append(stitcher.observe(one.captured.mono_s, one.people, located))
@@ -25,7 +25,7 @@ def merges(found: Iterable[Stitched]) -> list[tuple[int, int]]:
 
 
 def watch(people: Sequence[Someone], ends_s: float, fps: float = 5.0) -> list[Presence]:
-    stitcher, plane, presence, seen = Stitcher(), PicturePlane(), ZonePresence(ZONE), []
+    stitcher, plane, presence, seen = Stitcher(), FramePlane(), ZonePresence(ZONE), []
     for one in observations(people, ends_s, fps=fps):
         tracked = one.people.tracked
         located = plane.locate(tracked, one.aspect)

@@ -10,7 +10,7 @@ from contract.reasons import Reason, sentence
 from edge.calibration.solve import CalibrationError
 from edge.config.calibration import CalibrationConfig
 from edge.config.hours import CalendarConfig
-from edge.geometry import Located, PicturePlane, Polygon
+from edge.geometry import FramePlane, Located, Polygon
 from edge.presence.episodes import Presence
 from edge.rules.base import Mover, ZoneMoment
 from edge.rules.engine import CameraBehaviours, build_behaviours
@@ -18,7 +18,7 @@ from edge.rules.movement import RunningRule
 from tests.support.scenes import ASPECT, HEIGHT, Someone, Where, instant, observations, run, standing, walking, zone_of
 
 
-class FlatPlane(PicturePlane):
+class FlatPlane(FramePlane):
     """A plane on which the zone of these scenes has two square metres."""
 
     metric = True

@@ -41,7 +41,7 @@ STATUS = SenderStatus(
     last_success_at=NOON,
 )
 
-WORK = DetectorStats(pictures=321, boxes=7, cpu_s=2.5, wall_s=4.0)
+WORK = DetectorStats(inferences=321, boxes=7, cpu_s=2.5, wall_s=4.0)
 
 
 @pytest.fixture
