@@ -11,10 +11,11 @@ from models.layouts import iou_matrix
 
 
 class AveragePrecision:
-    """Collects pictures, then gives the area under the interpolated precision-recall curve (all points, as VOC 2010).
+    """Collects frames, then gives the area under the interpolated precision-recall curve (all points, as VOC 2010).
 
-    A box counts for the best free person that it overlaps by `iou`. One that finds none, but lies with at least half of
-    its area in a region to ignore, or overlaps such a box by `iou`, is left out altogether.
+    A detection is a true positive if it overlaps a person that no better detection has taken with an IoU of at least
+    `iou`. Other detections are false positives, unless at least half of their area lies in a region to ignore, or they
+    overlap such a region by `iou`: those are left out.
     """
 
     def __init__(self, iou: float = 0.5) -> None:
@@ -24,7 +25,7 @@ class AveragePrecision:
         self._hits: list[npt.NDArray[np.bool_]] = []
 
     def add(self, found: Detections, truth: Truth) -> None:
-        """One picture."""
+        """Add the detections of one frame."""
         order = np.argsort(-found.scores, kind="stable")
         boxes, scores = found.boxes_xyxyn[order].astype(np.float64), found.scores[order]
         overlap = _iou(boxes, truth.boxes_xyxyn)
@@ -43,7 +44,7 @@ class AveragePrecision:
         self._hits.append(hit[counted])
 
     def value(self) -> float:
-        """The average precision so far, 0..1; 0 where nobody was to be found."""
+        """The average precision so far, 0..1; 0 without people in the truth."""
         if not self._people or not self._scores:
             return 0.0
         scores, hits = np.concatenate(self._scores), np.concatenate(self._hits)

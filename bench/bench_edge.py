@@ -41,7 +41,7 @@ CLIPS = (MIXED_MAIN, MIXED_SUB, BUSY_MAIN)
 
 @dataclass(slots=True)
 class Bench:
-    """The runs so far: CPU seconds by clip and program, and what else was told."""
+    """The runs so far. `cpu_s` holds CPU seconds by clip and program, `reports` the last report of each program."""
 
     videos: dict[Clip, Path]
     scratch: Path
@@ -78,19 +78,26 @@ class Bench:
         return statistics.median(self.cpu_s[clip, program])
 
     def ratio(self, clip: Clip, over: str, under: str) -> float | None:
-        """Median over median; None where one was not run."""
+        """The ratio of the medians; None where one of the programs was not run."""
         if not self.cpu_s[clip, over] or not self.cpu_s[clip, under]:
             return None
         return round(self.median(clip, over) / self.median(clip, under), 3)
 
 
 def module(name: str, *arguments: str) -> list[str]:
-    """A runner of ours as a command."""
+    """What the edge worker costs beside its peers: `python -m bench.bench_edge [--rounds N]`.
+
+    Measures CPU seconds (user + system, one process for each run, set-up left out) for each second of stream. Every
+    round runs each program on each clip once, so that other load on the machine affects all programs alike. The table
+    gives medians and the range from minimum to maximum; the last line is one JSON object. docs/design/bench-edge.md
+    says what is compared and why.
+    """
     return [sys.executable, "-m", f"bench.edge.{name}", *arguments]
 
 
 def run(command: list[str]) -> dict[str, Any]:
-    """Run one program; what it told on its last line. Raises RuntimeError with its last words when it fails."""
+    """Run a program and return the report on its last line. Raises RuntimeError with the end of its standard error if
+    it fails."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
@@ -102,7 +109,8 @@ def run(command: list[str]) -> dict[str, Any]:
 
 
 def boxes_of(bench: Bench) -> tuple[float, float]:
-    """The share of the ungated worker's boxes that the gated one has in active time, and the activity of `mixed`."""
+    """The share of the ungated worker's boxes that the gated one also has while people are present, and the share of
+    such time in `mixed`."""
     kept = total = 0
     activity = 0.0
     for clip in CLIPS:
@@ -118,7 +126,7 @@ def boxes_of(bench: Bench) -> tuple[float, float]:
 
 
 def memory_of(bench: Bench) -> tuple[float, float]:
-    """Megabytes resident with one 1080p camera, and for each further one."""
+    """Peak resident MiB with one 1080p camera, and for each further camera."""
     video = str(bench.videos[BUSY_MAIN])
     first = float(run(module("run_worker", video))["rss_mb"])
     several = float(run(module("run_worker", video, "--cameras", str(MORE_CAMERAS)))["rss_mb"])

@@ -1,7 +1,7 @@
-"""What the page of precision costs the server: `python -m bench.bench_precision`.
+"""What the report on precision costs the server: `python -m bench.bench_precision`.
 
-Fills a new SQLite database with alerts of the last 90 days, some of them judged, and with spot checks, then
-makes the report and says how many seconds of CPU and of the clock it took. No HTTP: that is the same for every page.
+Fills a new SQLite database with alerts of the last 90 days, some of them judged, and with spot checks; then makes the
+report and prints its CPU and wall-clock seconds. HTTP is left out, as it costs the same for every report.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _new_id = UuidV7Factory(SystemClock())
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How many alerts there are in all, how many of them are judged, and how many spot_checks, all judged."""
+    """Numbers of alerts, of those with a verdict, and of spot checks, all judged."""
 
     alerts: int
     judged: int
@@ -45,7 +45,8 @@ class Stored:
 
 
 def rows(stored: Stored, now: datetime, rng: random.Random) -> Iterator[dict[str, Any]]:
-    """Stays of which half are useful; useful ones last longer. Spot checks ended at three quarters of the limit."""
+    """Database rows of stays. Half of them are useful; useful ones last longer. Spot checks end at three quarters of
+    the limit."""
     for number in range(stored.alerts + stored.spot_checks):
         spot_check, useful = number >= stored.alerts, rng.random() < 0.5
         dwell_s = 0.75 * LIMIT_S if spot_check else LIMIT_S + rng.expovariate(1.0 / (300.0 if useful else 40.0))

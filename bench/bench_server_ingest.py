@@ -1,10 +1,9 @@
-"""How many events a second the server accepts, durably, on SQLite.
+"""How many events a second the server accepts and stores durably on SQLite.
 
 `python -m bench.bench_server_ingest` starts a real server on an empty database in a temporary folder, sends events over
-a number of kept-alive connections for some seconds, and prints one JSON object as its last line. Every event that is
-counted was answered with 201, which the server says only after the commit has reached the disk (synchronous=FULL).
-The client shares the machine's cores with the server, so `server_cpu_ms_per_event` is the figure that other load
-on the machine disturbs least.
+several kept-alive connections, and prints one JSON object as its last line. It counts events answered with 201, which
+the server sends only after the commit has reached the disk (synchronous=FULL). The client shares the machine's cores
+with the server: of all figures, `server_cpu_ms_per_event` depends least on other load.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class Tally:
 
 
 def build_event(sequence: int) -> bytes:
-    """An event as a worker sends it: one person, 50 boxes of a track, a promised clip."""
+    """The body of an event as a worker sends it: one person, 50 boxes of a track, and the id of a clip to come."""
     now = datetime.now(UTC)
     boxes = tuple(TimedBox(offset_s=-0.2 * n, box=(0.2, 0.3, 0.25, 0.6)) for n in range(50))
     data = EventData(
@@ -76,7 +75,7 @@ def build_event(sequence: int) -> bytes:
 
 
 async def send_until(port: int, token: str, bodies: list[bytes], until_s: float, tally: Tally) -> None:
-    """Send one event after the other over one connection."""
+    """Send events one after another over one connection, until `until_s` (time.perf_counter) or until none is left."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     head = f"POST /api/v1/ingest/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: "
     while bodies and time.perf_counter() < until_s:
@@ -108,7 +107,7 @@ def free_port() -> int:
 async def measure(
     port: int, token: str, seconds: float, connections: int, process: psutil.Process
 ) -> dict[str, object]:
-    # More than can be accepted; building them is no part of what is measured.
+    # More than the server can accept; they are built before the measurement.
     bodies = [build_event(number) for number in range(1, int(seconds * 3000))]
     tally = Tally()
     used = process.cpu_times()
@@ -156,7 +155,7 @@ def main() -> None:
 
 
 def wait_for(port: int) -> None:
-    """Raises TimeoutError when nobody listens on `port` within 20 s."""
+    """Wait until the server listens on `port`. Raises TimeoutError after 20 s."""
     deadline_s = time.monotonic() + 20
     while time.monotonic() < deadline_s:
         try:

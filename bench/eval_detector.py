@@ -1,9 +1,9 @@
-"""AP50 and CPU time of person detectors: `python -m bench.eval_detector DATA [--model NAME ...]`.
+"""AP50 and CPU time of person detectors: `python -m bench.eval_detector [DATA] [--model NAME ...]`.
 
-Pictures are taken at their own size; AP counts every box with a score of 0.01 and more. CPU time is that of a whole
-detect() at the manifest's own threshold (preparing the tensor, inference on one thread, decoding): the median over
-pictures, each of which all models see in turn, so that what else the machine does weighs on all alike. The last line is
-one JSON object for the first model, with the others' under `peers`.
+Frames keep their own size; AP counts every detection with a score of at least 0.01. CPU time is that of a whole
+detect() at the manifest's own threshold (preparing the tensor, inference on one thread, decoding the output): the
+median over frames. All models see each frame in turn, so that other load affects them alike. The last line is one JSON
+object for the first model, with the others under `peers`.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ AP_SCORE_THRESHOLD = 0.01
 CPU_PICTURES_PER_SET = 40
 
 Opener = Callable[[str, float | None], PersonDetector]
-"""A model's detector, with a score threshold or the manifest's own."""
+"""Opens a model's detector with a score threshold, or with the manifest's own (None)."""
 
 
 def measure_ap(detector: PersonDetector, labelled: LabelledSet, every: int) -> float:
-    """AP50 of a detector that hands on boxes from AP_SCORE_THRESHOLD."""
+    """AP50 of a detector whose score threshold is AP_SCORE_THRESHOLD."""
     precision = AveragePrecision()
     for index, picture in labelled.pictures(every):
         precision.add(detector.detect(picture), labelled.truths[index])
@@ -47,14 +47,14 @@ def measure_ap(detector: PersonDetector, labelled: LabelledSet, every: int) -> f
 
 
 def measure_cpu_ms(detectors: Sequence[PersonDetector], sets: list[LabelledSet], every: int) -> list[float]:
-    """Median CPU milliseconds of one detect() of each detector."""
+    """The median CPU milliseconds of one detect(), for each detector."""
     spent: list[list[float]] = [[] for _ in detectors]
     for labelled in sets:
         for count, (_, picture) in enumerate(labelled.pictures(every)):
             if count >= CPU_PICTURES_PER_SET:
                 break
             for times_ms, detector in zip(spent, detectors, strict=True):
-                # A frame keeps what was shrunk of it: each detector must pay for its own.
+                # A frame caches its smaller versions: each detector must pay for its own.
                 fresh = replace(picture) if isinstance(picture, Frame) else picture
                 started = time.thread_time()
                 detector.detect(fresh)
@@ -63,7 +63,7 @@ def measure_cpu_ms(detectors: Sequence[PersonDetector], sets: list[LabelledSet],
 
 
 def evaluate(opener: Opener, names: list[str], sets: list[LabelledSet], every: int) -> list[dict[str, Any]]:
-    """A row for each model: AP50 of each set, their mean, CPU-ms and that over the first model's."""
+    """One row for each model: AP50 of each set, their mean, CPU milliseconds, and their ratio to the first model's."""
     costs_ms = measure_cpu_ms([opener(name, None) for name in names], sets, every)
     rows = []
     for name, cpu_ms in zip(names, costs_ms, strict=True):
@@ -83,12 +83,12 @@ def main(
             help="folder of MOT sets or YOLO folders", default_factory=data_folder, exists=True, file_okay=False
         ),
     ],
-    model: Annotated[list[str] | None, typer.Option(help="a model's name; may be given several times")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="name of a model; may be repeated")] = None,
     manifest: Annotated[Path | None, typer.Option(help="another manifest than the project's own")] = None,
-    every: Annotated[int, typer.Option(min=1, help="take every so-manieth picture")] = 2,
-    backend: Annotated[Backend, typer.Option(help="what runs the models of a manifest")] = Backend.AUTO,
+    every: Annotated[int, typer.Option(min=1, help="take every Nth frame")] = 2,
+    backend: Annotated[Backend, typer.Option(help="inference engine for the models of a manifest")] = Backend.AUTO,
 ) -> None:
-    """Measure detectors on labelled pictures."""
+    """Measure detectors on labelled frames."""
     try:
         sets = find_sets(data)
     except ValueError as error:
@@ -102,7 +102,7 @@ def main(
         rows = evaluate(opened, names, sets, every)
     except KentonganError as error:
         raise typer.BadParameter(str(error)) from None
-    table = Table(title=f"AP50, every {every}. picture" if every > 1 else "AP50, every picture")
+    table = Table(title=f"AP50, every {every}th frame" if every > 1 else "AP50, every frame")
     columns = ["model", *(labelled.name for labelled in sets), "mean_ap50", "cpu_ms", "cpu_over_first"]
     for column in columns:
         table.add_column(column, justify="left" if column == "model" else "right")

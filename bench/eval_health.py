@@ -1,16 +1,16 @@
-"""Whether a camera's faults are found within 30 s, and nothing else: `python -m bench.eval_health DATA`.
+"""Whether faults of a camera are found within 30 s, without false alarms: `python -m bench.eval_health [DATA]`.
 
-Real clips of fixed cameras, altered as a hand, a ladder or a broken sensor would, compressed by x264 as cameras do, go
-through the product's own decoder, ladder, view health and fault keeper. Every camera is watched three times: `alone`
-nobody is ever detected, so that the ladder falls back to keyframes; `watched` somebody always is, so that it decodes
-all; `by turns` a minute each.
+Real clips of fixed cameras are altered as by a hand, a ladder or a broken sensor, compressed by x264 as a camera would,
+and put through the product's own pipeline. Each stream is watched three times. `alone`: no person is ever detected, so
+the decode ladder falls back to keyframes. `watched`: a person is always detected, so the ladder decodes everything. `by
+turns`: one minute of each.
 
-faults: four minutes of ordinary pictures, then each fault for 40 s with 50 s of ordinary pictures behind it.
-frozen: the same with a frozen picture alone, for the remaining encodings.
-ordinary: what cameras see when all is well, `--minutes` each, and then a picture that freezes for 40 s.
+faults: four minutes of ordinary frames, then each fault for 40 s, followed by 50 s of ordinary frames.
+frozen: the same with the frozen frame as the only fault, for the remaining encodings.
+ordinary: what cameras see without a fault, `--minutes` each, and at its end a frame that freezes for 40 s.
 
-A fault is found when it is told, under its own name, within 30 s. Everything else that is told is a false alarm. The
-last line is one JSON object.
+A fault is found if it is reported under its own name within 30 s. Every other report is a false alarm. The last line is
+one JSON object.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 GOAL_S = 30.0
 LEARNS_S, FAULT_S, BETWEEN_S = 240.0, 40.0, 50.0
 SETTLES_S = 20.0
-"""After a fault its end is waited for; what is told so soon after it belongs to it."""
+"""Reports within this time after a fault belong to the fault."""
 FAULT_ENCODINGS = ("crf 23, 2 s", "512k, 4 s")
 ORDINARY_CLIPS = (CLIPS[0], CLIPS[3])
 ORDINARY_ENCODINGS = ("crf 23, 4 s", "256k, 2 s")
@@ -49,7 +49,7 @@ PEOPLE: dict[str, Callable[[float], int]] = {
 
 @dataclass
 class Run:
-    """What one camera told. `delays_s`: of each fault spell, by its name, infinite where it was not found."""
+    """The reports on one camera. `delays_s`: the delay of each spell's report by fault, infinite without one."""
 
     delays_s: dict[str, float] = field(default_factory=dict)
     fault_of: dict[str, str] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Run:
 
 
 class _Marker:
-    """Compares what one camera tells with what it is shown."""
+    """Compares the reports on a camera with what the camera was shown."""
 
     def __init__(self, camera: WatchedCamera) -> None:
         self._camera = camera
@@ -91,7 +91,7 @@ class _Marker:
 
 
 def watch(footage: Footage, spells: list[Spell], encoding: Encoding) -> dict[str, Run]:
-    """Show one stream to three cameras."""
+    """Show one stream to three cameras; the runs by name."""
     cameras = {name: WatchedCamera(people) for name, people in PEOPLE.items()}
     markers = {name: _Marker(camera) for name, camera in cameras.items()}
     for spell, at_s, now, packet in packets(footage, spells, encoding):
@@ -110,7 +110,7 @@ def fault_spells(*, frozen_alone: bool = False) -> list[Spell]:
 
 
 class Report:
-    """Every run so far, printed as it comes."""
+    """All runs so far; prints each as it is added."""
 
     def __init__(self) -> None:
         self._delays_s: dict[str, list[float]] = defaultdict(list)
@@ -120,7 +120,7 @@ class Report:
         for camera, run in runs.items():
             self._runs[part].append(run)
             for name, delay_s in run.delays_s.items():
-                # A camera that freezes at the end of an ordinary run is not one that was only just set up.
+                # A camera that freezes at the end of an ordinary run was set up long before.
                 key = run.fault_of[name] if part in ("faults", "frozen") else f"frozen after {part}"
                 self._delays_s[key].append(delay_s)
             late = {name: delay_s for name, delay_s in run.delays_s.items() if delay_s > GOAL_S}
@@ -172,9 +172,9 @@ def _alarms(runs: list[Run]) -> dict[str, float]:
 def plan(
     only: str, minutes: float, clips: list[str], encodings: list[str]
 ) -> Iterator[tuple[str, str, str, list[Spell]]]:
-    """Part, clip, encoding and spells of every run that is asked for.
+    """Part, clip, encoding and spells of every requested run.
 
-    Raises ValueError for an encoding, a clip or a part that there is not.
+    Raises ValueError for an unknown encoding, clip or part.
     """
     for kind, asked, known in (("encoding", encodings, tuple(ENCODINGS)), ("clip", clips, CLIPS)):
         for name in set(asked) - set(known):
@@ -205,7 +205,7 @@ def main(
     encoding: Annotated[list[str] | None, typer.Option(help=f"of {'; '.join(ENCODINGS)}")] = None,
 ) -> None:
     """Measure detection and false alarms of camera health on altered real clips."""
-    cv2.setNumThreads(1)  # as a camera's thread on a box with more cameras than cores
+    cv2.setNumThreads(1)  # as on a device with more cameras than cores
     report = Report()
     footage: Footage | None = None
     try:

@@ -1,4 +1,4 @@
-"""A camera's stream out of pictures, and what the product says of it, up to its open faults."""
+"""A camera's stream encoded from images, and the product's own pipeline up to its open camera faults."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Real footage that goes on for hours, and what may befall a camera, made of it (`bench.eval_health`).
+"""Footage of hours, made from real clips, and the faults and changes of light that a camera may show
+(`bench.eval_health`).
 
-Pictures are planar 4:2:0 as an encoder takes them: (HEIGHT * 3 / 2, WIDTH) uint8, luma on top. Changes touch luma only;
-camera health looks at nothing else.
+Images are planar 4:2:0 as an encoder takes them: (HEIGHT * 3 / 2, WIDTH) uint8, luma first. Changes affect luma only,
+because camera health reads nothing else.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import numpy.typing as npt
 Picture = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 Change = Callable[[FloatArray, float], FloatArray]
-"""Luma (HEIGHT, WIDTH) in levels and the seconds since the change began; the luma that the sensor sees instead."""
+"""Maps luma (HEIGHT, WIDTH) in levels, and the seconds since the change began, to the luma that the sensor sees."""
 
 WIDTH, HEIGHT = 640, 360
 FPS = 10
 LONGEST_S = 60.0
-"""So much of a clip is kept in memory (0.35 MB a picture) and shown forwards and backwards for ever."""
+"""This much of a clip is held in memory (0.35 MB for each image) and played forwards and backwards."""
 WANDERS_S = 15.0
 
 CLIPS = (
@@ -36,13 +37,14 @@ _ROWS, _COLUMNS = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """So many seconds of a camera's life.
+    """A stretch of a camera's life of `seconds`.
 
-    name: what it is called in reports. fault: what camera health ought to say; None where it ought to say nothing.
-    noise_levels: standard deviation of the sensor's noise at mid-grey. quieter: encoder options instead of the usual.
-    empty: nobody is there: the temporal median of the footage is shown. still: the picture before it is repeated.
+    name: its name in reports. fault: what camera health should report; None for nothing.
+    noise_levels: standard deviation of the sensor's noise at mid-grey. quieter: encoder options instead of the usual
+        ones.
+    empty: show the temporal median of the footage, without people. still: repeat the image before.
     wanders: the footage turns round at random, not only at its ends, so that it never repeats itself as a whole.
-    silent: nothing is sent. clock_offset_s: what the camera's sender reports tell of its clock.
+    silent: send nothing. clock_offset_s: how far the clock of the camera's sender reports is ahead.
     """
 
     name: str
@@ -59,7 +61,7 @@ class Spell:
 
 
 class Footage:
-    """One clip as pictures at `FPS`, to and fro, so that it jumps nowhere."""
+    """One clip as images at `FPS`, forwards and backwards, so that it never jumps."""
 
     def __init__(self, video: Path) -> None:
         self.name = video.stem
@@ -69,7 +71,7 @@ class Footage:
         self._grains = _grains(np.random.default_rng(20261124))
 
     def pictures(self, spells: list[Spell]) -> Iterator[tuple[Spell, float, Picture]]:
-        """Each picture with its spell and the seconds since that began."""
+        """Each image with its spell and the seconds since the spell began."""
         count = len(self._pictures)
         index, step = 0, 1
         rng, turns = np.random.default_rng(7), np.random.default_rng(8)
@@ -119,8 +121,8 @@ def _read(video: Path) -> Iterator[Picture]:
 
 
 def _grains(rng: np.random.Generator) -> list[FloatArray]:
-    """Noise of standard deviation 1, a little wider than a pixel, as demosaicing leaves it; twice as large as pictures,
-    so that each picture gets a part of it that no other has."""
+    """Noise of standard deviation 1, its grain slightly wider than a pixel, as demosaicing leaves it. The field is
+    twice as large as an image, so that each image can use another part of it."""
     found = []
     for _ in range(6):
         grain = cv2.GaussianBlur(rng.normal(0.0, 1.0, (2 * HEIGHT, 2 * WIDTH)).astype(np.float32), (0, 0), 0.7)
@@ -144,7 +146,7 @@ def _warped(degrees: float, zoom: float, across: float, down: float) -> Change:
 
 
 def faults(seconds: float, noise_levels: float) -> list[Spell]:
-    """Every fault that pictures show, each way of it once."""
+    """Every fault that the images can show, in each of its forms once."""
     ways: list[tuple[str, str, Change | None]] = [
         ("hand", "covered", lambda y, _: _blurred(y, 40.0) * 0.2 + 60.0),
         ("spray", "covered", lambda y, _: _blurred(y, 24.0) * 0.3 + 120.0),
@@ -166,7 +168,7 @@ def faults(seconds: float, noise_levels: float) -> list[Spell]:
 
 
 def day(hour_s: float) -> Change:
-    """Light that fades to 45 % and comes back within `hour_s`, with clouds every 40 s or so."""
+    """Daylight that fades to 45 % and returns within `hour_s`, with a cloud about every 40 s."""
 
     def lit(luma: FloatArray, at_s: float) -> FloatArray:
         sun = 0.725 + 0.275 * np.cos(2.0 * np.pi * at_s / hour_s)
@@ -177,23 +179,23 @@ def day(hour_s: float) -> Change:
 
 
 def breath(luma: FloatArray, at_s: float) -> FloatArray:
-    """Light that is never quite steady: a hundredth, over a minute and a half."""
+    """Unsteady light: it varies by 1 % with a period of 90 s."""
     return np.asarray(16.0 + (luma - 16.0) * (1.0 + 0.01 * np.sin(2.0 * np.pi * at_s / 97.0)), dtype=np.float32)
 
 
 def night(luma: FloatArray, _: float) -> FloatArray:
-    """A quarter of the light, lifted by gain."""
+    """A quarter of the light, raised again by gain."""
     return np.asarray(24.0 + (luma - 16.0) * 0.3, dtype=np.float32)
 
 
 def infrared(luma: FloatArray, _: float) -> FloatArray:
-    """Lamps beside the lens: bright in the middle."""
+    """Infrared lamps beside the lens: bright in the middle."""
     lamp = 0.3 + 0.6 * np.exp(-(((_COLUMNS - WIDTH / 2) / (0.44 * WIDTH)) ** 2))
     return np.asarray(16.0 + (luma - 16.0) * lamp, dtype=np.float32)
 
 
 def rain(luma: FloatArray, at_s: float) -> FloatArray:
-    """Streaks, and a third of the picture swaying."""
+    """Streaks of rain, and a third of the image moving in the wind."""
     rng = np.random.default_rng(round(at_s * FPS) + 1)
     near = np.exp(-(((_COLUMNS - 160.0) / 80.0) ** 2 + ((_ROWS - 120.0) / 80.0) ** 2))
     push = 6.0 * np.sin(2.0 * np.pi * at_s / 2.3) + 2.0 * np.sin(2.0 * np.pi * at_s / 0.7 + _COLUMNS / 18.0)
@@ -206,7 +208,7 @@ def rain(luma: FloatArray, at_s: float) -> FloatArray:
 
 
 def ordinary(minutes: float) -> dict[str, list[Spell]]:
-    """What cameras see when all is well, each so many minutes long, and then a picture that freezes for 40 s."""
+    """What cameras see without a fault, by name: `minutes` of each scene, then a frame that freezes for 40 s."""
     whole_s, half_s, tenth_s = 60.0 * minutes, 30.0 * minutes, 6.0 * minutes
     nights = (
         ("dusk", day(4.0 * tenth_s), 2.0), ("gain", night, 6.0), ("infrared", infrared, 4.0),
@@ -234,8 +236,8 @@ def ordinary(minutes: float) -> dict[str, list[Spell]]:
 
 
 def hours(whole_s: float) -> list[Spell]:
-    """A day and its night in so many seconds, people coming and going at random: more than three times as long with
-    nobody as with somebody, as passages are."""
+    """A day and a night within `whole_s`, with people coming and going at random; the scene is empty for more than
+    three quarters of the time."""
     rng = np.random.default_rng(24)
     made: list[Spell] = []
     at_s = 0.0
@@ -254,7 +256,7 @@ def hours(whole_s: float) -> list[Spell]:
 
 
 def _sunlit(starts_s: float, whole_s: float) -> Change:
-    """The sun's height from one morning to the next; at its lowest half of the light is left. Clouds by day."""
+    """Sunlight from one morning to the next, halved at its lowest, with clouds during the day."""
 
     def lit(luma: FloatArray, at_s: float) -> FloatArray:
         now_s = starts_s + at_s
@@ -266,7 +268,7 @@ def _sunlit(starts_s: float, whole_s: float) -> Change:
 
 
 def _headlights(starts_s: float, _: float) -> Change:
-    """Night with gain, through which the lights of a car pass for four seconds of every fifty."""
+    """Night with gain; a car's headlights pass for four seconds in every fifty."""
 
     def lit(luma: FloatArray, at_s: float) -> FloatArray:
         dim, since_s = night(luma, at_s), (starts_s + at_s) % 50.0
@@ -282,13 +284,13 @@ _DAY_AND_NIGHT: tuple[tuple[float, str, Callable[[float, float], Change], float]
     (0.50, "day", _sunlit, 1.0), (0.60, "dusk", _sunlit, 2.5), (0.75, "gain", _headlights, 5.0),
     (1.00, "infrared", lambda _start_s, _whole_s: infrared, 3.0),
 )  # fmt: skip
-"""Until which part of the whole, what it is called, its light and its noise."""
+"""For each phase: its end as a share of the whole, its name, its light and its noise."""
 
 
 def comes_and_goes(
     seconds: float, *, noise_levels: float = 0.0, change: Change | None = None, quieter: dict[str, str] | None = None
 ) -> list[Spell]:
-    """100 s of nobody, 20 s of people, and so on."""
+    """Spells of 100 s without and 20 s with people, alternating for `seconds`."""
     empty = Spell("empty", 100.0, None, change, noise_levels, quieter, empty=True)
     people = Spell("people", 20.0, None, change, noise_levels, quieter)
     return [empty, people] * max(1, round(seconds / 120.0))

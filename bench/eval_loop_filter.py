@@ -1,9 +1,9 @@
-"""What decoding without the loop filter does to detection: `python -m bench.eval_loop_filter DATA`.
+"""What decoding without the loop filter does to detection: `python -m bench.eval_loop_filter [DATA]`.
 
-Each labelled video is enlarged to as many lines as the product asks for before it leaves the filter out, encoded as a
-camera would send it, with keyframes ever further apart, and decoded with and without the filter. What the filter would
-have smoothed is predicted from until the next keyframe, so that errors add up from picture to picture; the last line
-says how AP50 changes at each distance of keyframes.
+Each labelled video is enlarged to the number of lines from which the product skips the filter, encoded as a camera
+would send it, with keyframes at growing distances, and decoded with and without the filter. Unfiltered frames serve as
+references until the next keyframe, so errors accumulate from frame to frame. The last line says how AP50 changes at
+each distance of keyframes.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ from models.manifest import load_manifest
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 GROUPS = (20, 50, 100, 250, 1000)
-"""Pictures from one keyframe to the next; 1000 is more than any of the videos has."""
+"""Frames from one keyframe to the next; no video has as many as 1000."""
 Encoder = Literal["libx264", "libx265"]
 BITS_PER_PIXEL: dict[Encoder, float] = {"libx264": 0.08, "libx265": 0.05}
 """1080p25 at 4.1 and 2.6 Mbit/s."""
 NOISE_LEVELS = 2.0
-"""Standard deviation of the sensor noise that enlarging took away."""
+"""The standard deviation of the sensor noise, which enlarging has removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """AP50 and decoding CPU seconds, with the filter and without."""
+    """AP50 and CPU seconds of decoding, with and without the filter."""
 
     ap50: tuple[float, float]
     cpu_s: tuple[float, float]
 
 
 def encode(labelled: LabelledSet, encoder: Encoder, group: int, target: Path) -> None:
-    """Write the set's video anew: constant bitrate, no B-frames, a keyframe every `group` pictures."""
+    """Encode the set's video again: constant bitrate, no B-frames, a keyframe every `group` frames."""
     rng = np.random.default_rng(0)
     with av.open(str(labelled.source)) as source, av.open(str(target), "w") as out:
         given = source.streams.video[0]
@@ -73,13 +73,13 @@ def encode(labelled: LabelledSet, encoder: Encoder, group: int, target: Path) ->
             lines = np.frombuffer(memoryview(luma), np.uint8).reshape(luma.height, luma.line_size)
             lines[:, : luma.width] = noisy
             frame.pts, frame.time_base = number, 1 / rate
-            frame.pict_type = PictureType.NONE  # else the encoder begins a group where the source did
+            frame.pict_type = PictureType.NONE  # otherwise the encoder starts a group where the source did
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
 
 
 def options(encoder: Encoder, group: int) -> dict[str, str]:
-    """A camera's encoder: no B-frames, a keyframe every `group` pictures."""
+    """A camera's encoder settings: no B-frames, a keyframe every `group` frames."""
     settings = f"keyint={group}:min-keyint={group}:scenecut=0:bframes=0"
     if encoder == "libx265":
         return {"preset": "veryfast", "x265-params": f"{settings}:log-level=error"}
@@ -87,7 +87,7 @@ def options(encoder: Encoder, group: int) -> dict[str, str]:
 
 
 def pictures(video: Path, *, filtered: bool) -> Iterator[Frame]:
-    """Every picture, decoded on one thread."""
+    """All frames, decoded on one thread."""
     with av.open(str(video)) as container:
         context = container.streams.video[0].codec_context
         assert isinstance(context, VideoCodecContext)
@@ -99,7 +99,7 @@ def pictures(video: Path, *, filtered: bool) -> Iterator[Frame]:
 
 
 def measure(detector: Detector, labelled: LabelledSet, video: Path, every: int) -> Outcome:
-    """Both ways over the same file."""
+    """Decode the same file both ways and detect on every `every`-th frame."""
     ap50, cpu_s = [], []
     for filtered in (True, False):
         precision, spent_s = AveragePrecision(), 0.0
@@ -122,7 +122,7 @@ def main(
     data: Annotated[
         Path, typer.Argument(help="folder of MOT sets", default_factory=data_folder, exists=True, file_okay=False)
     ],
-    every: Annotated[int, typer.Option(min=1, help="detect on every so-manieth picture")] = 3,
+    every: Annotated[int, typer.Option(min=1, help="detect on every Nth frame")] = 3,
 ) -> None:
     """Measure what skipping the loop filter saves and loses."""
     detector = Detector(load_manifest().get(), score_threshold=AP_SCORE_THRESHOLD)

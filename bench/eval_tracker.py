@@ -1,16 +1,15 @@
-"""HOTA, IDF1 and identity switches of our tracker and of others: `python -m bench.eval_tracker DATA`.
+"""HOTA, IDF1 and identity switches of our tracker and of others: `python -m bench.eval_tracker [DATA]`.
 
-Every tracker gets the same detections: the default detector's on the MOT sets in DATA; the same four times with 3 % of
-the boxes left out at random, because with so few people one lucky switch is worth several points; and two kinds of
-simulation, the PETS2009 crowds (true boxes from tracks/pets2009 in or beside DATA where present, with a simulated
-detector) and made-up people who cross. A set is taken at 25, 10, 5 and 2 frames a second, or at its own rate where that
-is lower; at each rate up to four phases, so that (nearly) every frame is used. Scores are summed over sequences and
-phases as TrackEval combines sequences.
+Every tracker gets the same detections: those of the default detector on the MOT sets in DATA; the same four times with
+    3 % of the boxes left out at random, because with few people a single switch is worth several points; and two kinds
+    of simulation, the PETS2009 crowds (true boxes from tracks/pets2009 in or beside DATA, where present, with a
+    simulated detector) and simulated people whose paths cross. A set is sampled at 25, 10, 5 and 2 frames a second, or
+    at its own rate where that is lower, each with up to four phases, so that nearly every frame is used. Scores are
+    summed over sequences and phases as TrackEval combines sequences.
 
-The oracles, ByteTrack and OC-SORT of the package `trackers`, need the dependency group `bench`
-(`uv run --group bench ...`); without it they are left out, visibly. Each stands here twice: with the detector's own
-score threshold, and with the package's defaults. The last line is one JSON object: scores in per cent by group, rate
-and tracker.
+The oracles, ByteTrack and OC-SORT of the package `trackers`, need the dependency group `bench` (`uv run --group bench
+...`); without it the output says that they are left out. Each runs twice: with the detector's own score threshold, and
+with the package's defaults. The last line is one JSON object: scores in per cent by group, rate and tracker.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ OURS = "ours"
 
 
 def run(sequence: TrackSequence, rate_hz: float, factory: Factory) -> TrackingScores:
-    """One tracker on one sequence at one rate, all phases."""
+    """Scores of one tracker on one sequence at one rate, summed over all phases."""
     parts = []
     for phase in sequence.phases(rate_hz):
         tracker = factory(min(rate_hz, sequence.rate_hz))
@@ -55,7 +54,7 @@ def run(sequence: TrackSequence, rate_hz: float, factory: Factory) -> TrackingSc
 
 
 def groups(data: Path, crossing_count: int) -> Iterator[tuple[str, list[TrackSequence]]]:
-    """The sequences by group: each real set alone, all of them, and the simulations."""
+    """The sequences by group: each real set alone, all real sets, and the simulations."""
     detector = Detector(load_manifest().get())
     real = [detected(labelled, detector) for labelled in find_sets(data) if labelled.frame_rate_hz > 0]
     yield "real", real
@@ -70,7 +69,7 @@ def groups(data: Path, crossing_count: int) -> Iterator[tuple[str, list[TrackSeq
 
 
 def measure(sequences: list[TrackSequence], factories: dict[str, Factory]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Scores by rate, then tracker. A rate above every sequence's own is left out."""
+    """Scores by rate, then by tracker. A rate above every sequence's own is left out."""
     fastest = max(sequence.rate_hz for sequence in sequences)
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for rate_hz in RATES_HZ:

@@ -38,7 +38,7 @@ NO_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
 
 @dataclass(frozen=True, slots=True)
 class ArrayPicture:
-    """A decoded picture, (height, width, 3) uint8 BGR, as the detector takes it."""
+    """A decoded image, (height, width, 3) uint8 BGR, as the detector takes it."""
 
     pixels: npt.NDArray[np.uint8]
 
@@ -60,7 +60,8 @@ class ArrayPicture:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is in one picture: people (N, 4) x1 y1 x2 y2 in parts of the picture, their ids (N,), regions to ignore."""
+    """The labels of one frame: boxes of people (N, 4) as x1 y1 x2 y2 in normalised coordinates, their ids (N,), and the
+    regions to ignore (M, 4)."""
 
     boxes_xyxyn: FloatArray
     ids: npt.NDArray[np.int64]
@@ -69,7 +70,7 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class LabelledSet:
-    """A set of labelled pictures. `frame_rate_hz` is 0 for pictures that do not follow one another."""
+    """A set of labelled frames. `frame_rate_hz` is 0 for images that are not a sequence."""
 
     name: str
     source: Path
@@ -79,7 +80,7 @@ class LabelledSet:
     images: tuple[Path, ...] = ()
 
     def pictures(self, every: int = 1) -> Iterator[tuple[int, ResizableFrame]]:
-        """Every so-manieth picture with its index from 0; those of a video as the edge decodes them."""
+        """Every `every`-th frame with its index from 0; a video is decoded as the edge decodes it."""
         if self.images:
             for index in range(0, len(self.images), every):
                 yield index, _read_picture(self.images[index])
@@ -93,7 +94,7 @@ class LabelledSet:
 
 
 def find_sets(folder: Path) -> list[LabelledSet]:
-    """All sets in `folder` and in the folders right inside it, by name. Raises ValueError where there is none."""
+    """All sets in `folder` and in its direct subfolders, by name. Raises ValueError if there is none."""
     candidates = (folder, *sorted(path for path in folder.iterdir() if path.is_dir()))
     videos = [path.with_suffix("") for inside in candidates for path in sorted(inside.glob("*.mp4"))]
     found = [read_mot(video) for video in videos if _is_mot(video)]

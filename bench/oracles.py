@@ -1,4 +1,4 @@
-"""Other people's trackers behind one call: ByteTrack and OC-SORT of the package `trackers` (Apache-2.0)."""
+"""Third-party trackers behind one interface: ByteTrack and OC-SORT of the package `trackers` (Apache-2.0)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OUTPUT_PX = 1000.0
 
 
 class SequenceTracker(Protocol):
-    """Follows one camera; gives the boxes and ids of confirmed tracks."""
+    """Tracks the people of one camera; returns the boxes and ids of confirmed tracks."""
 
     def follow(self, detections: Detections, at_s: float, aspect: float) -> tuple[FloatArray, FloatArray]: ...
 
@@ -35,14 +35,14 @@ class Ours:
 
 @dataclass
 class Oracle:
-    """A tracker of the package, fed with pixels of a picture that is OUTPUT_PX high."""
+    """A tracker of the package. It gets pixels of an image OUTPUT_PX high."""
 
     tracker: Any
 
     def follow(self, detections: Detections, at_s: float, aspect: float) -> tuple[FloatArray, FloatArray]:
         import supervision as sv
 
-        del at_s  # they run at the fixed rate that they were made for: given times they score no better
+        del at_s  # they run at the fixed rate that they were made for: with real times they score no better
         scale = np.array([aspect, 1.0, aspect, 1.0]) * OUTPUT_PX
         found = self.tracker.update(
             sv.Detections(
@@ -60,10 +60,10 @@ Factory = Callable[[float], SequenceTracker]
 
 
 def oracles(strong_score: float) -> dict[str, Factory]:
-    """Each oracle by name, made for a frame rate; empty where the package is not installed.
+    """The oracles by name, each with a factory for a frame rate; empty where the package is not installed.
 
-    `-default` keeps the package's own thresholds; the others get the score threshold that ours gets, because the
-    package's defaults are set for a larger detector.
+    `-default` keeps the package's own thresholds, which are set for a larger detector; the others get our score
+    threshold.
     """
     if importlib.util.find_spec("trackers") is None:
         return {}

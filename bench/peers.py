@@ -1,4 +1,4 @@
-"""Detectors to measure: those of our manifest, and other people's."""
+"""Detectors to measure: those of our manifest and third-party ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PersonDetector(Protocol):
 
 
 class FastestDet:
-    """FastestDet (github.com/dog-qiuqiu/FastestDet, BSD-3): one 22 x 22 grid, the picture stretched to 352 x 352.
+    """FastestDet (github.com/dog-qiuqiu/FastestDet, BSD-3): one 22 x 22 grid, the image stretched to 352 x 352.
 
     Scores are objectness^0.6 * class^0.4, as in its own demo.
     """
@@ -68,7 +68,7 @@ class FastestDet:
 
 
 def weights_folder(data: Path) -> Path:
-    """Where the peers' weights lie for a folder of sets."""
+    """The folder with the peers' weights for a folder of sets."""
     return data / "weights" if (data / "weights").is_dir() else data.parent / "weights"
 
 
@@ -80,8 +80,8 @@ def open_detector(
     score_threshold: float | None = None,
     backend: Backend = Backend.AUTO,
 ) -> PersonDetector:
-    """The detector of that name from `manifest` (ours by default) or from the peers, which may also be called by the
-    name of their file. Raises NOT_FOUND."""
+    """The detector of that name from `manifest` (ours by default) or from the peers; a peer may also be named by its
+    weights file. Raises NOT_FOUND."""
     own, peers = load_manifest(manifest), load_manifest(PEERS, weights_folder(data))
     name = {spec.file.stem: spec.name for spec in peers.models}.get(name.removesuffix(".onnx"), name)
     if name.removesuffix(".onnx") in (FASTESTDET, FASTESTDET_FILE.stem):

@@ -25,7 +25,7 @@ class Interval:
 
 
 def area_under_roc(scores: Array, truth: Ints) -> float:
-    """The chance that a true one scores above a false one, ties counting half (Mann and Whitney); nan without both."""
+    """The probability that a positive scores above a negative, ties counting half (Mann and Whitney); else nan."""
     positives = int(truth.sum())
     negatives = len(truth) - positives
     if positives == 0 or negatives == 0:
@@ -36,13 +36,13 @@ def area_under_roc(scores: Array, truth: Ints) -> float:
 
 
 def f1_at(called: Ints, truth: Ints) -> float:
-    """The harmonic mean of precision and recall; 0 where nothing is right."""
+    """The harmonic mean of precision and recall; 0 without a true positive."""
     right = int((called & truth).sum())
     return 2.0 * right / max(1, int(called.sum()) + int(truth.sum()))
 
 
 def best_f1_cut(scores: Array, truth: Ints) -> float:
-    """The score above which to call, for the best F1 on these."""
+    """The score threshold with the best F1 on these items."""
     cuts = np.quantile(scores, np.linspace(0.4, 0.98, 117))
     return float(max(cuts, key=lambda cut: f1_at((scores > cut).astype(np.int64), truth)))
 

@@ -1,4 +1,4 @@
-"""What a small detector would make of true boxes: the errors that break tracks, with a seed."""
+"""A simulated small detector: makes from true boxes the errors that break tracks, reproducibly by seed."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import numpy as np
 from bench.motdata import FloatArray, Truth
 from edge.detections import Detections
 
-# A person is rasterised so finely when it is asked how much of them is hidden.
+# Cells of the raster by which the hidden share of a person is computed.
 _GRID = (6, 12)
 
 
 class SimulatedDetector:
-    """Occlusion by whoever stands lower in the picture, misses and scores that persist for about a second, jitter that
-    grows with occlusion, boxes around parts of people, and places where something is taken for
-    a person for good, at middling scores.
+    """Simulates occlusion by people lower in the frame, misses and low scores that persist for about a second, jitter
+    that grows with occlusion, boxes around parts of people, and places that are always taken for a person at middling
+    scores.
 
-    The figures are set so that precision and recall by score are about those of the default detector on PETS09-S2L1
-    and TUD-Campus (precision 0.3 at a score of 0.1, 0.9 at 0.5).
+    Precision and recall by score are set to be about those of the default detector on PETS09-S2L1 and TUD-Campus
+    (precision 0.3 at a score of 0.1, 0.9 at 0.5).
     """
 
     def __init__(self, aspect: float, dt_s: float, seed: int) -> None:
@@ -30,7 +30,7 @@ class SimulatedDetector:
         self._clutter_score = self._rng.uniform(0.3, 0.55, 3)
 
     def see(self, truth: Truth) -> Detections:
-        """One frame's detections, scores from 0.1."""
+        """The detections in one frame, with scores from 0.1."""
         boxes, visible = truth.boxes_xyxyn, _visible_shares(truth.boxes_xyxyn)
         scores = np.array([self._score(int(person), share) for person, share in zip(truth.ids, visible, strict=True)])
         noisy = self._jitter(boxes, visible)
@@ -45,7 +45,7 @@ class SimulatedDetector:
         return Detections.of(np.clip(noisy, 0, 1), np.clip(scores, 0, 1))
 
     def _mood_of(self, who: int) -> float:
-        """How well somebody (or, below 0, some place) is seen just now: unit variance, changing within a second."""
+        """How visible a person, or below 0 a place, is now: unit variance, changing within a second."""
         old = self._mood.get(who, self._rng.normal())
         self._mood[who] = self._memory * old + self._rng.normal() * np.sqrt(1 - self._memory**2)
         return self._mood[who]
@@ -58,7 +58,7 @@ class SimulatedDetector:
         return float(score) if self._rng.random() > 0.03 else 0.0
 
     def _partials(self, boxes: FloatArray, visible: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Boxes around parts of people and around two at once: most are weak, some are not."""
+        """Boxes around parts of people and around two people together; most are weak."""
         source = np.repeat(np.arange(len(boxes)), self._rng.poisson(2.0 * visible))
         size = boxes[source, 2:] - boxes[source, :2]
         shift = self._rng.normal(size=size.shape) * [0.35, 0.15] * size
@@ -78,7 +78,7 @@ class SimulatedDetector:
 
 
 def _visible_shares(boxes: FloatArray) -> FloatArray:
-    """(N,) what share of each box no box whose foot is lower in the picture covers."""
+    """(N,) the share of each box that is not covered by boxes whose foot is lower in the frame."""
     shares = np.ones(len(boxes))
     u, v = np.meshgrid((np.arange(_GRID[0]) + 0.5) / _GRID[0], (np.arange(_GRID[1]) + 0.5) / _GRID[1])
     for index, box in enumerate(boxes):

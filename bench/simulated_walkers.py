@@ -1,4 +1,4 @@
-"""Made-up people before a made-up camera: they walk to a place, perhaps wait there, and walk on, across each other."""
+"""Simulated people before a simulated camera: they walk to a place, may wait there, and cross each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLACE_X_M, PLACE_Z_M = (-6.0, 6.0), (6.0, 20.0)
 def walkers(
     aspect: float, *, seed: int, people: int = 10, duration_s: float = 40.0, rate_hz: float = 25.0
 ) -> list[Truth]:
-    """True boxes of every frame; boxes cut by the picture's edge are cut, those outside are left out."""
+    """True boxes of every frame, clipped at the frame's edges; boxes outside are left out."""
     rng = np.random.default_rng(seed)
     count = int(duration_s * rate_hz)
     paths = [_path(rng, count, 1 / rate_hz) for _ in range(people)]
@@ -36,7 +36,7 @@ def _place(rng: np.random.Generator) -> FloatArray:
 
 
 def _path(rng: np.random.Generator, count: int, dt_s: float) -> FloatArray:
-    """(count, 2) metres: legs at a walker's own speed, with waits, smoothed over half a second of turning."""
+    """(count, 2) metres: legs at a walker's own speed, with waits, turns smoothed over half a second."""
     at, goal = _place(rng), _place(rng)
     speed_mps = float(np.clip(rng.normal(1.3, 0.25), 0.6, 2.2))
     velocity = np.zeros(2)
@@ -57,7 +57,7 @@ def _path(rng: np.random.Generator, count: int, dt_s: float) -> FloatArray:
 
 
 def _project(feet: FloatArray, aspect: float) -> FloatArray:
-    """(N, 2) ground points to (N, 4) boxes in parts of the picture: a pinhole camera that looks down by TILT_RAD."""
+    """(N, 2) ground points to (N, 4) boxes in normalised coordinates, by a pinhole camera tilted down by TILT_RAD."""
     foot, head = (_pinhole(feet, height_m, aspect) for height_m in (0.0, PERSON_HEIGHT_M))
     half_width = (foot[:, 1] - head[:, 1]) * PERSON_WIDTH_M / PERSON_HEIGHT_M / 2 / aspect
     middle = (foot[:, 0] + head[:, 0]) / 2

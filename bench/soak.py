@@ -1,10 +1,11 @@
 """Does the worker leak? `python -m bench.soak --minutes 30 --cameras 4`
 
-A worker of its own process reads looping RTSP cameras while links stall, break, damage and lose, cameras and server go
-and come back. Its memory, threads and file descriptors are sampled; what they are in the last fifth of the time is
-compared with the fifth after the warm-up (the first fifth, in which every buffer fills and each kind of fault has been
-met). The last line is one JSON object; the exit status is 0 if nothing grew. On a machine that gets busier meanwhile a
-worker has more pictures waiting, which looks like growth: give it priority (`nice -n -15`), or a quiet machine.
+A worker in its own process reads looping RTSP cameras while links stall, break, corrupt and lose packets, and while
+cameras and server go away and come back. Its memory, threads and file descriptors are sampled. The last fifth of the
+time is compared with the second fifth: in the first fifth buffers fill and each kind of fault occurs once. The last
+line is one JSON object; the exit status is 0 if nothing grew and no event was lost. On a machine that becomes busier
+during the run, more frames wait in the worker, which looks like growth: use a quiet machine, or raise the worker's
+priority (`nice -n -15`).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ SAY_EVERY_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long, with how many cameras, a sample and a fault how often; seconds."""
+    """Duration, number of cameras, and the intervals between samples and between faults, in seconds."""
 
     seconds: float
     cameras: int = 4
@@ -54,11 +55,11 @@ class Plan:
 
 
 class WorkerDiedError(Exception):
-    """The worker ended by itself; its log's last lines say why."""
+    """The worker ended by itself; the message is the end of its log."""
 
 
 def soak(films: Sequence[Path], folder: Path, plan: Plan, say: Callable[[str], None] = print) -> dict[str, Any]:
-    """Run it in `folder` and say what came of it. Raises WorkerDiedError."""
+    """Run the soak in `folder` and return its summary. Raises WorkerDiedError."""
     stop = threading.Event()
     with SoakSite(films, plan.cameras) as site:
         log_path = folder / "worker.log"
@@ -106,7 +107,7 @@ def _sampled(
 
 
 def summary(samples: Sequence[Held], plan: Plan, site: SoakSite, left: LeftBehind, exit_status: int) -> dict[str, Any]:
-    """The figures of a soak, and in `ok` whether the worker held all of them."""
+    """The figures of a soak; `ok` says whether all of them hold."""
     fifth = len(samples) // 5
     first, last = typical(samples[fifth : 2 * fifth]), typical(samples[-fifth:])
     events = list(site.server.events.values())

@@ -1,8 +1,8 @@
 """HOTA, IDF1 and identity switches of a tracker, from their papers.
 
 HOTA: Luiten et al., IJCV 129:548 (2021), mean over the localisation thresholds 0.05 to 0.95. IDF1: Ristani et al., ECCV
-Workshops 2016. Identity switches: Bernardin and Stiefelhagen, EURASIP JIVP 2008, as the MOTChallenge counts them. Where
-TrackEval can be imported, `tests/bench` holds these against it.
+    Workshops 2016. Identity switches: Bernardin and Stiefelhagen, EURASIP JIVP 2008, as the MOTChallenge counts them.
+    `tests/bench` compares the scores with those of TrackEval where it is installed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _EPSILON = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, slots=True)
 class TrackedFrame:
-    """One frame: true and tracked boxes (x1 y1 x2 y2 in parts of the picture) with their ids."""
+    """One frame: true and tracked boxes (x1 y1 x2 y2 in normalised coordinates) with their ids."""
 
     true_boxes: FloatArray
     true_ids: IntArray
@@ -35,7 +35,7 @@ class TrackedFrame:
 
 @dataclass(frozen=True, slots=True)
 class TrackingScores:
-    """Sums from which the scores follow, so that sequences can be added."""
+    """The sums behind the scores, so that sequences can be added."""
 
     true_positives: FloatArray
     misses: FloatArray

@@ -1,6 +1,6 @@
-"""A place to soak a worker in: looping RTSP cameras behind links that fail, and a server that goes away.
+"""The site of a soak: looping RTSP cameras behind links that fail, and a server that goes away.
 
-Cameras and server are those of the tests, because they can be told to fail.
+Cameras and server are those of the tests, which can inject faults.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from tests.support.rtsp import FaultyLink, RtspCameras
 KAMPUNG = "bahari"
 WHOLE_PICTURE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
 STALL_S, DAMAGE_S, DOWN_S = 7.0, 4.0, 5.0
-"""A stall outlasts the 5 s after which the worker gives a session up."""
+"""A stall outlasts the 5 s after which the worker closes the session."""
 SETTLE_S = 0.2
-"""A camera's server that is stopped while its client hangs up fills the terminal with tracebacks of its own."""
+"""Without this pause, a camera's server that stops while its client hangs up prints tracebacks."""
 
 
 class SoakSite:
-    """The cameras (`films` in turn, as many as asked for), their links, and the server. A context manager."""
+    """The cameras (they take the films in turn), their links, and the server. A context manager."""
 
     def __init__(self, films: Sequence[Path], cameras: int) -> None:
         self._films = [films[number % len(films)] for number in range(cameras)]
@@ -50,7 +50,7 @@ class SoakSite:
         self._opened.close()
 
     def write_config(self, folder: Path) -> Path:
-        """The worker's configuration, in `folder`: many short events with clips."""
+        """Write the worker's configuration into `folder`: many short events with clips."""
         (folder / "token").write_text(self.server.token)
         (folder / "token").chmod(0o600)
         path = folder / "edge.yaml"
@@ -61,7 +61,7 @@ class SoakSite:
                     "server": {"url": self.server.url, "token_file": "token"},
                     "data_dir": "data",
                     "clip": {"before_s": 3, "after_s": 3, "ring_s": 20},
-                    # What the server has goes at once: a disk that fills is no leak, but would look like one here.
+                    # Delete delivered items soon: a disk that fills is no leak, but would look like one here.
                     "outbox": {"keep_sent_s": 5},
                     "heartbeat_s": 5,
                     "metrics": {"port": 0},
@@ -72,7 +72,7 @@ class SoakSite:
         return path
 
     def faults(self) -> list[tuple[str, Callable[[], None]]]:
-        """Every kind of fault; each call injects it on one camera, in turn, and takes it back."""
+        """Every kind of fault. Each call injects it on the next camera and then removes it."""
         return [
             ("link stalled", lambda: self._for_a_while("stalled", value=True, seconds=STALL_S)),
             ("link cut", lambda: self._next_link().cut()),
@@ -83,7 +83,7 @@ class SoakSite:
         ]
 
     def inject(self, stop: threading.Event, every_s: float) -> None:
-        """One fault after another until told to stop."""
+        """Inject one fault after another until `stop` is set."""
         for name, fault in itertools.cycle(self.faults()):
             if stop.wait(every_s):
                 return
