@@ -1,8 +1,9 @@
 """What the edge worker costs beside its peers: `python -m bench.bench_edge [--rounds N]`.
 
-CPU seconds (user + sys, of a process each, set-up left out) for each second of stream; every round runs each program on
-each clip once, so that what disturbs the machine disturbs all. The table gives medians and the spread from the least
-to the most; the last line is one JSON object. docs/design/bench-edge.md says what is compared and why.
+Measures CPU seconds (user + system, one process for each run, set-up left out) for each second of stream. Every round
+runs each program on each clip once, so that other load on the machine affects all programs alike. The table gives
+medians and the range from minimum to maximum; the last line is one JSON object. docs/design/bench-edge.md says what is
+compared and why.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Bench:
     model: str
     has_ffmpeg: bool
     cpu_s: dict[tuple[Clip, str], list[float]] = field(default_factory=lambda: defaultdict(list))
-    told: dict[tuple[Clip, str], dict[str, Any]] = field(default_factory=dict)
+    reports: dict[tuple[Clip, str], dict[str, Any]] = field(default_factory=dict)
 
     def round(self) -> None:
         """Run every program on every clip once."""
@@ -70,9 +71,9 @@ class Bench:
         return self.scratch / f"{kind}-{clip[0]}-{clip[1]}.json"
 
     def _note(self, clip: Clip, program: str, command: list[str]) -> None:
-        told = run(command)
-        self.cpu_s[clip, program].append(float(told["cpu_s"]))
-        self.told[clip, program] = told
+        report = run(command)
+        self.cpu_s[clip, program].append(float(report["cpu_s"]))
+        self.reports[clip, program] = report
 
     def median(self, clip: Clip, program: str) -> float:
         return statistics.median(self.cpu_s[clip, program])
@@ -85,13 +86,7 @@ class Bench:
 
 
 def module(name: str, *arguments: str) -> list[str]:
-    """What the edge worker costs beside its peers: `python -m bench.bench_edge [--rounds N]`.
-
-    Measures CPU seconds (user + system, one process for each run, set-up left out) for each second of stream. Every
-    round runs each program on each clip once, so that other load on the machine affects all programs alike. The table
-    gives medians and the range from minimum to maximum; the last line is one JSON object. docs/design/bench-edge.md
-    says what is compared and why.
-    """
+    """The command of a runner in `bench.edge`."""
     return [sys.executable, "-m", f"bench.edge.{name}", *arguments]
 
 
@@ -104,8 +99,8 @@ def run(command: list[str]) -> dict[str, Any]:
     )
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()[-1000:]}")
-    told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return told
+    report: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return report
 
 
 def boxes_of(bench: Bench) -> tuple[float, float]:
@@ -146,7 +141,7 @@ def table(bench: Bench) -> Table:
             shown.add_row(
                 " ".join(clip),
                 program,
-                str(bench.told[clip, program]["frames"]),
+                str(bench.reports[clip, program]["frames"]),
                 f"{median:.4f}",
                 f"{min(spent):.4f} to {max(spent):.4f}",
                 f"{1 / median:.1f}",
@@ -156,9 +151,9 @@ def table(bench: Bench) -> Table:
 
 
 def main(
-    rounds: Annotated[int, typer.Option(min=1, help="how often each program runs on each clip")] = 3,
-    peer: Annotated[bool, typer.Option(help="Ultralytics too; its environment is made when it is not there")] = True,
-    model: Annotated[str, typer.Option(help="the architecture that Ultralytics runs, weights random")] = DEFAULT_MODEL,
+    rounds: Annotated[int, typer.Option(min=1, help="runs of each program on each clip")] = 3,
+    peer: Annotated[bool, typer.Option(help="run Ultralytics too; its environment is made if missing")] = True,
+    model: Annotated[str, typer.Option(help="the architecture for Ultralytics, with random weights")] = DEFAULT_MODEL,
 ) -> None:
     """Measure the worker beside its peers."""
     console = Console(width=140)
@@ -185,7 +180,7 @@ def main(
         console.print(table(bench))
     console.print(
         f"mixed: people from {EMPTY_S:g} s to {EMPTY_S + PEOPLE_S:g} s of {LENGTH_S:g} s, activity {activity:.2f}; "
-        f"busy: always. Ultralytics runs {model} with random weights: it finds nobody, so its tracking costs nothing."
+        f"busy: always. Ultralytics runs {model} with random weights: it finds nobody and never pays for tracking."
     )
     result = {
         "rounds": rounds,

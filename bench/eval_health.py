@@ -68,7 +68,7 @@ class _Marker:
         self._since_fault_s = float("inf")
         self.run = Run()
 
-    def mark(self, spell: Spell, at_s: float, told: Iterable[tuple[str, Phase]]) -> None:
+    def mark(self, spell: Spell, at_s: float, reported: Iterable[tuple[str, Phase]]) -> None:
         run = self.run
         if spell.fault is not None:
             self._since_fault_s = 0.0
@@ -79,7 +79,7 @@ class _Marker:
             if self._since_fault_s > SETTLES_S:
                 run.live_s += 1.0 / FPS
                 run.blind_s += self._camera.is_blind / FPS
-        for fault, phase in told:
+        for fault, phase in reported:
             if phase is not Phase.BEGAN:
                 run.slowest_end_s = max(run.slowest_end_s, at_s if spell.fault is None else 0.0)
             elif fault == spell.fault:
@@ -124,10 +124,10 @@ class Report:
                 key = run.fault_of[name] if part in ("faults", "frozen") else f"frozen after {part}"
                 self._delays_s[key].append(delay_s)
             late = {name: delay_s for name, delay_s in run.delays_s.items() if delay_s > GOAL_S}
-            print(f"{part:16} {clip:30} {encoding:12} {camera:8}", *self._told(run, late), flush=True)
+            print(f"{part:16} {clip:30} {encoding:12} {camera:8}", *self._figures(run, late), flush=True)
 
     @staticmethod
-    def _told(run: Run, late: dict[str, float]) -> Iterable[str]:
+    def _figures(run: Run, late: dict[str, float]) -> Iterable[str]:
         yield f"found {len(run.delays_s) - len(late)}/{len(run.delays_s)}"
         if run.delays_s and len(late) < len(run.delays_s):
             yield f"slowest {max(one for one in run.delays_s.values() if one <= GOAL_S):.0f} s"

@@ -214,7 +214,7 @@ def ordinary(minutes: float) -> dict[str, list[Spell]]:
         ("dusk", day(4.0 * tenth_s), 2.0), ("gain", night, 6.0), ("infrared", infrared, 4.0),
         ("gain again", night, 6.0), ("morning", None, 1.5),
     )  # fmt: skip
-    told: dict[str, list[Spell]] = {
+    scenes: dict[str, list[Spell]] = {
         "day": [Spell("light", whole_s, change=day(whole_s), noise_levels=1.5)],
         "clean": [Spell("light", whole_s, change=day(whole_s))],
         "night": 2 * [Spell(name, tenth_s, change=change, noise_levels=levels) for name, change, levels in nights],
@@ -232,7 +232,7 @@ def ordinary(minutes: float) -> dict[str, list[Spell]]:
         "noiseless": comes_and_goes(whole_s),
         "hours": hours(whole_s),
     }
-    return {name: [*spells, Spell("frozen", 40.0, "frozen", still=True)] for name, spells in told.items()}
+    return {name: [*spells, Spell("frozen", 40.0, "frozen", still=True)] for name, spells in scenes.items()}
 
 
 def hours(whole_s: float) -> list[Spell]:

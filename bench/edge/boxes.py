@@ -1,4 +1,4 @@
-"""How many of the ungated worker's boxes the gated one has as well."""
+"""The share of the ungated worker's boxes that the gated worker also has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 SAME_FRAME_S = 0.12
-"""Half of the analysis interval and a little: nearer frames are the same look at the scene."""
+"""Slightly more than half of the analysis interval: frames within it show the same moment."""
 SAME_BOX_IOU = 0.5
 
 FloatArray = npt.NDArray[np.float64]
@@ -18,14 +18,16 @@ Frames = list[tuple[float, FloatArray]]
 
 
 def frames_of(trace: Path) -> Frames:
-    """(seconds, (N, 4) boxes) of each frame that was detected on, in order."""
-    told = json.loads(trace.read_text("utf-8"))["frames"]
-    return [(float(at_s), np.asarray(boxes, np.float64).reshape(-1, 4)) for at_s, boxes in told]
+    """(seconds, (N, 4) boxes) of each frame that ran through the detector, in order."""
+    frames = json.loads(trace.read_text("utf-8"))["frames"]
+    return [(float(at_s), np.asarray(boxes, np.float64).reshape(-1, 4)) for at_s, boxes in frames]
 
 
 def boxes_kept(ungated: Frames, gated: Frames, active: npt.NDArray[np.bool_]) -> tuple[int, int]:
-    """(kept, all) boxes of the ungated frames where `active` ((frames,) bool): a box is kept when the nearest gated
-    frame, at most SAME_FRAME_S away, has one with an IoU of at least SAME_BOX_IOU."""
+    """(kept, all) boxes of the ungated frames where `active` ((frames,) bool).
+
+    A box is kept if the nearest gated frame, at most SAME_FRAME_S away, has a box with an IoU of at least SAME_BOX_IOU.
+    """
     times = [at_s for at_s, _ in gated]
     kept = total = 0
     for (at_s, boxes), counts in zip(ungated, active, strict=True):

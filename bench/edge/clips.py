@@ -1,9 +1,9 @@
-"""Camera streams to measure on, made of the demo footage: `mixed` is mostly empty, `busy` always has people.
+"""Camera streams for the benchmarks, made from the demo footage: `mixed` is mostly empty, `busy` always has people.
 
-The empty scene is the temporal median of the footage. A median is noiseless, which no camera is, so that sensor noise
-is added to every picture of every clip: Gaussian, of the strength found in the footage but at least 2 levels, its grain
-somewhat wider than a pixel as cameras' own noise reduction leaves it, fresh in each picture. The footage was filmed at
-7 pictures a second: at 25 and 10 a second each is shown several times, under noise of its own.
+The empty scene is the temporal median of the footage. A median has no noise, but every camera has: sensor noise is
+added to every frame. It is Gaussian, as strong as in the footage but at least 2 levels, fresh in each frame, its grain
+slightly wider than a pixel, as a camera's noise reduction leaves it. The footage was filmed at 7 frames a second; at 25
+and 10 a second each image is repeated with fresh noise.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ FILMED_FPS = 7
 CROP_XYWH = (0, 72, 768, 432)
 """The 16:9 part of the 4:3 footage: the road and the lawn, without the sky."""
 EMPTY_S, PEOPLE_S, LENGTH_S = 19.3, 20.0, 60.0
-"""`mixed`: empty, people, empty. The people do not come on a keyframe, which would be convenient."""
+"""`mixed`: empty, people, empty. The people do not appear on a keyframe, which would be the easy case."""
 GRAIN_PX = 0.7
 LEAST_NOISE_LEVELS = 2.0
-"""The footage was compressed once before, which took most of its noise away; cameras by day show 2 levels and more."""
+"""The footage was compressed before, which removed most of its noise; by day, cameras show at least 2 levels."""
 _SEED = 20261124
 
 
 @dataclass(frozen=True, slots=True)
 class StreamShape:
-    """A camera stream: its size, rate and mean bitrate; keyframes every two seconds, no B-frames, CABAC."""
+    """A camera stream: size, rate and mean bitrate; keyframes every two seconds, no B-frames, CABAC."""
 
     name: str
     width: int
@@ -51,9 +51,9 @@ SCENES = ("mixed", "busy")
 
 
 def ensure_clips(folder: Path | None = None) -> dict[tuple[str, str], Path]:
-    """The clips by (scene, stream name), made where they are not there yet: two minutes, once.
+    """The clips by (scene, stream name); makes missing ones, which takes two minutes once.
 
-    Raises demo's MissingPrerequisiteError when the footage cannot be had.
+    Raises demo's MissingPrerequisiteError if the footage is unavailable.
     """
     where = (folder or cache_folder()) / "bench"
     where.mkdir(parents=True, exist_ok=True)
@@ -71,13 +71,13 @@ def ensure_clips(folder: Path | None = None) -> dict[tuple[str, str], Path]:
 
 
 def has_people(scene: str, at_s: float) -> bool:
-    """Whether the scene shows people at that moment."""
+    """Whether the scene shows people at that time."""
     return scene == "busy" or EMPTY_S <= at_s < EMPTY_S + PEOPLE_S
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Footage:
-    """The cropped pictures (432, 768, 3) uint8 BGR, their temporal median, and the noise found in them, in levels."""
+    """The cropped frames (432, 768, 3) uint8 BGR, their temporal median, and their noise in levels."""
 
     pictures: list[Picture]
     empty: Picture
@@ -97,7 +97,7 @@ class _Footage:
         return cls(pictures, empty, _noise_levels(pictures))
 
     def at(self, scene: str, at_s: float) -> tuple[int, Picture]:
-        """The picture at that moment, and a number that says which it is."""
+        """The frame at that time with its number; -1 is the empty scene."""
         if not has_people(scene, at_s):
             return -1, self.empty
         since_s = at_s if scene == "busy" else at_s - EMPTY_S
@@ -106,9 +106,10 @@ class _Footage:
 
 
 def _noise_levels(pictures: list[Picture]) -> float:
-    """The standard deviation of noise, from the median difference of following pictures, which leaves motion out.
+    """The standard deviation of the noise, from the median difference of consecutive frames, which excludes motion.
 
-    1.4826 turns a median absolute deviation of Gaussian noise into a standard deviation; a difference has two noises.
+    1.4826 turns a median absolute deviation of Gaussian noise into a standard deviation; a difference contains the
+    noise of two frames.
     """
     pairs = [(pictures[i], pictures[i + 1]) for i in range(0, len(pictures) - 1, 20)]
     middle = [float(np.median(cv2.absdiff(a, b)[..., 1].astype(np.float32)[::2, ::2])) for a, b in pairs]

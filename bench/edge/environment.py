@@ -1,5 +1,5 @@
-"""What the peers need: Ultralytics and torch in an environment of their own, never beside the product's packages, and
-the ffmpeg command."""
+"""Prerequisites of the peers: Ultralytics and torch in an environment of their own, so that they never mix with the
+product's packages, and the ffmpeg command."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from scripts.say import step
 
 REQUIREMENTS = ("torch==2.13.0", "ultralytics>=8.3.200", "lap>=0.5.12", "shapely>=2.0")
 DEFAULT_MODEL = "yolo26n.yaml"
-"""What ObjectCounter takes when no model is named (yolo26n.pt), as an architecture without its weights."""
+"""ObjectCounter's default model (yolo26n.pt) as an architecture without its weights."""
 
 
 class PeerMissingError(Exception):
-    """The peer cannot be run here; the message says why."""
+    """The peer cannot run here; the message says why."""
 
 
 def ultralytics_python() -> Path:
-    """The interpreter of the peer's environment, which is made when it is not there. Raises PeerMissingError."""
+    """The interpreter of the peer's environment; makes the environment if it is missing. Raises PeerMissingError."""
     folder = cache_folder() / "bench" / "ultralytics"
     python = folder / "bin" / "python"
     if _imports(python):
@@ -38,7 +38,7 @@ def ultralytics_python() -> Path:
 
 
 def ffmpeg_path() -> str:
-    """The ffmpeg command. Raises PeerMissingError without one on the PATH."""
+    """The ffmpeg command. Raises PeerMissingError if there is none on the PATH."""
     found = shutil.which("ffmpeg")
     if found is None:
         raise PeerMissingError("there is no ffmpeg on the PATH (Debian and Ubuntu: apt-get install ffmpeg)")

@@ -1,8 +1,8 @@
-"""What the peer of `bench.edge.run_frigate` is made of: motion boxes, regions to look at, and tracks.
+"""Parts of the peer `bench.edge.run_frigate`: motion boxes, regions for the detector, and tracks.
 
-Our own code after what Frigate's documentation tells of its pipeline (docs.frigate.video: video pipeline, motion
-detection, stationary objects, masks) with the defaults of its reference configuration. Boxes are (x1, y1, x2, y2) in
-pixels of the detect picture, origin top left.
+Our own code, following Frigate's documentation of its pipeline (docs.frigate.video: video pipeline, motion detection,
+stationary objects, masks), with the defaults of its reference configuration. Boxes are (x1, y1, x2, y2) in pixels of
+the detect frame, origin top left.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STATIONARY_INTERVAL_FRAMES = 50
 TRUE_POSITIVE_SCORE = 0.7
 LEAST_REGION_PX = 320
 
-# Ours, where the documentation gives no figure.
+# Our choice, where the documentation gives no figure.
 CALIBRATING_ALPHA = 0.2
 CALM_SHARE = 0.05
 CONTRAST_FRAMES = 50
@@ -50,10 +50,10 @@ SCORES_KEPT = 10
 
 
 class MotionDetector:
-    """Where the picture differs from its running average, on a grey picture of 100 lines."""
+    """Finds where the frame differs from its running average, on a grey image of 100 lines."""
 
     def __init__(self, width: int, height: int) -> None:
-        """For detect pictures of `width` x `height` pixels."""
+        """For detect frames of `width` x `height` pixels."""
         lines = min(MOTION_LINES, height)
         self._size = (max(1, round(width * lines / height)), lines)
         self._scale = height / lines
@@ -62,7 +62,7 @@ class MotionDetector:
         self._calibrating = True
 
     def boxes(self, luma: Plane) -> list[Box]:
-        """The boxes around what moves in `luma`, (height, width) uint8; none while the average is being found."""
+        """The boxes around motion in `luma`, (height, width) uint8; none until the average has settled."""
         grey = self._normalised(luma)
         if self._average is None:
             self._average = grey.astype(np.float32)
@@ -86,7 +86,7 @@ class MotionDetector:
         self._bounds.append((float(low), float(high)))
         low, high = np.mean(self._bounds, axis=0)
         gain = 255.0 / max(high - low, 1.0)
-        # Saturating arithmetic clips what lies outside of the percentiles.
+        # Saturating arithmetic clips values outside of the percentiles.
         stretched = cv2.addWeighted(small, gain, small, 0.0, -low * gain)
         return np.asarray(cv2.GaussianBlur(stretched, (3, 3), 1.0), dtype=np.uint8)
 
@@ -96,15 +96,15 @@ class MotionDetector:
 
 
 def regions_of(tracked: Sequence[Box], moving: Sequence[Box], width: int, height: int) -> list[Box]:
-    """The squares to look at: around the tracked boxes, and around the moving ones that lie in none of those."""
+    """The square regions for the detector: around the tracked boxes, and around moving boxes outside of those."""
     regions = [_square(one, width, height) for one in _clustered(tracked)]
     alone = [one for one in moving if not any(_inside(one, region) for region in regions)]
     return regions + [_square(one, width, height) for one in _clustered(alone)]
 
 
 def _clustered(boxes: Iterable[Box]) -> list[Box]:
-    """Unions of boxes that are near enough for one look: its square is of the least size, or else each of them still
-    fills LEAST_SHARE_OF_REGION of it."""
+    """Unions of boxes that share a region: the region has the least size, or each box still fills LEAST_SHARE_OF_REGION
+    of it."""
     waiting = sorted(boxes, key=_area, reverse=True)
     unions: list[Box] = []
     while waiting:
@@ -131,8 +131,8 @@ def _side(box: Box) -> float:
 
 
 def _square(box: Box, width: int, height: int) -> Box:
-    """The square around `box`, moved into the picture and cut off where it is larger than that; even coordinates,
-    since chroma is halved."""
+    """The square around `box`, moved into the frame and clipped where it is larger; even coordinates, because chroma is
+    subsampled."""
     side = math.ceil(_side(box) / 4) * 4
     sides: list[tuple[int, int]] = []
     for middle, extent in (((box[0] + box[2]) / 2, width), ((box[1] + box[3]) / 2, height)):
@@ -144,7 +144,7 @@ def _square(box: Box, width: int, height: int) -> Box:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A person in a region. `clipped`: the box ends at an edge of the region that is none of the picture."""
+    """A person in a region. `clipped`: the box ends at an edge of the region that is not an edge of the frame."""
 
     box: Box
     score: float
@@ -152,7 +152,7 @@ class Found:
 
 
 def without_duplicates(found: Iterable[Found]) -> list[Found]:
-    """Each person once, though regions overlap: whole boxes go before clipped ones, then the better score."""
+    """Each person once, though regions overlap: whole boxes come before clipped ones, then higher scores."""
     kept: list[Found] = []
     for one in sorted(found, key=lambda each: (each.clipped, -each.score)):
         if not any(_repeats(one, other) for other in kept):
@@ -169,7 +169,7 @@ def _repeats(one: Found, other: Found) -> bool:
 
 @dataclass(slots=True)
 class Track:
-    """One object. `still` counts the frames since it last changed its place."""
+    """One object. `still` counts the frames since it last moved."""
 
     kalman: cv2.KalmanFilter
     box: Box
@@ -181,32 +181,33 @@ class Track:
 
     @property
     def is_real(self) -> bool:
-        """Whether it is told of: seen often enough, and its median score high enough."""
+        """Whether it is reported: seen often enough, with a median score that is high enough."""
         return self.hits >= MIN_HITS and statistics.median(self.scores) >= TRUE_POSITIVE_SCORE
 
     @property
     def is_gone(self) -> bool:
-        """Whether to forget it: missed for too long, or before its first hits in a row."""
+        """Whether to drop it: missed for too long, or before its first hits in a row."""
         return self.missed > (MAX_MISSED_FRAMES if self.hits >= MIN_HITS else 0)
 
     def rests(self, moving: Sequence[Box]) -> bool:
-        """Whether it need not be looked at now: stationary, nothing moves on it, and its next look is not due."""
+        """Whether the detector may skip it now: it is stationary, nothing moves on it, and its next detection is not
+        due."""
         if self.still < STATIONARY_FRAMES or self.still % STATIONARY_INTERVAL_FRAMES == 0:
             return False
         return not any(_shared(self.box, one) for one in moving)
 
 
 class Tracks:
-    """Follows boxes by their overlap with where a constant velocity would have taken them."""
+    """Tracks boxes by their overlap with constant-velocity predictions."""
 
     def __init__(self) -> None:
         self._tracks: list[Track] = []
         self.real = 0
-        """How many objects were told of."""
+        """Number of reported objects."""
         self._resting: set[int] = set()
 
     def expected(self, moving: Sequence[Box]) -> list[Box]:
-        """Where the objects that must be looked at should be now; the others are left alone for this frame."""
+        """The predicted boxes of the objects that the detector must see; the others are skipped in this frame."""
         self._resting = {id(track) for track in self._tracks if track.rests(moving)}
         active = [track for track in self._tracks if id(track) not in self._resting]
         for track in active:
@@ -214,7 +215,7 @@ class Tracks:
         return [track.box for track in active]
 
     def update(self, found: Sequence[Found]) -> None:
-        """Take this frame's people, after `expected` was asked."""
+        """Take this frame's people. Call `expected` before."""
         free = set(range(len(found)))
         for track, index in self._pairs(found):
             free.discard(index)
@@ -262,7 +263,7 @@ class Tracks:
 
 
 def _kalman(box: Box) -> cv2.KalmanFilter:
-    """Centre, width and height with their velocities, a frame as the unit of time."""
+    """A filter of centre, width and height with their velocities; the unit of time is a frame."""
     kalman = cv2.KalmanFilter(8, 4)
     kalman.transitionMatrix = np.eye(8, dtype=np.float32) + np.eye(8, k=4, dtype=np.float32)
     kalman.measurementMatrix = np.eye(4, 8, dtype=np.float32)

@@ -1,8 +1,8 @@
-"""What the gate loses and saves on real footage: `python -m bench.edge.recall DATA`.
+"""What the motion gate loses and saves on real footage: `python -m bench.edge.recall [DATA]`.
 
-Every video of DATA, DATA/video and DATA/mot goes through the worker twice, gated and ungated. Kept is the share of the
-ungated worker's boxes (strong enough to begin a track) that the gated one has, in the same look at the scene; skipped
-are the detections that were saved. The last line is one JSON object.
+Every video of DATA, DATA/video and DATA/mot runs through the worker twice, gated and ungated. Kept is the share of the
+ungated worker's boxes (with a score that may start a track) that the gated worker has at the same moment; skipped is
+the share of detector runs saved. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SUFFIXES = (".mp4", ".avi", ".mkv")
 
 
 def as_camera_would(video: Path, scratch: Path) -> Path:
-    """The video, or where it is neither H.264 nor H.265 a good H.264 copy of it: cameras send nothing else."""
+    """The video itself if it is H.264 or H.265, which is what cameras send; otherwise an H.264 copy of high quality."""
     with av.open(str(video)) as source:
         shown = source.streams.video[0]
         if shown.codec_context.name in ("h264", "hevc"):
@@ -48,7 +48,7 @@ def as_camera_would(video: Path, scratch: Path) -> Path:
 
 
 def measure(original: Path, scratch: Path) -> dict[str, Any]:
-    """One video's row."""
+    """The row of one video."""
     video = as_camera_would(original, scratch)
     gated_trace, ungated_trace = scratch / "gated.json", scratch / "ungated.json"
     gated = run(module("run_worker", str(video), "--trace", str(gated_trace)))

@@ -1,4 +1,4 @@
-"""Pure decode: PyAV, one thread, every frame of the file, and nothing done with it."""
+"""Pure decoding: PyAV, one thread, every frame of the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def main(video: str) -> None:
         stream = container.streams.video[0]
         stream.thread_count = 1
         usage.frames = sum(1 for _ in container.decode(stream))
-    usage.tell()
+    usage.print_json()
 
 
 if __name__ == "__main__":

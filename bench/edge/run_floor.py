@@ -1,8 +1,8 @@
-"""The least that the worker's decisions cost: decoding exactly what it decoded, and exactly as many inferences.
+"""A lower bound for the worker's cost: decode exactly what it decoded and run as many inferences.
 
-`python -m bench.edge.run_floor VIDEO TRACE`, with the trace of `bench.edge.run_worker`. The loop filter is left out
-where the worker leaves it out. Nothing else is done: no ring, no gate, no tensor prepared, no box decoded, nothing
-tracked or recorded.
+`python -m bench.edge.run_floor VIDEO TRACE`, with the trace of `bench.edge.run_worker`. The loop filter is skipped
+where the worker skips it. Nothing else is done: no ring, no gate, no tensor, no box decoding, no tracking, no
+recording.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from models.manifest import load_manifest, verify
 
 
 class Replayer:
-    """Feeds a decoder the packets of a file as a trace says: s skipped, d decoded, k alone, w and decoded back."""
+    """Feeds a decoder the packets of a file as a trace says: s skipped, d decoded, k decoded alone, w decoded back."""
 
     def __init__(self, context: VideoCodecContext) -> None:
         self._context = context
@@ -54,9 +54,9 @@ class Replayer:
 
 
 def main(video: str, trace: Path) -> None:
-    told = json.loads(trace.read_text("utf-8"))
-    steps: str = told["steps"]
-    detections: dict[int, int] = {int(index): count for index, count in told["detections"].items()}
+    traced = json.loads(trace.read_text("utf-8"))
+    steps: str = traced["steps"]
+    detections: dict[int, int] = {int(index): count for index, count in traced["detections"].items()}
     spec = load_manifest().get()
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -67,7 +67,7 @@ def main(video: str, trace: Path) -> None:
     with av.open(video) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
-        stream.codec_context.options = {"skip_loop_filter": "all" if told["unfiltered"] else "noref"}
+        stream.codec_context.options = {"skip_loop_filter": "all" if traced["unfiltered"] else "noref"}
         with measured() as usage:
             replayer = Replayer(stream.codec_context)
             packets = (packet for packet in container.demux(stream) if packet.size)
@@ -77,7 +77,7 @@ def main(video: str, trace: Path) -> None:
                     session.run(None, {spec.input.name: tensor})
         usage.notes["decoded"] = replayer.decoded
     usage.frames = sum(detections.values())
-    usage.tell()
+    usage.print_json()
 
 
 if __name__ == "__main__":

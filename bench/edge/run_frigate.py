@@ -1,9 +1,9 @@
 """A worker with Frigate's structure, in one process beside ffmpeg: `python -m bench.edge.run_frigate VIDEO`.
 
-An ffmpeg process decodes every picture and gives 5 a second, at most 1280x720, through a pipe, and cuts the untouched
-packets into recordings of 10 s. Motion and tracks say which squares of the picture the detector looks at. The detector
-is the worker's own, or with `--model NAME --data DIR` one of bench/peers.toml. docs/design/bench-edge.md says what is
-left out. CPU seconds are those of both processes.
+An ffmpeg process decodes every frame, writes 5 a second, at most 1280x720, to a pipe, and cuts the untouched packets
+into recordings of 10 s. Motion and tracks choose square regions of the frame for the detector. The detector is the
+worker's own, or with `--model NAME --data DIR` one of bench/peers.toml. docs/design/bench-edge.md says what is left
+out. CPU seconds are those of both processes.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ DETECT_FPS = 5
 LARGEST_WH = (1280, 720)
 SEGMENT_S = 10
 MIN_SCORE = 0.5
-"""The least score of an object that starts or continues a track; Frigate's default for every object."""
+"""The minimum score of an object that starts or continues a track; Frigate's default for every object."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectSize:
-    """The pictures that are analysed, in pixels, both even."""
+    """The size of the analysed frames in pixels, both even."""
 
     width: int
     height: int
 
     @classmethod
     def of(cls, width: int, height: int) -> DetectSize:
-        """A stream's size, reduced to LARGEST_WH with its shape kept where it is larger, and never enlarged."""
+        """A stream's size, reduced to fit into LARGEST_WH with its aspect ratio, and never enlarged."""
         factor = min(1.0, LARGEST_WH[0] / width, LARGEST_WH[1] / height)
         return cls(*(max(2, round(side * factor / 2) * 2) for side in (width, height)))
 
@@ -58,7 +58,7 @@ class DetectSize:
 
 
 class PipedPicture:
-    """The picture that was read last, yuv420p, in one buffer that is filled again for every picture."""
+    """The frame read last, yuv420p, in one buffer that is reused for every frame."""
 
     def __init__(self, size: DetectSize) -> None:
         self.size = size
@@ -75,7 +75,7 @@ class PipedPicture:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A region of a picture, as the detector takes it; even coordinates."""
+    """A region of a frame, as the detector takes it; even coordinates."""
 
     picture: PipedPicture
     region: Box
@@ -89,7 +89,7 @@ class Crop:
         return int(self.region[3] - self.region[1])
 
     def bgr(self, width: int, height: int) -> npt.NDArray[np.uint8]:
-        """Cut out of the planes, converted as large as it is, then resized: (height, width, 3) uint8."""
+        """Cut out of the planes, converted at full size, then resized: (height, width, 3) uint8."""
         left, top, right, bottom = (int(side) for side in self.region)
         halves = (slice(top // 2, bottom // 2), slice(left // 2, right // 2))
         planes: tuple[Plane, ...] = (
@@ -103,7 +103,7 @@ class Crop:
 
 
 class Analysis:
-    """What is done with each picture: motion, regions, detector, duplicates, tracks."""
+    """What happens to each frame: motion, regions, detector, duplicates, tracks."""
 
     def __init__(self, size: DetectSize, detector: PersonDetector) -> None:
         self._size = size
@@ -114,7 +114,7 @@ class Analysis:
 
     def take(self, picture: PipedPicture) -> None:
         moving = self._motion.boxes(picture.y)
-        # The whole picture once, for those who stand there already.
+        # The whole frame once, for people who are there from the start.
         regions = [picture.whole()] if self.frames == 0 else []
         regions += regions_of(self.tracks.expected(moving), moving, self._size.width, self._size.height)
         found = without_duplicates([one for region in regions for one in self._look(Crop(picture, region))])
@@ -139,7 +139,7 @@ class Analysis:
 
 
 def ffmpeg_command(ffmpeg: str, video: Path, size: DetectSize, recordings: Path) -> list[str]:
-    """One process with two outputs: the packets as they are, in segments, and the pictures to analyse."""
+    """One process with two outputs: the packets unchanged, in segments, and the frames to analyse."""
     record = f"-map 0:v -c copy -f segment -segment_time {SEGMENT_S} -segment_format mp4 -reset_timestamps 1"
     detect = (
         f"-map 0:v -vf fps={DETECT_FPS},scale={size.width}:{size.height} -threads 1 -f rawvideo -pix_fmt yuv420p pipe:1"
@@ -154,9 +154,9 @@ def ffmpeg_command(ffmpeg: str, video: Path, size: DetectSize, recordings: Path)
 
 
 def work(video: Path, size: DetectSize, detector: PersonDetector, recordings: Path) -> tuple[Analysis, float]:
-    """Play the file to its end, as fast as it goes; the analysis, and ffmpeg's peak resident memory in MiB.
+    """Play the file at full speed; returns the analysis, and ffmpeg's peak resident memory in MiB.
 
-    Raises RuntimeError where ffmpeg fails.
+    Raises RuntimeError if ffmpeg fails.
     """
     analysis, picture = Analysis(size, detector), PipedPicture(size)
     ffmpeg_rss_mb = 0.0
@@ -167,7 +167,7 @@ def work(video: Path, size: DetectSize, detector: PersonDetector, recordings: Pa
         while process.stdout.readinto(picture.buffer) == len(picture.buffer):  # type: ignore[attr-defined]  # buffered readers have it
             analysis.take(picture)
             if analysis.frames % DETECT_FPS == 0:
-                with contextlib.suppress(FileNotFoundError):  # at the film's end ffmpeg is gone before its last frames
+                with contextlib.suppress(FileNotFoundError):  # ffmpeg may end before its last frames are read
                     ffmpeg_rss_mb = peak_rss_mb(process.pid)
     if process.returncode != 0:
         raise RuntimeError(f"ffmpeg ended with {process.returncode} on {video}")
@@ -175,7 +175,7 @@ def work(video: Path, size: DetectSize, detector: PersonDetector, recordings: Pa
 
 
 def play(video: Path, detector: PersonDetector) -> Usage:
-    """What it costs to play `video`, and what was found."""
+    """The cost of playing `video`, and what was found."""
     size = DetectSize.for_video(video)
     with tempfile.TemporaryDirectory(prefix="kentongan-bench-") as folder:
         with measured() as usage:
@@ -207,7 +207,7 @@ def main() -> None:
     usage = play(arguments.video, detector)
     ffmpeg = resource.getrusage(resource.RUSAGE_CHILDREN)  # the only child that this process had
     usage.notes["ffmpeg_cpu_s"] = ffmpeg.ru_utime + ffmpeg.ru_stime
-    usage.tell()
+    usage.print_json()
 
 
 if __name__ == "__main__":

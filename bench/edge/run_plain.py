@@ -1,7 +1,7 @@
-"""The plain loop that tutorials show: OpenCV reads every frame, every so-manieth goes through ONNX Runtime.
+"""The plain loop of tutorials: OpenCV reads every frame; those at the analysis rate go through ONNX Runtime.
 
-The same detector and the same analysis rate as the worker, one thread each, spinning off. No tracker, no rules, nothing
-recorded. `python -m bench.edge.run_plain VIDEO`.
+The same detector and analysis rate as the worker, one thread each, spinning off. No tracker, no rules, no recording.
+`python -m bench.edge.run_plain VIDEO`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ANALYSIS_FPS = 5.0
 
 
 def tensor_of(picture: npt.NDArray[np.uint8], spec: ModelSpec) -> npt.NDArray[np.float32]:
-    """Letterboxed into the top left, float32, channels first."""
+    """The frame letterboxed to the top left, float32, channels first."""
     ratio = min(spec.input.width / picture.shape[1], spec.input.height / picture.shape[0])
     size = (round(picture.shape[1] * ratio), round(picture.shape[0] * ratio))
     canvas = np.full((spec.input.height, spec.input.width, 3), spec.input.pad_value, np.uint8)
@@ -53,7 +53,7 @@ def main(video: str) -> None:
                 usage.frames += 1
             number += 1
     usage.notes["boxes"] = boxes
-    usage.tell()
+    usage.print_json()
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def main(video: str, model: str) -> None:
                 usage.frames += 1
             number += 1
     usage.notes["tracks"] = tracks
-    usage.tell()
+    usage.print_json()
 
 
 if __name__ == "__main__":

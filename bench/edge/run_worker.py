@@ -231,7 +231,7 @@ def main() -> None:
                     }
                 )
             )
-    usage.tell()
+    usage.print_json()
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class Usage:
     frames: int = 0
     notes: dict[str, Any] = field(default_factory=dict)
 
-    def tell(self) -> None:
+    def print_json(self) -> None:
         """Print the line that `bench.bench_edge` reads."""
         print(json.dumps(asdict(self)), flush=True)
 

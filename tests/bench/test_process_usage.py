@@ -16,7 +16,7 @@ from bench.edge.usage import measured
 from bench.process_usage import Held, held_by, peak_rss_mb, typical
 
 ROOT = Path(__file__).parents[2]
-MEASURE_NOTHING = "from bench.edge.usage import measured\nwith measured() as usage: pass\nusage.tell()"
+MEASURE_NOTHING = "from bench.edge.usage import measured\nwith measured() as usage: pass\nusage.print_json()"
 BALLAST_MB = 192
 
 
