@@ -42,10 +42,9 @@ class MediaService:
         KentonganError: `not-found`.
         """
         async with self._database.read() as reading:
-            named = await alerts.one(reading, person.scope(Permission.PICTURE_VIEW), alert_id)
-            if named is None or named.alert.thumbnail_event_id is None:
-                raise KentonganError(ErrorKind.NOT_FOUND, "there is no such thumbnail")
-            row = await media.thumbnail(reading, named.alert.thumbnail_event_id)
+            scope = person.scope(Permission.PICTURE_VIEW)
+            named = await alerts.one(reading, scope, alert_id)
+            row = await media.thumbnail_of(reading, scope, named.alert) if named is not None else None
         if row is None:
             raise KentonganError(ErrorKind.NOT_FOUND, "there is no such thumbnail")
         return StoredMedia(self._files.existing(row.path), row.sha256)
@@ -77,8 +76,9 @@ class MediaService:
         return StoredMedia(self._files.existing(row.path), row.sha256)
 
     async def _granted(self, session: AsyncSession, person: Person, alert_id: UUID) -> Clip:
-        named = await alerts.one(session, person.scope(Permission.PICTURE_VIEW), alert_id)
-        row = await alerts.clip_of(session, named.alert) if named is not None else None
+        scope = person.scope(Permission.PICTURE_VIEW)
+        named = await alerts.one(session, scope, alert_id)
+        row = await alerts.clip_of(session, scope, named.alert) if named is not None else None
         if row is None or row.stored_at is None:
             raise KentonganError(ErrorKind.NOT_FOUND, "there is no such clip, or it has not arrived yet")
         return row

@@ -100,7 +100,7 @@ class AlertService:
                 next_position = Position(last.captured_at, last.id) if last else None
             else:
                 ids, next_position = await self._placements.page_of(reading, scope, placement, wanted, after, limit)
-                known = await alerts.several(reading, ids)
+                known = await alerts.several(reading, scope, ids)
                 found = [known[alert_id] for alert_id in ids]
             shown = await self._placements.placed(reading, scope, found[:limit])
         return shown, encode_position(next_position) if next_position else None
@@ -114,14 +114,14 @@ class AlertService:
             named = await alerts.one(reading, scope, alert_id)
             if named is None:
                 raise _no_such_alert()
-            mates = await alerts.incident_mates(reading, named.alert)
-            neighbours = await alerts.neighbours(reading, named.alert)
+            mates = await alerts.incident_mates(reading, scope, named.alert)
+            neighbours = await alerts.neighbours(reading, scope, named.alert)
             (placed,) = await self._placements.placed(reading, scope, [named])
             return AlertRecord(
                 placed=placed,
-                events=await alerts.events_of(reading, alert_id),
-                history=await alerts.history_of(reading, alert_id),
-                clip=await alerts.clip_of(reading, named.alert),
+                events=await alerts.events_of(reading, scope, alert_id),
+                history=await alerts.history_of(reading, scope, alert_id),
+                clip=await alerts.clip_of(reading, scope, named.alert),
                 mates=await self._placements.placed(reading, scope, mates),
                 neighbours=await self._placements.placed(reading, scope, neighbours),
             )
@@ -174,8 +174,8 @@ class AlertService:
 
     async def _handled(self, session: AsyncSession, person: Person, alert_id: UUID, expected_version: int) -> Alert:
         """The alert's row, locked, if the person may handle it and has seen its current version."""
-        alert = await alerts.for_change(session, alert_id)
-        if alert is None or alert.kampung_id not in person.scope(Permission.ALERT_READ):
+        alert = await alerts.for_change(session, person.scope(Permission.ALERT_READ), alert_id)
+        if alert is None:
             raise _no_such_alert()
         if alert.kampung_id not in person.scope(Permission.ALERT_HANDLE):
             raise KentonganError(ErrorKind.FORBIDDEN, "this account may read this kampung's alerts but not handle them")

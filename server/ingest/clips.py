@@ -146,7 +146,7 @@ class ClipUploads:
             )
         now = self._clock.utc()
         async with self._database.write() as writing:
-            row = await media.clip(writing.session, clip.id)
+            row = await media.device_clip(writing.session, clip.device_id, clip.id)
             if row is None or row.stored_at is not None:
                 return
             row.stored_at = now
@@ -164,8 +164,8 @@ class ClipUploads:
 
     async def _announced(self, device: EnrolledDevice, clip_id: UUID) -> Clip:
         async with self._database.read() as reading:
-            clip = await media.clip(reading, clip_id)
-        if clip is None or clip.device_id != device.id:
+            clip = await media.device_clip(reading, device.id, clip_id)
+        if clip is None:
             raise KentonganError(ErrorKind.NOT_FOUND, "no accepted event of this device announced this clip as sealed")
         return clip
 

@@ -46,9 +46,9 @@ class ThumbnailIngest:
                 the bytes are no JPEG, `storage-full`.
         """
         async with self._database.read() as reading:
-            row = await events.one(reading, event_id)
-            stored = await media.thumbnail(reading, event_id)
-        if row is None or row.device_id != device.id:
+            row = await events.of_device(reading, device.id, event_id)
+            stored = await media.has_thumbnail(reading, event_id)
+        if row is None:
             raise KentonganError(ErrorKind.NOT_FOUND, "no accepted event of this device has this id")
         reference = Event.model_validate_json(row.body).data.thumbnail
         if reference is None:
@@ -60,7 +60,7 @@ class ThumbnailIngest:
             )
         if not body.startswith(_JPEG_START):
             raise KentonganError(ErrorKind.BAD_INPUT, "a thumbnail is a JPEG picture")
-        if stored is not None:
+        if stored:
             return False
         self._require_room()
         return await self._store(row, body, digest)
@@ -71,9 +71,9 @@ class ThumbnailIngest:
         name = thumbnail_name(event.data.kampung_id, event.data.captured_at, row.id)
         await asyncio.to_thread(self._files.store, name, body)
         async with self._database.write() as writing:
-            if await media.thumbnail(writing.session, row.id) is not None:
+            if await media.has_thumbnail(writing.session, row.id):
                 return False
-            alert = await alerts.for_change(writing.session, row.alert_id)
+            alert = await alerts.of_event(writing.session, row)
             if alert is None:
                 raise KentonganError(ErrorKind.NOT_FOUND, "the event's alert is gone")
             writing.session.add(

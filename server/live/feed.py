@@ -120,7 +120,7 @@ class LiveFeed:
             camera_ids = [row.camera_id for row in told if row.camera_id is not None]
             placed = await self._placed(reading, scope, [row.alert_id for row in told if row.alert_id is not None])
             raised = await self._raised(reading, scope, rows, placed)
-            cameras = await places.cameras_by_id(reading, camera_ids) if camera_ids else {}
+            cameras = await places.cameras_by_id(reading, scope, camera_ids) if camera_ids else {}
         entries = [
             FeedNews(
                 sequence=row.sequence,
@@ -139,7 +139,7 @@ class LiveFeed:
         return FeedBatch(entries), last if more else max(last, end), more
 
     async def _placed(self, reading: AsyncSession, scope: Scope, ids: Sequence[UUID]) -> dict[UUID, PlacedAlert]:
-        named = await alerts.several(reading, ids) if ids else {}
+        named = await alerts.several(reading, scope, ids) if ids else {}
         return {one.named.alert.id: one for one in await self._placements.placed(reading, scope, list(named.values()))}
 
     async def _raised(
@@ -157,7 +157,7 @@ class LiveFeed:
         }
         if not by:
             return {}
-        mates = await self._placed(reading, scope, await incidents.alert_ids(reading, set(by.values())))
+        mates = await self._placed(reading, scope, await incidents.alert_ids(reading, scope, set(by.values())))
         return {
             alert_id: tuple(one for one in mates.values() if one.named.alert.incident_id == incident_id)
             for alert_id, incident_id in by.items()

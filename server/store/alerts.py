@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from server.permissions import Scope
+from server.store.scoping import unscoped, within
 from server.store.tables import Alert, AlertHistory, Camera, Clip, EventRow, Kampung, Zone
 
 OPEN_STATES = ("new", "acknowledged")
@@ -106,12 +107,10 @@ async def keys(
 
 
 def _narrowed(query: Select[*Columns], scope: Scope, wanted: AlertFilter, after: Position | None) -> Select[*Columns]:
-    query = query.order_by(Alert.captured_at.desc(), Alert.id.desc())
+    query = within(query, Alert.kampung_id, scope).order_by(Alert.captured_at.desc(), Alert.id.desc())
     query = query.where(
         Alert.spot_check_chance.is_not(None) if wanted.spot_check else Alert.spot_check_chance.is_(None)
     )
-    if not scope.everywhere:
-        query = query.where(Alert.kampung_id.in_(scope.kampung_ids))
     for column, value in (
         (Alert.kampung_id, wanted.kampung),
         (Alert.camera_id, wanted.camera),
@@ -135,20 +134,21 @@ def _narrowed(query: Select[*Columns], scope: Scope, wanted: AlertFilter, after:
 
 async def one(session: AsyncSession, scope: Scope, alert_id: UUID) -> NamedAlert | None:
     """The alert, if it lies in `scope`: what is not granted does not exist."""
-    found = await _fetch(session, _named().where(Alert.id == alert_id))
-    return found[0] if found and found[0].alert.kampung_id in scope else None
+    found = await _fetch(session, within(_named(), Alert.kampung_id, scope).where(Alert.id == alert_id))
+    return found[0] if found else None
 
 
-async def several(session: AsyncSession, alert_ids: Sequence[UUID]) -> dict[UUID, NamedAlert]:
-    """Those that are alerts: a stay shown as a spot check is no news."""
-    found = await _fetch(session, _named().where(Alert.id.in_(alert_ids), Alert.spot_check_chance.is_(None)))
+async def several(session: AsyncSession, scope: Scope, alert_ids: Sequence[UUID]) -> dict[UUID, NamedAlert]:
+    """Those of the ids that are alerts in `scope`; spot checks are left out."""
+    query = within(_named(), Alert.kampung_id, scope)
+    found = await _fetch(session, query.where(Alert.id.in_(alert_ids), Alert.spot_check_chance.is_(None)))
     return {named.alert.id: named for named in found}
 
 
-async def neighbours(session: AsyncSession, alert: Alert) -> list[NamedAlert]:
-    """Alerts of other incidents of the same camera around the same time; all of its kampung, so of the same scope."""
+async def neighbours(session: AsyncSession, scope: Scope, alert: Alert) -> list[NamedAlert]:
+    """At most `MAX_NEIGHBOURS` alerts of other incidents of its camera, captured near it; newest first."""
     query = (
-        _named()
+        within(_named(), Alert.kampung_id, scope)
         .where(
             Alert.camera_id == alert.camera_id,
             Alert.kampung_id == alert.kampung_id,
@@ -163,10 +163,10 @@ async def neighbours(session: AsyncSession, alert: Alert) -> list[NamedAlert]:
     return await _fetch(session, query)
 
 
-async def incident_mates(session: AsyncSession, alert: Alert) -> list[NamedAlert]:
-    """The other alerts of its incident, newest first; all of the same kampung, so of the same scope."""
+async def incident_mates(session: AsyncSession, scope: Scope, alert: Alert) -> list[NamedAlert]:
+    """At most `MAX_MATES` other alerts of its incident, newest first."""
     query = (
-        _named()
+        within(_named(), Alert.kampung_id, scope)
         .where(Alert.incident_id == alert.incident_id, Alert.id != alert.id)
         .order_by(Alert.captured_at.desc(), Alert.id.desc())
         .limit(MAX_MATES)
@@ -185,25 +185,42 @@ async def showing_clip(session: AsyncSession, clip: Clip) -> Sequence[Alert]:
         .order_by(Alert.id)
         .with_for_update(of=Alert)
     )
+    return (await session.execute(unscoped(query, "ingest: the clip belongs to the device"))).scalars().all()
+
+
+async def for_change(session: AsyncSession, scope: Scope, alert_id: UUID) -> Alert | None:
+    """The alert's row, if it lies in `scope`, locked until the transaction ends."""
+    query = within(select(Alert), Alert.kampung_id, scope).where(Alert.id == alert_id).with_for_update()
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def of_event(session: AsyncSession, event: EventRow) -> Alert | None:
+    """The row of the alert that the event belongs to, locked until the transaction ends."""
+    query = select(Alert).where(Alert.id == event.alert_id).with_for_update()
+    return (await session.execute(unscoped(query, "ingest: the event belongs to the device"))).scalar_one_or_none()
+
+
+async def events_of(session: AsyncSession, scope: Scope, alert_id: UUID) -> Sequence[EventRow]:
+    """The events of an alert in `scope`, in the device's order."""
+    query = (
+        within(select(EventRow).join(Alert, Alert.id == EventRow.alert_id), Alert.kampung_id, scope)
+        .where(EventRow.alert_id == alert_id)
+        .order_by(EventRow.device_sequence, EventRow.id)
+    )
     return (await session.execute(query)).scalars().all()
 
 
-async def for_change(session: AsyncSession, alert_id: UUID) -> Alert | None:
-    """The alert's row, locked until the transaction ends."""
-    return (await session.execute(select(Alert).where(Alert.id == alert_id).with_for_update())).scalar_one_or_none()
-
-
-async def events_of(session: AsyncSession, alert_id: UUID) -> Sequence[EventRow]:
-    query = select(EventRow).where(EventRow.alert_id == alert_id).order_by(EventRow.device_sequence, EventRow.id)
+async def history_of(session: AsyncSession, scope: Scope, alert_id: UUID) -> Sequence[AlertHistory]:
+    """The history of an alert in `scope`, oldest first."""
+    query = (
+        within(select(AlertHistory).join(Alert, Alert.id == AlertHistory.alert_id), Alert.kampung_id, scope)
+        .where(AlertHistory.alert_id == alert_id)
+        .order_by(AlertHistory.audit_sequence)
+    )
     return (await session.execute(query)).scalars().all()
 
 
-async def history_of(session: AsyncSession, alert_id: UUID) -> Sequence[AlertHistory]:
-    query = select(AlertHistory).where(AlertHistory.alert_id == alert_id).order_by(AlertHistory.audit_sequence)
-    return (await session.execute(query)).scalars().all()
-
-
-async def clip_of(session: AsyncSession, alert: Alert) -> Clip | None:
+async def clip_of(session: AsyncSession, scope: Scope, alert: Alert) -> Clip | None:
     """The clip that the alert names, once it was announced as sealed and if it is of the alert's own camera.
 
     A device may promise any id before the clip is known: the name alone must not open another camera's pictures.
@@ -213,18 +230,16 @@ async def clip_of(session: AsyncSession, alert: Alert) -> Clip | None:
     owner = aliased(Alert)
     query = select(Clip).join(owner, owner.id == Clip.alert_id).where(Clip.id == alert.clip_id)
     same = query.where(*(getattr(owner, name) == getattr(alert, name) for name in _PLACE))
-    return (await session.execute(same)).scalar_one_or_none()
+    return (await session.execute(within(same, Clip.kampung_id, scope))).scalar_one_or_none()
 
 
 async def open_counts(session: AsyncSession, scope: Scope) -> dict[str, dict[str, int]]:
     """Open alerts per kampung and severity."""
     query = (
-        select(Alert.kampung_id, Alert.severity, func.count())
+        within(select(Alert.kampung_id, Alert.severity, func.count()), Alert.kampung_id, scope)
         .where(Alert.state.in_(OPEN_STATES), Alert.spot_check_chance.is_(None))
         .group_by(Alert.kampung_id, Alert.severity)
     )
-    if not scope.everywhere:
-        query = query.where(Alert.kampung_id.in_(scope.kampung_ids))
     counts: dict[str, dict[str, int]] = {}
     for kampung_id, severity, count in await session.execute(query):
         counts.setdefault(kampung_id, {})[severity] = count

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from contract.errors import ErrorKind, KentonganError
 from server.store import sqlite
+from server.store.scoping import ScopedSession
 
 _log = structlog.get_logger(__name__)
 
@@ -70,7 +71,7 @@ class Database:
             KentonganError: `unavailable` when the database, or a free connection to it, is.
         """
         try:
-            async with AsyncSession(self._readers, expire_on_commit=False, autoflush=False) as session:
+            async with self._session(self._readers, autoflush=False) as session:
                 yield session
         except (OperationalError, NoConnectionError) as error:
             raise KentonganError(ErrorKind.UNAVAILABLE, "the database cannot be read at the moment") from error
@@ -87,7 +88,7 @@ class Database:
         async with self._lock:
             self._require_file("was not started")
             try:
-                async with AsyncSession(self._writer, expire_on_commit=False) as session, session.begin():
+                async with self._session(self._writer) as session, session.begin():
                     transaction = WriteTransaction(session)
                     yield transaction
             except OperationalError as error:
@@ -118,6 +119,9 @@ class Database:
             _log.error("database_corrupt", error=type(error.orig).__name__)
         self.is_corrupt = True
         return KentonganError(ErrorKind.UNAVAILABLE, "the database is damaged; it has to be restored")
+
+    def _session(self, engine: AsyncEngine, *, autoflush: bool = True) -> AsyncSession:
+        return AsyncSession(engine, sync_session_class=ScopedSession, expire_on_commit=False, autoflush=autoflush)
 
     async def close(self) -> None:
         await self._writer.dispose()

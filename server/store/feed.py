@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.permissions import Scope
 from server.store.heads import FEED, lock_head
+from server.store.scoping import unscoped, within
 from server.store.tables import FeedRow
 
 FeedKind = Literal["created", "updated", "camera"]
@@ -52,12 +53,12 @@ async def append(session: AsyncSession, at: datetime, entries: Sequence[FeedEntr
 
 async def after(session: AsyncSession, scope: Scope, sequence: int, limit: int) -> Sequence[FeedRow]:
     """Entries of the kampung in `scope` above `sequence`, oldest first."""
-    query = select(FeedRow).where(FeedRow.sequence > sequence).order_by(FeedRow.sequence).limit(limit)
-    if not scope.everywhere:
-        query = query.where(FeedRow.kampung_id.in_(scope.kampung_ids))
+    query = within(select(FeedRow), FeedRow.kampung_id, scope)
+    query = query.where(FeedRow.sequence > sequence).order_by(FeedRow.sequence).limit(limit)
     return (await session.execute(query)).scalars().all()
 
 
 async def newest(session: AsyncSession) -> int:
     """The newest sequence number; 0 before the first entry."""
-    return (await session.execute(select(func.coalesce(func.max(FeedRow.sequence), 0)))).scalar_one()
+    query = select(func.coalesce(func.max(FeedRow.sequence), 0))
+    return (await session.execute(unscoped(query, "a sequence number says nothing about a kampung"))).scalar_one()

@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from server.permissions import Scope
 from server.store.alerts import OPEN_STATES
+from server.store.scoping import unscoped, within
 from server.store.tables import Alert, PlacementRequestRow, UtcDateTime
 
 
@@ -64,7 +65,7 @@ def _nearest() -> CompoundSelect[str, str, str, datetime, UUID]:
     )
 
 
-_NEAREST = _nearest()
+_NEAREST = unscoped(_nearest(), "ingest: the cameras belong to the devices that send events")
 
 
 async def nearest_alerts(
@@ -96,7 +97,8 @@ async def add_requests(session: AsyncSession, requests: Sequence[PlacementReques
 
 async def newest_request(session: AsyncSession) -> int:
     """The sequence of the newest request; 0 before the first."""
-    return (await session.execute(select(func.coalesce(func.max(PlacementRequestRow.sequence), 0)))).scalar_one()
+    query = select(func.coalesce(func.max(PlacementRequestRow.sequence), 0))
+    return (await session.execute(unscoped(query, "a sequence number says nothing about a kampung"))).scalar_one()
 
 
 async def requests_of_days(
@@ -116,9 +118,7 @@ async def requests_of_days(
     )
     if after is not None:
         query = query.where(PlacementRequestRow.sequence > after)
-    if not scope.everywhere:
-        query = query.where(PlacementRequestRow.kampung_id.in_(scope.kampung_ids))
-    return (await session.execute(query)).all()
+    return (await session.execute(within(query, PlacementRequestRow.kampung_id, scope))).all()
 
 
 async def open_incidents(session: AsyncSession, scope: Scope, limit: int) -> Sequence[Row[str, UUID, datetime]]:
@@ -131,12 +131,11 @@ async def open_incidents(session: AsyncSession, scope: Scope, limit: int) -> Seq
         .order_by(received_at.desc())
         .limit(limit)
     )
-    if not scope.everywhere:
-        query = query.where(Alert.kampung_id.in_(scope.kampung_ids))
-    return (await session.execute(query)).all()
+    return (await session.execute(within(query, Alert.kampung_id, scope))).all()
 
 
-async def alert_ids(session: AsyncSession, incident_ids: Collection[UUID]) -> Sequence[UUID]:
-    """The alerts of these incidents, oldest first. An incident has one kampung, so one scope."""
-    query = select(Alert.id).where(Alert.incident_id.in_(incident_ids)).order_by(Alert.captured_at, Alert.id)
+async def alert_ids(session: AsyncSession, scope: Scope, incident_ids: Collection[UUID]) -> Sequence[UUID]:
+    """The alerts of these incidents that lie in `scope`, oldest first."""
+    query = within(select(Alert.id), Alert.kampung_id, scope)
+    query = query.where(Alert.incident_id.in_(incident_ids)).order_by(Alert.captured_at, Alert.id)
     return (await session.execute(query)).scalars().all()

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.permissions import Scope
+from server.store.scoping import unscoped, within
 from server.store.tables import Camera, CameraTelemetryRow, Kampung
 
 
@@ -29,36 +30,28 @@ class CameraRecord:
 
 async def kampung_names(session: AsyncSession, scope: Scope) -> Sequence[tuple[str, str]]:
     """Id and name of the kampung in `scope`, by name."""
-    query = select(Kampung.id, Kampung.name).order_by(Kampung.name, Kampung.id)
-    if not scope.everywhere:
-        query = query.where(Kampung.id.in_(scope.kampung_ids))
+    query = within(select(Kampung.id, Kampung.name), Kampung.id, scope).order_by(Kampung.name, Kampung.id)
     return (await session.execute(query)).all()
 
 
 async def cameras(session: AsyncSession, scope: Scope) -> list[CameraRecord]:
     """The cameras of the kampung in `scope`, by name."""
-    query = (
-        select(Camera, CameraTelemetryRow)
-        .outerjoin(CameraTelemetryRow, CameraTelemetryRow.camera_id == Camera.id)
-        .order_by(Camera.name, Camera.id)
-    )
-    if not scope.everywhere:
-        query = query.where(Camera.kampung_id.in_(scope.kampung_ids))
-    rows = await session.execute(query)
+    rows = await session.execute(_cameras(scope).order_by(Camera.name, Camera.id))
     return [CameraRecord(camera.id, camera.name, camera.kampung_id, telemetry) for camera, telemetry in rows]
 
 
-async def cameras_by_id(session: AsyncSession, camera_ids: Sequence[str]) -> dict[str, CameraRecord]:
-    query = (
-        select(Camera, CameraTelemetryRow)
-        .outerjoin(CameraTelemetryRow, CameraTelemetryRow.camera_id == Camera.id)
-        .where(Camera.id.in_(camera_ids))
-    )
-    rows = await session.execute(query)
+async def cameras_by_id(session: AsyncSession, scope: Scope, camera_ids: Sequence[str]) -> dict[str, CameraRecord]:
+    """Those of the cameras that lie in `scope`."""
+    rows = await session.execute(_cameras(scope).where(Camera.id.in_(camera_ids)))
     return {camera.id: CameraRecord(camera.id, camera.name, camera.kampung_id, telemetry) for camera, telemetry in rows}
 
 
+def _cameras(scope: Scope) -> Select[Camera, CameraTelemetryRow]:
+    query = select(Camera, CameraTelemetryRow).outerjoin(CameraTelemetryRow, CameraTelemetryRow.camera_id == Camera.id)
+    return within(query, Camera.kampung_id, scope)
+
+
 async def telemetry_rows(session: AsyncSession) -> Sequence[tuple[CameraTelemetryRow, str]]:
-    """Every camera's newest report, with the camera's kampung."""
+    """The newest telemetry of every camera, with the camera's kampung."""
     query = select(CameraTelemetryRow, Camera.kampung_id).join(Camera, Camera.id == CameraTelemetryRow.camera_id)
-    return (await session.execute(query)).all()
+    return (await session.execute(unscoped(query, "the camera watch publishes states, to the feed's scopes"))).all()

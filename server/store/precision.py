@@ -11,6 +11,7 @@ from sqlalchemy import Row, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.permissions import Scope
+from server.store.scoping import within
 from server.store.tables import Alert, Camera, Kampung, Zone
 
 Columns = TypeVarTuple("Columns")
@@ -108,15 +109,14 @@ async def outcomes(session: AsyncSession, span: Span) -> Sequence[Outcome]:
         .join(Camera, Camera.id == some.c.camera_id)
         .outerjoin(Zone, and_(Zone.camera_id == some.c.camera_id, Zone.id == some.c.zone_id))
     )
+    rows = await session.execute(within(named, Kampung.id, span.scope))
     return [
         # A zone that the site file does not know (yet) has no name: its id stands in.
         Outcome(ZoneRule(kampung, camera, zone or zone_id, kampung_id, camera_id, zone_id, rule), *counts)
-        for kampung_id, camera_id, zone_id, rule, *counts, kampung, camera, zone in await session.execute(named)
+        for kampung_id, camera_id, zone_id, rule, *counts, kampung, camera, zone in rows
     ]
 
 
 def _within(query: Select[*Columns], span: Span) -> Select[*Columns]:
-    query = query.where(Alert.captured_at >= span.since)
-    if not span.scope.everywhere:
-        query = query.where(Alert.kampung_id.in_(span.scope.kampung_ids))
+    query = within(query, Alert.kampung_id, span.scope).where(Alert.captured_at >= span.since)
     return query if span.kampung is None else query.where(Alert.kampung_id == span.kampung)

@@ -11,7 +11,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.permissions import Grant, Role
+from server.store.scoping import unscoped
 from server.store.tables import User, UserGrant, UserSession
+
+_GRANTS = "scopes are made of grants"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,12 @@ async def everybody(session: AsyncSession) -> Sequence[User]:
 
 async def grants_of(session: AsyncSession, user_id: UUID) -> tuple[Grant, ...]:
     query = select(UserGrant.role, UserGrant.kampung_id).where(UserGrant.user_id == user_id).order_by(UserGrant.id)
-    return tuple(Grant(Role(role), kampung_id) for role, kampung_id in (await session.execute(query)))
+    rows = await session.execute(unscoped(query, _GRANTS))
+    return tuple(Grant(Role(role), kampung_id) for role, kampung_id in rows)
 
 
 async def replace_grants(session: AsyncSession, user_id: UUID, grants: Sequence[Grant]) -> None:
-    await session.execute(delete(UserGrant).where(UserGrant.user_id == user_id))
+    await session.execute(unscoped(delete(UserGrant).where(UserGrant.user_id == user_id), _GRANTS))
     session.add_all(UserGrant(user_id=user_id, role=grant.role.value, kampung_id=grant.kampung_id) for grant in grants)
     await session.flush()
 

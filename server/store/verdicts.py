@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.store.devices import EnrolledDevice
+from server.store.scoping import unscoped
 from server.store.tables import Alert, AlertHistory
 
 
@@ -39,5 +40,5 @@ async def after(session: AsyncSession, device: EnrolledDevice, sequence: int, li
         .order_by(AlertHistory.audit_sequence)
         .limit(limit)
     )
-    rows = (await session.execute(query)).all()
+    rows = (await session.execute(unscoped(query, "a device reads the verdicts on its own alerts"))).all()
     return [JudgedAlert(alert, decision, decision.verdict) for alert, decision in rows if decision.verdict is not None]
