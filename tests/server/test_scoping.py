@@ -77,7 +77,7 @@ a_stored = aliased(Alert)
 
 def _store_modules() -> Iterator[str]:
     for module in pkgutil.iter_modules(server.store.__path__):
-        if module.name not in {"tables", "scoping", "sqlite", "migrations", "migrate", "database"}:
+        if module.name not in {"tables", "scoping", "sqlite", "migrations", "migrate", "safe_copy", "database"}:
             yield module.name
 
 
