@@ -13,7 +13,7 @@ router = APIRouter(prefix="/api/v1/digest", tags=["alerts"])
 
 @router.get("")
 async def get_digest(person: AlertReader, services: ServicesDep) -> Digest:
-    """How many incidents the alert budget keeps back from this person, by kampung; every granted kampung is named."""
+    """How many incidents the alert budget holds back from this person, by kampung; every granted kampung is named."""
     overview = await services.alerts.digest(person.scope(Permission.ALERT_READ))
     budget = services.settings.alert_budget
     return Digest(

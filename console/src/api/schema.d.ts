@@ -147,7 +147,7 @@ export interface paths {
         };
         /**
          * Get Digest
-         * @description How many incidents the alert budget keeps back from this person, by kampung; every granted kampung is named.
+         * @description How many incidents the alert budget holds back from this person, by kampung; every granted kampung is named.
          */
         get: operations["get_digest"];
         put?: never;
