@@ -17,8 +17,8 @@ BoolArray = npt.NDArray[np.bool_]
 class Detections:
     """The people in one frame.
 
-    boxes_xyxyn: (N, 4) float32, x1 y1 x2 y2 in parts of the picture's width and height, origin top left. Parts and
-        not pixels, so that a camera that changes its resolution in mid-stream changes no track.
+    boxes_xyxyn: (N, 4) float32, x1 y1 x2 y2 in normalised coordinates, origin top left, so that
+        a change of resolution in mid-stream changes no track.
     scores: (N,) float32, 0..1.
     track_ids: (N,) int64, >= 1 where a confirmed track carries the detection, 0 where none does (yet).
     """

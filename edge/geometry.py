@@ -1,4 +1,4 @@
-"""Polygons in the picture and lengths in it: whether a foot point is in a zone, and how far apart two people are."""
+"""Polygons and lengths in a frame: whether a foot point is in a zone, and how far apart two people are."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Points = npt.NDArray[np.float64]
 Lengths = npt.NDArray[np.float64]
 
 SMALLEST_AREA = 1e-4
-"""A zone must cover at least a ten-thousandth of the picture (10 x 10 px of a 1000 x 1000 picture): less is a slip."""
+"""A zone must cover at least a ten-thousandth of the frame (10 x 10 px of 1000 x 1000): less is a mistake."""
 
 
 def polygon_fault(vertices: Sequence[tuple[float, float]]) -> str | None:
-    """What is wrong with a polygon in parts of the picture (0..1), and where; None if nothing is."""
+    """Why a polygon in normalised coordinates is invalid, and where; None if it is valid."""
     if len(vertices) < 3:
         word = "point" if len(vertices) == 1 else "points"
         return f"a polygon needs at least 3 points, got {len(vertices)} {word}"
     for number, (x, y) in enumerate(vertices, start=1):
         if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
-            return f"point {number} ({x:g}, {y:g}) lies outside the picture: x and y are parts of it, 0 to 1"
+            return f"point {number} ({x:g}, {y:g}) lies outside the frame: x and y are normalised coordinates, 0 to 1"
     for number, point in enumerate(vertices, start=1):
         following = number % len(vertices)
         if point == vertices[following]:
@@ -40,13 +40,13 @@ def polygon_fault(vertices: Sequence[tuple[float, float]]) -> str | None:
         )
     area = abs(_signed_area(np.asarray(vertices, dtype=np.float64)))
     if area < SMALLEST_AREA:
-        return f"the polygon covers {area:.2g} of the picture, at least {SMALLEST_AREA:g} is needed"
+        return f"the polygon covers {area:.2g} of the frame, at least {SMALLEST_AREA:g} is needed"
     return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Polygon:
-    """A simple polygon. vertices: (V, 2) float64 in parts of the picture, V >= 3; raises ValueError if it is none."""
+    """A simple polygon. vertices: (V, 2) float64, normalised coordinates, V >= 3."""
 
     vertices: Points
     _following: Points = field(init=False, repr=False)
@@ -56,7 +56,7 @@ class Polygon:
         following = np.roll(self.vertices, -1, axis=0)
         rise = following[:, 1] - self.vertices[:, 1]
         object.__setattr__(self, "_following", following)
-        # Level edges span nothing, so that what stands here for them is never used.
+        # A horizontal edge spans no row, so this placeholder is never used.
         object.__setattr__(self, "_rise", np.where(rise == 0.0, 1.0, rise))
 
     @classmethod
@@ -68,7 +68,7 @@ class Polygon:
 
     @property
     def area(self) -> float:
-        """The part of the picture that it covers, 0..1."""
+        """The share of the frame that it covers, 0..1."""
         return abs(_signed_area(self.vertices))
 
     def contains(self, points_xyn: npt.ArrayLike) -> BoolArray:
@@ -85,7 +85,7 @@ class Polygon:
         return inside
 
     def distance_to_edge(self, points_xyn: npt.ArrayLike, aspect: float) -> Lengths:
-        """(N,) float64: how far each point is from the nearest edge, in picture heights, whichever side it is on."""
+        """(N,) float64: distance of each point, on either side, to the nearest edge, in frame heights."""
         stretch = np.array([aspect, 1.0])
         points = np.asarray(points_xyn, dtype=np.float64).reshape(-1, 1, 2) * stretch
         starts = self.vertices * stretch
@@ -138,7 +138,7 @@ def _meet(first: _Edge, second: _Edge) -> bool:
 
 
 def _folds_back(first: _Edge, second: _Edge, shared: tuple[float, float]) -> bool:
-    """Whether two neighbouring edges lie on top of each other, so that the polygon has a spike without area."""
+    """Whether two neighbouring edges overlap, so that the polygon has a spike without area."""
     far_a = first[0] if first[1] == shared else first[1]
     far_b = second[0] if second[1] == shared else second[1]
     same_way = (far_a[0] - shared[0]) * (far_b[0] - shared[0]) + (far_a[1] - shared[1]) * (far_b[1] - shared[1]) > 0
@@ -148,7 +148,7 @@ def _folds_back(first: _Edge, second: _Edge, shared: tuple[float, float]) -> boo
 @dataclass(frozen=True, slots=True, eq=False)
 class Located:
     """Where people stand. positions: (N, 2) float64 on the plane; unit_lengths: (N,) float64, one unit at each person.
-    feet_xyn: (N, 2) float64, their foot points in parts of the picture.
+    feet_xyn: (N, 2) float64, their foot points in normalised coordinates.
 
     The distance of two people in units is the distance of their positions over the mean of their unit lengths.
     """
@@ -159,27 +159,27 @@ class Located:
 
 
 class Plane(Protocol):
-    """Turns boxes into positions whose distances mean something: metres, or body heights where nobody calibrated."""
+    """Turns boxes into positions in metres, or in body heights without a calibration."""
 
     @property
     def metric(self) -> bool:
-        """Whether one unit is a metre; otherwise it is the person's own height in the picture."""
+        """Whether one unit is a metre; otherwise it is the person's own height in the frame."""
         ...
 
     def locate(self, people: Detections, aspect: float) -> Located:
-        """Where people stand, in a picture of this width over height."""
+        """Where people stand in a frame of this width over height."""
         ...
 
     def area_m2(self, polygon: Polygon) -> float | None:
-        """Square metres of a zone on the ground; None where that cannot be told."""
+        """Area of a zone on the ground in m²; None if it is unknown."""
         ...
 
 
 class FramePlane:
-    """The plane of an uncalibrated camera: picture heights, measured in body heights (the height of a person's box).
+    """The plane of an uncalibrated camera: frame heights, measured in body heights (the height of a person's box).
 
-    A step towards the camera looks shorter than one across it, so distances along the line of sight come out too
-    small; rules that must know metres are refused on such a camera.
+    A step towards the camera appears shorter than one across it, so distances along the line of sight are too small;
+    rules that need metres are refused on such a camera.
     """
 
     metric = False

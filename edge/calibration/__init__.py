@@ -1,1 +1,1 @@
-"""From marks on a picture to metres on the ground."""
+"""From marks on a frame to metres on the ground."""

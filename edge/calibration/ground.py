@@ -1,4 +1,4 @@
-"""The ground of a calibrated camera: metres, areas, pixel density, and a grid to lay over the picture."""
+"""The ground of a calibrated camera: metres, areas, pixel density, and a grid to draw over a frame."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from edge.geometry import Located, Polygon
 Array = npt.NDArray[np.float64]
 
 MAX_RESIDUAL = 0.12
-"""Relative error of heights (or of distances) above which nothing in metres is believed."""
+"""Relative error of heights or distances above which metres are refused."""
 FARTHEST_M = 200.0
 STRONG_EVERY = 5
-"""Every so-manieth line of the grid is a strong one, so that people can count metres."""
+"""Every fifth line of the grid is drawn strong, so that viewers can count metres."""
 BANDS = (
     (1500.0, "scrutinise"),
     (500.0, "validate"),
@@ -30,12 +30,12 @@ BANDS = (
     (40.0, "outline"),
     (20.0, "overview"),
 )
-"""Pixels per metre from which each band of IEC 62676-4:2025 is reached."""
+"""Lowest pixels per metre of each band of IEC 62676-4:2025."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A piece of a line of the ground's grid, one step long. start, end: parts of the picture."""
+    """A segment of a grid line on the ground, one step long. start, end: normalised coordinates."""
 
     start: tuple[float, float]
     end: tuple[float, float]
@@ -44,9 +44,10 @@ class Stroke:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """homography: (3, 3) from picture heights from the middle to metres. aspect: of the picture it was marked on.
+    """A camera's relation to the ground.
 
-    distance_residual, height_residual: relative; None where nothing redundant was marked to tell.
+    homography: (3, 3), from frame heights relative to the centre to metres. aspect: width over height of the marked
+        frame. distance_residual, height_residual: relative; None without redundant marks.
     """
 
     homography: Array
@@ -57,47 +58,47 @@ class Calibration:
 
     @property
     def trusted(self) -> bool:
-        """Whether rules may speak of metres."""
+        """Whether rules may use metres."""
         known = [one for one in (self.distance_residual, self.height_residual) if one is not None]
         return all(one <= MAX_RESIDUAL for one in known)
 
     def to_ground(self, points_xyn: npt.ArrayLike) -> Array:
-        """(N, 2) metres for (N, 2) parts of the picture; beyond the horizon or `FARTHEST_M`, that far away."""
+        """(N, 2) metres for (N, 2) normalised points, clipped to `FARTHEST_M`, also beyond the horizon."""
         return np.clip(self._metres(points_xyn), -FARTHEST_M, FARTHEST_M)
 
     def sees_ground(self, points_xyn: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """(N,) bool: whether points lie below the horizon."""
         points = np.asarray(points_xyn, dtype=np.float64).reshape(-1, 2)
-        picture = (points - 0.5) * np.array([self.aspect, 1.0])
-        below: npt.NDArray[np.bool_] = (np.column_stack((picture, np.ones(len(picture)))) @ self._signed()[2]) > 1e-6
+        centred = (points - 0.5) * np.array([self.aspect, 1.0])
+        below: npt.NDArray[np.bool_] = (np.column_stack((centred, np.ones(len(centred)))) @ self._signed()[2]) > 1e-6
         return below
 
     def to_frame(self, ground_m: npt.ArrayLike) -> Array:
-        """(N, 2) parts of the picture for (N, 2) metres; the inverse of `ground` in front of the camera."""
+        """(N, 2) normalised points for (N, 2) metres; the inverse of `to_ground` in front of the camera."""
         metres = np.asarray(ground_m, dtype=np.float64).reshape(-1, 2)
         mapped = np.column_stack((metres, np.ones(len(metres)))) @ np.linalg.inv(self._signed()).T
-        picture: Array = mapped[:, :2] / mapped[:, 2:] / np.array([self.aspect, 1.0]) + 0.5
-        return picture
+        points_xyn: Array = mapped[:, :2] / mapped[:, 2:] / np.array([self.aspect, 1.0]) + 0.5
+        return points_xyn
 
-    def pixels_per_metre(self, points_xyn: npt.ArrayLike, picture_height_px: int) -> Array:
-        """(N,) pixels that a metre across the line of sight covers at each point; 0 above the horizon."""
+    def pixels_per_metre(self, points_xyn: npt.ArrayLike, frame_height_px: int) -> Array:
+        """(N,) pixels of a metre across the line of sight at each point; 0 above the horizon."""
         points = np.asarray(points_xyn, dtype=np.float64).reshape(-1, 2)
         aside = points + np.array([1e-4, 0.0])
         metres = np.hypot(*(self._metres(aside) - self._metres(points)).T)
-        density: Array = 1e-4 * self.aspect * picture_height_px / np.maximum(metres, 1e-12)
+        density: Array = 1e-4 * self.aspect * frame_height_px / np.maximum(metres, 1e-12)
         return np.where(self.sees_ground(points), density, 0.0)
 
     def in_front(self, ground_m: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """(N,) bool: whether (N, 2) metres on the ground lie in front of the camera, where `picture` holds."""
+        """(N,) bool: whether (N, 2) metres on the ground lie in front of the camera, where `to_frame` is valid."""
         metres = np.asarray(ground_m, dtype=np.float64).reshape(-1, 2)
         depth = np.column_stack((metres, np.ones(len(metres)))) @ np.linalg.inv(self._signed())[2]
         front: npt.NDArray[np.bool_] = depth > 1e-9
         return front
 
     def grid(self, step_m: float = 1.0, reach_m: float = 30.0) -> list[Stroke]:
-        """The strokes of a grid on the ground, up to `reach_m` from the picture's lower edge, to be drawn over it.
+        """The strokes of a grid on the ground, up to `reach_m` from the frame's lower edge.
 
-        Each has at least one end inside the picture; the other may lie beside it.
+        Each has at least one end inside the frame; the other may lie outside.
         """
         columns, rows = np.meshgrid(np.linspace(0.0, 1.0, 33), np.linspace(0.0, 1.0, 33))
         points = np.column_stack((columns.ravel(), rows.ravel()))
@@ -119,10 +120,10 @@ class Calibration:
         ]
 
     def _metres(self, points_xyn: npt.ArrayLike) -> Array:
-        """(N, 2) metres, however far; of no meaning above the horizon."""
+        """(N, 2) metres without a limit; meaningless above the horizon."""
         points = np.asarray(points_xyn, dtype=np.float64).reshape(-1, 2)
-        picture = (points - 0.5) * np.array([self.aspect, 1.0])
-        mapped = np.column_stack((picture, np.ones(len(picture)))) @ self._signed().T
+        centred = (points - 0.5) * np.array([self.aspect, 1.0])
+        mapped = np.column_stack((centred, np.ones(len(centred)))) @ self._signed().T
         metres: Array = mapped[:, :2] / np.maximum(mapped[:, 2:], 1e-9)
         return metres
 
@@ -141,8 +142,8 @@ def calibrate(config: CalibrationConfig, aspect: float) -> Calibration:
     if not config.ground_points:
         camera, residual = pinhole_of_people(config.people, aspect)
         return Calibration(camera.homography(), aspect, config.version, None, residual)
-    picture = (np.array(config.ground_points) - 0.5) * np.array([aspect, 1.0])
-    homography, residual = homography_of_points(picture, config.distances)
+    marks = (np.array(config.ground_points) - 0.5) * np.array([aspect, 1.0])
+    homography, residual = homography_of_points(marks, config.distances)
     redundant = residual if len(config.distances) > 5 else None
     found = Calibration(homography, aspect, config.version, redundant, None)
     heights = _height_residual(found, config) if config.people else None
@@ -170,7 +171,7 @@ def _height_residual(found: Calibration, config: CalibrationConfig) -> float:
 
 
 def _grid_lines(metres: Array, step_m: float) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
-    """Starts and ends, (S, 2) metres, of all strokes around these points, and (S,) whether they are strong."""
+    """Starts and ends, (S, 2) metres, of all strokes around these points, and (S,) bool for strong ones."""
     (left, low), (right, high) = np.floor(metres.min(axis=0) / step_m), np.ceil(metres.max(axis=0) / step_m)
     columns, rows = np.meshgrid(np.arange(left, right + 1), np.arange(low, high + 1))
     corners = np.column_stack((columns.ravel(), rows.ravel()))
@@ -197,13 +198,13 @@ class GroundPlane:
     def locate(self, people: Detections, aspect: float) -> Located:
         if abs(aspect / self.calibration.aspect - 1.0) > 0.02:
             raise CalibrationError(
-                f"the calibration was marked on a picture of aspect {self.calibration.aspect:.3f}, this is {aspect:.3f}"
+                f"the calibration was marked on a frame of aspect {self.calibration.aspect:.3f}, this has {aspect:.3f}"
             )
         feet = people.foot_points_xyn.astype(np.float64)
         return Located(self.calibration.to_ground(feet), np.ones(len(people)), feet)
 
     def area_m2(self, polygon: Polygon) -> float | None:
-        """Square metres of a zone; None if part of it lies above the horizon."""
+        """Area of a zone in m²; None if part of it lies above the horizon."""
         if not self.calibration.sees_ground(polygon.vertices).all():
             return None
         x, y = self.calibration.to_ground(polygon.vertices).T

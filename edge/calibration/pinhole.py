@@ -1,7 +1,7 @@
-"""A camera over flat ground: pinhole, square pixels, principal point in the middle of the picture.
+"""A camera over flat ground: pinhole, square pixels, principal point in the centre of the frame.
 
-Pictures are measured in picture heights from the middle, x to the right, y down. The ground has x to the right and y
-away from the camera, in metres, the camera at (0, 0).
+Frame points are in frame heights from the centre, x to the right, y down. Ground points are in metres, x to the right
+and y away from the camera, which stands at (0, 0).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Pinhole:
-    """focal: picture heights. height_m: over the ground. tilt, roll: radians, tilt downwards from the horizontal."""
+    """focal: frame heights. height_m: over the ground. tilt, roll: radians, tilt downwards from the horizontal."""
 
     focal: float
     height_m: float
@@ -25,22 +25,22 @@ class Pinhole:
     roll: float = 0.0
 
     def project(self, points_m: Array) -> Array:
-        """(N, 2) picture heights from the middle for (N, 3) metres x, y, z (z up)."""
+        """(N, 2) frame points for (N, 3) metres x, y, z (z up)."""
         seen = (points_m - np.array([0.0, 0.0, self.height_m])) @ self._rotation().T
         depth = np.maximum(seen[:, 2:], 1e-6)
-        picture: Array = self.focal * seen[:, :2] / depth
-        return picture
+        points: Array = self.focal * seen[:, :2] / depth
+        return points
 
-    def ground(self, picture: Array) -> Array:
-        """(N, 2) metres where the rays of (N, 2) picture points meet the ground; NaN above the horizon."""
-        rays = np.column_stack((picture / self.focal, np.ones(len(picture)))) @ self._rotation()
+    def ground(self, points: Array) -> Array:
+        """(N, 2) metres where the rays of (N, 2) frame points meet the ground; NaN above the horizon."""
+        rays = np.column_stack((points / self.focal, np.ones(len(points)))) @ self._rotation()
         with np.errstate(divide="ignore", invalid="ignore"):
             far = np.where(rays[:, 2] < -1e-9, -self.height_m / rays[:, 2], np.nan)
         ground: Array = rays[:, :2] * far[:, None]
         return ground
 
     def homography(self) -> Array:
-        """(3, 3) from picture heights from the middle to metres on the ground, up to scale."""
+        """(3, 3) from frame points to metres on the ground, up to scale."""
         rotation = self._rotation()
         onto = np.column_stack((rotation[:, 0], rotation[:, 1], rotation @ np.array([0.0, 0.0, -self.height_m])))
         scaled = np.diag([self.focal, self.focal, 1.0]) @ onto
@@ -57,7 +57,7 @@ class Pinhole:
 
 
 def pinhole_of(homography: Array) -> tuple[float, Array] | None:
-    """(focal, (3, 4) projection) of a picture-to-ground homography; None if no pinhole with these assumptions has it.
+    """(focal, (3, 4) projection) of a frame-to-ground homography; None if no pinhole with these assumptions fits.
 
     The columns of the inverse are K r1, K r2 and K t; r1 and r2 are orthogonal and equally long (Zhang 2000), which
     gives the focal length; their cross product gives the missing column for points above the ground.
@@ -79,7 +79,7 @@ def pinhole_of(homography: Array) -> tuple[float, Array] | None:
     scale = 2.0 / (np.linalg.norm(unscaled[:, 0]) + np.linalg.norm(unscaled[:, 1]))
     rotation_x, rotation_y, shift = (unscaled * scale).T
     up = np.cross(rotation_x, rotation_y)
-    if up[1] > 0:  # up is towards the picture's top, y being down
+    if up[1] > 0:  # up points to the frame's top, and y is down
         up = -up
     projection = np.diag([focal, focal, 1.0]) @ np.column_stack((rotation_x, rotation_y, up, shift))
     return focal, projection

@@ -1,4 +1,4 @@
-"""Finds the ground in a picture: by four points and the distances between them, or by people of known height."""
+"""Find the ground in a frame from four points and their distances, or from people of known height."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ Array = npt.NDArray[np.float64]
 
 
 MAX_DISTANCE_RESIDUAL = 0.25
-"""Relative error of the distances above which they belong to no four points in a plane."""
+"""Relative error of the distances above which no four points in a plane have them."""
 
 
 class CalibrationError(ValueError):
-    """Marks from which no ground can be found, with what is wrong about them."""
+    """Marks that determine no ground; the message names the error."""
 
 
-def homography_of_points(picture: Array, distances: Sequence[KnownDistance]) -> tuple[Array, float]:
-    """((3, 3) picture to metres, relative residual of the distances) for (4, 2) points in picture heights.
+def homography_of_points(marks: Array, distances: Sequence[KnownDistance]) -> tuple[Array, float]:
+    """((3, 3) frame to metres, relative residual of the distances) for (4, 2) marks in frame heights.
 
-    The shape of the four points on the ground follows from their distances, except for where it lies and whether it
-    is mirrored; a camera above the ground never mirrors it. Raises CalibrationError for distances that no four points
-    in a plane have, or for three points on a line.
+    The distances determine the shape of the four points on the ground up to position and mirroring; a camera above
+    the ground does not mirror it. Raises CalibrationError for distances that no four points in a plane have, and for
+    three points on a line.
     """
-    shape, residual = _shape(picture, distances)
+    shape, residual = _shape(marks, distances)
     if residual > MAX_DISTANCE_RESIDUAL:
         raise CalibrationError(
             f"no four points on flat ground have these distances (they miss by {residual:.0%}); measure again"
@@ -40,11 +40,11 @@ def homography_of_points(picture: Array, distances: Sequence[KnownDistance]) -> 
         longest = max(float(np.linalg.norm(three[i] - three[j])) for i in range(3) for j in range(i))
         if abs(_cross(three[0], three[1], three[2])) < 0.02 * longest**2:
             raise CalibrationError("three of the four ground points lie on a line; spread them over the ground")
-    return _homography(picture, shape), residual
+    return _homography(marks, shape), residual
 
 
 def pinhole_of_people(people: Sequence[MarkedPerson], aspect: float) -> tuple[Pinhole, float]:
-    """(camera, relative height residual) that sees every marked person as tall as she is.
+    """(camera, relative height residual) that sees every marked person at their height.
 
     Least squares over focal length, height, tilt and roll from several starting points (Gauss and Newton, damped);
     the residual is the root mean square error of the heads in heights of the people.
@@ -74,7 +74,7 @@ def pinhole_of_people(people: Sequence[MarkedPerson], aspect: float) -> tuple[Pi
     return camera, residual
 
 
-def _shape(picture: Array, distances: Sequence[KnownDistance]) -> tuple[Array, float]:
+def _shape(marks: Array, distances: Sequence[KnownDistance]) -> tuple[Array, float]:
     pairs = [(one.first - 1, one.second - 1) for one in distances]
     metres = np.array([one.metres for one in distances])
 
@@ -86,19 +86,19 @@ def _shape(picture: Array, distances: Sequence[KnownDistance]) -> tuple[Array, f
 
     tried: list[tuple[int, float, Array]] = []
     for stretch in (1.0, 2.0, 4.0, 8.0):
-        start = picture * np.array([1.0, stretch])
+        start = marks * np.array([1.0, stretch])
         lengths = np.array([np.linalg.norm(start[i] - start[j]) for i, j in pairs])
         start = start * float(np.median(metres / np.maximum(lengths, 1e-9)))
         points = _least_squares(errors, start.ravel()).reshape(4, 2)
-        turned = [_cross(*points[list(three)]) * _cross(*picture[list(three)]) for three in ((0, 1, 2), (0, 2, 3))]
+        turned = [_cross(*points[list(three)]) * _cross(*marks[list(three)]) for three in ((0, 1, 2), (0, 2, 3))]
         if sum(value > 0 for value in turned) == 0:
             points = points * np.array([-1.0, 1.0])
         left = float(np.sqrt((errors(points.ravel()) ** 2).mean()))
-        mirrored = sum(_cross(*points[list(t)]) * _cross(*picture[list(t)]) < 0 for t in ((0, 1, 2), (0, 2, 3)))
+        mirrored = sum(_cross(*points[list(t)]) * _cross(*marks[list(t)]) < 0 for t in ((0, 1, 2), (0, 2, 3)))
         tried.append((mirrored, left, points))
     mirrored, left, points = min(tried, key=lambda one: (one[0] + one[1], one[0]))
     if mirrored and left <= MAX_DISTANCE_RESIDUAL:
-        raise CalibrationError("the ground points seem to be in another order than their distances say")
+        raise CalibrationError("the ground points seem to be in another order than their distances imply")
     return points, left
 
 
@@ -106,10 +106,10 @@ def _cross(a: Array, b: Array, c: Array) -> float:
     return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
 
 
-def _homography(picture: Array, ground: Array) -> Array:
+def _homography(marks: Array, ground: Array) -> Array:
     """The (3, 3) matrix that maps four points onto four points (direct linear transform)."""
     rows = []
-    for (x, y), (u, v) in zip(picture, ground, strict=True):
+    for (x, y), (u, v) in zip(marks, ground, strict=True):
         rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y, -u])
         rows.append([0, 0, 0, x, y, 1, -v * x, -v * y, -v])
     matrix: Array = np.linalg.svd(np.array(rows))[2][-1].reshape(3, 3)

@@ -1,4 +1,4 @@
-"""What an operator marks on a picture so that the camera measures in metres."""
+"""The marks on a frame from which a camera's metres are computed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class KnownDistance(StrictModel):
 
 
 class MarkedPerson(StrictModel):
-    """A standing person whose height is known, in parts of the picture."""
+    """A standing person of known height; foot and head in normalised coordinates."""
 
     foot: PointXyn
     head: PointXyn
@@ -38,7 +38,7 @@ class MarkedPerson(StrictModel):
     @model_validator(mode="after")
     def _upright(self) -> Self:
         if not self.head[1] < self.foot[1]:
-            raise ValueError(f"the head must be above the foot in the picture, got head {self.head}, foot {self.foot}")
+            raise ValueError(f"the head must be above the foot in the frame, got head {self.head}, foot {self.foot}")
         return self
 
 
@@ -58,7 +58,7 @@ class CalibrationConfig(StrictModel):
         for name, points in (("ground_points", self.ground_points), ("people", _points_of(self.people))):
             for number, (x, y) in enumerate(points, start=1):
                 if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0):
-                    raise ValueError(f"{name}: point {number} ({x:g}, {y:g}) lies outside the picture, 0 to 1")
+                    raise ValueError(f"{name}: point {number} ({x:g}, {y:g}) lies outside the frame, 0 to 1")
         if self.ground_points and len(self.ground_points) != 4:
             raise ValueError(f"ground_points needs exactly 4 points, got {len(self.ground_points)}")
         pairs = {frozenset((distance.first, distance.second)) for distance in self.distances}

@@ -1,4 +1,4 @@
-"""Zones on a camera's picture, areas where staying is normal, and the camera's calibration."""
+"""Zones of a camera's frame, and areas where staying is normal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge.config.rules import ZoneRules
 from edge.geometry import polygon_fault
 
 PointXyn = tuple[float, float]
-"""A point x, y in parts of the picture's width and height, origin top left."""
+"""A point x, y in normalised coordinates, 0 to 1, origin top left."""
 
 
 def _simple(vertices: tuple[PointXyn, ...]) -> tuple[PointXyn, ...]:
@@ -38,7 +38,7 @@ class ExpectedDwellArea(StrictModel):
 
 
 class ZoneConfig(StrictModel):
-    """A polygon on the picture with its rules."""
+    """A polygon on the frame with its rules."""
 
     id: Slug
     name: str = Field(min_length=1, max_length=64)

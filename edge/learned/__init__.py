@@ -1,1 +1,1 @@
-"""What a camera learns about its place: counts, dwell, movement. Numbers only: no picture, nothing about a person."""
+"""What a camera learns about its place: counts, dwell, movement. Numbers only: no image, nothing about a person."""

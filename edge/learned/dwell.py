@@ -23,7 +23,7 @@ FULL = 2000.0
 
 
 def cell_of(x: float, y: float) -> int:
-    """The cell of a foot point in parts of the picture."""
+    """The cell of a foot point in normalised coordinates."""
     column = min(COLUMNS - 1, max(0, int(x * COLUMNS)))
     row = min(ROWS - 1, max(0, int(y * ROWS)))
     return row * COLUMNS + column

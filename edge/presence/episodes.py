@@ -29,7 +29,7 @@ COUNT_HOLD_S = 2.0
 
 @dataclass(slots=True)
 class Path:
-    """Where somebody was, thinned to one point a second or less: on the plane, and the foot point in the picture."""
+    """Where somebody was, thinned to one point a second or less: on the plane, and the foot point in the frame."""
 
     times_s: list[float] = field(default_factory=list)
     xs: list[float] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Path:
             del self.feet_xyn[1::2]
 
     def middle_xyn(self) -> tuple[float, float]:
-        """The median foot point, in parts of the picture: where the stay takes place, wherever it began and ends."""
+        """The median foot point in normalised coordinates: the place of the stay as a whole."""
         x, y = np.median(np.array(self.feet_xyn), axis=0).tolist()
         return x, y
 
@@ -68,7 +68,7 @@ class BoxJitter:
     samples: list[tuple[float, float, float, float]] = field(default_factory=list)
 
     def add(self, at_s: float, centre_x: float, foot_y: float, height: float) -> None:
-        """All in picture heights; kept for `JITTER_WINDOW_S`, at most about two samples a second."""
+        """All in frame heights; kept for `JITTER_WINDOW_S`, at most about two samples a second."""
         if self.samples and at_s - self.samples[-1][0] < 0.45:
             return
         self.samples.append((at_s, centre_x, foot_y, height))
@@ -185,7 +185,7 @@ class ZonePresence:
         return Presence(at, tuple(self._open.values()), tuple(entered), tuple(left), present)
 
     def reset(self) -> None:
-        """Forget every stay, because the picture was lost."""
+        """Forget every stay after frames were lost."""
         self._open.clear()
         self._arriving.clear()
 

@@ -1,9 +1,9 @@
-"""Joins the tracks that one person leaves behind when the tracker loses and finds her again.
+"""Join the tracks of one person whom the tracker lost and found again.
 
 The gates are those of `docs/behaviours.md`: a gap of at most 10 s, a distance of at most 1 m + 1.5 m/s x gap (or the
-same in body heights), a size ratio of 0.7 to 1.4. Two more keep strangers apart: who walked out of the picture does
-not come back as the next one who walks in, and nobody turns round unseen at walking speed in a short gap. Of several
-candidates the cheapest pair joins first. Nothing but place, time, size and motion is used: no appearance.
+same in body heights), a size ratio of 0.7 to 1.4. Two more keep strangers apart: a person who walked out of the frame
+is not the next one who walks in, and nobody turns round unseen at walking speed in a short gap. Of several candidates
+the cheapest pair joins first. Only position, time, size and motion are used, no appearance.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ OPPOSITE = -0.3
 """Cosine of two directions below which one is the other's opposite."""
 TURN_ROUND_S = 5.0
 """Gaps shorter than this are too short to turn round unseen and be back at walking speed."""
-PICTURE_EDGE = 0.015
-"""A box so close to the picture's edge, in parts of the picture, is cut by it."""
+FRAME_EDGE = 0.015
+"""A box this close to the frame's edge, in normalised coordinates, counts as cut by it."""
 PLACE_SIGMA, PLACE_SIGMA_PER_S = 0.35, 0.12
 """Units by which a place may differ from what the motion before and after the gap explains (1 sigma)."""
 ANCHORED_S, ANCHORED_WITHIN = 15.0, 0.05
@@ -44,20 +44,20 @@ SIZE_SIGMA = 0.2
 VEER_SIGMA = 2.0
 """Units per second by which the velocity may have changed."""
 MAX_COST, ENTERING_COST = 1.8, 0.8
-"""Sigmas beyond which a new track is a new person; fewer where it began at the picture's edge. Chosen on simulated
+"""Sigmas beyond which a new track is a new person; fewer where it began at the frame's edge. Chosen on simulated
 streets (`bench/behaviours/loitering.py`): below, stays fall apart; above, strangers are joined.
 """
 
 
 @dataclass(slots=True)
 class _Sighting:
-    """Where a person was: x and y on the plane, picture_x and picture_y (of the foot) in parts of the picture."""
+    """Where a person was: x and y on the plane; foot_xn and foot_yn, the foot in normalised coordinates."""
 
     at_s: float
     x: float
     y: float
-    picture_x: float
-    picture_y: float
+    foot_xn: float
+    foot_yn: float
 
 
 _Box = tuple[float, float, float, float]
@@ -101,14 +101,14 @@ class _Person:
             return 0.0, 0.0
         return (last.x - first.x) / elapsed_s / self.unit, (last.y - first.y) / elapsed_s / self.unit
 
-    def heading_in_picture(self) -> tuple[float, float]:
-        """Body heights per second across and down the picture; zero while unknown."""
+    def heading_in_frame(self) -> tuple[float, float]:
+        """Body heights per second across and down the frame; zero while unknown."""
         first, last = self.recent[0], self.recent[-1]
         elapsed_s = last.at_s - first.at_s
         height = max(self.box[3] - self.box[1], 1e-6)
         if elapsed_s < 0.3:
             return 0.0, 0.0
-        across, down = last.picture_x - first.picture_x, last.picture_y - first.picture_y
+        across, down = last.foot_xn - first.foot_xn, last.foot_yn - first.foot_yn
         return across / elapsed_s / height, down / elapsed_s / height
 
 
@@ -162,7 +162,7 @@ class Stitcher:
         return Stitched(final, velocities, tuple(merged), gone)
 
     def reset(self) -> None:
-        """Forget everybody, because the picture was lost; the numbers go on, so that none is used twice."""
+        """Forget everybody after frames were lost; numbers continue, so that none is used twice."""
         self._persons.clear()
         self._person_of_track.clear()
 
@@ -226,7 +226,7 @@ def _due(one: _Person, at_s: float) -> bool:
 def _join_cost(old: _Person, new: _Person) -> float | None:
     """How badly `new` continues `old`, 0 best; None if it cannot."""
     gap_s = new.born.at_s - old.seen_s
-    if not 0.0 < gap_s <= MAX_GAP_S or _left_picture(old, gap_s):
+    if not 0.0 < gap_s <= MAX_GAP_S or _left_frame(old, gap_s):
         return None
     old_height, new_height = old.box[3] - old.box[1], new.born_box[3] - new.born_box[1]
     if not SIZE_RATIO[0] <= new_height / max(old_height, 1e-6) <= SIZE_RATIO[1]:
@@ -249,9 +249,9 @@ def _join_cost(old: _Person, new: _Person) -> float | None:
 
 
 def _is_entering(one: _Person) -> bool:
-    """Whether a track began at the picture's edge, where strangers come from."""
+    """Whether a track began at the frame's edge, where new people enter."""
     left, _, right, bottom = one.born_box
-    return left <= PICTURE_EDGE or right >= 1.0 - PICTURE_EDGE or bottom >= 1.0 - PICTURE_EDGE
+    return left <= FRAME_EDGE or right >= 1.0 - FRAME_EDGE or bottom >= 1.0 - FRAME_EDGE
 
 
 _Vector = tuple[float, float]
@@ -291,14 +291,14 @@ def _distance_to_segment(point: _Vector, start: _Vector, end: _Vector) -> float:
     return math.hypot(point[0] - start[0] - part * along[0], point[1] - start[1] - part * along[1])
 
 
-def _left_picture(one: _Person, gap_s: float) -> bool:
-    """Whether somebody was last seen at the picture's edge on the way out, and so is elsewhere by now."""
-    across, down = one.heading_in_picture()
+def _left_frame(one: _Person, gap_s: float) -> bool:
+    """Whether a person was last seen at the frame's edge on the way out."""
+    across, down = one.heading_in_frame()
     if math.hypot(across, down) < WALKING / 2 or gap_s < 0.5:
         return False
     left, _, right, bottom = one.box
     return (
-        (left <= PICTURE_EDGE and across < -WALKING / 2)
-        or (right >= 1.0 - PICTURE_EDGE and across > WALKING / 2)
-        or (bottom >= 1.0 - PICTURE_EDGE and down > WALKING / 2)
+        (left <= FRAME_EDGE and across < -WALKING / 2)
+        or (right >= 1.0 - FRAME_EDGE and across > WALKING / 2)
+        or (bottom >= 1.0 - FRAME_EDGE and down > WALKING / 2)
     )

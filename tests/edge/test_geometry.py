@@ -17,14 +17,14 @@ SQUARE = [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8)]
         ([], "at least 3 points, got 0 points"),
         ([(0.1, 0.1)], "at least 3 points, got 1 point"),
         ([(0.1, 0.1), (0.9, 0.9)], "at least 3 points, got 2 points"),
-        ([(0.1, 0.1), (0.9, 0.1), (0.9, 1.2)], "point 3 (0.9, 1.2) lies outside the picture"),
+        ([(0.1, 0.1), (0.9, 0.1), (0.9, 1.2)], "point 3 (0.9, 1.2) lies outside the frame"),
         ([(0.1, 0.1), (0.1, 0.1), (0.9, 0.9)], "points 1 and 2 are the same"),
         ([(0.1, 0.1), (0.9, 0.1), (0.5, 0.9), (0.1, 0.1)], "points 4 and 1 are the same"),
         ([(0, 0), (1, 1), (1, 0), (0, 1)], "the edge from point 1 to 2 crosses or touches the edge from point 3 to 4"),
         ([(0, 0), (0.5, 0.5), (1, 1)], "crosses or touches"),
         ([(0, 0), (1, 0), (1, 1), (0.5, 0), (0, 1)], "crosses or touches"),
-        ([(0.5, 0.5), (0.501, 0.5), (0.5, 0.501)], "of the picture, at least 0.0001 is needed"),
-        ([(float("nan"), 0.1), (0.9, 0.1), (0.5, 0.9)], "point 1 (nan, 0.1) lies outside the picture"),
+        ([(0.5, 0.5), (0.501, 0.5), (0.5, 0.501)], "of the frame, at least 0.0001 is needed"),
+        ([(float("nan"), 0.1), (0.9, 0.1), (0.5, 0.9)], "point 1 (nan, 0.1) lies outside the frame"),
     ],
 )
 def test_a_bad_polygon_is_told_what_is_wrong_and_where(vertices: list[tuple[float, float]], says: str) -> None:

@@ -82,7 +82,7 @@ def opening_of(alert: Alert) -> dict[str, Any]:
     return {key: getattr(alert, key) for key in OPENING_FACTS - {"updated_at"}}
 
 
-def test_opening_facts_are_those_of_the_event_that_arrived_first_and_the_course_is_that_of_all() -> None:
+def test_opening_facts_are_those_of_the_first_event_and_the_course_is_that_of_all() -> None:
     events = story([Severity.NOTICE, Severity.CRITICAL], [0.4, 0.9], silent_end=False)
     alert = arrive(tuple(events))
     assert (alert.captured_at, alert.trigger_event_id) == (NOON, events[0].id)

@@ -19,7 +19,7 @@ NOON_WIB = datetime(2026, 3, 4, 5, 0, tzinfo=UTC)
 MIDNIGHT_WIB = datetime(2026, 3, 4, 17, 0, tzinfo=UTC)
 
 Where = Callable[[float], tuple[float, float] | None]
-"""The foot point in parts of the picture at a time in seconds; None while the person is not seen."""
+"""The foot point in normalised coordinates at a time in seconds; None while the person is not seen."""
 
 
 @dataclass(frozen=True, slots=True)

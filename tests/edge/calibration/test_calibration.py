@@ -19,7 +19,7 @@ CORNERS = np.array([[-3.0, 7.0], [3.0, 7.5], [4.0, 14.0], [-4.0, 13.0]])
 
 
 def seen(points_m: Array) -> Array:
-    """Parts of the picture of (N, 3) metres."""
+    """Normalised points of (N, 3) metres."""
     points: Array = CAMERA.project(points_m) / np.array([ASPECT, 1.0]) + 0.5
     return points
 
@@ -209,7 +209,7 @@ def test_people_stand_in_metres_and_another_picture_shape_is_refused() -> None:
 
     assert np.linalg.norm(located.positions[0] - located.positions[1]) == pytest.approx(3.0, rel=1e-3)
     assert located.unit_lengths.tolist() == [1.0, 1.0]
-    with pytest.raises(CalibrationError, match=r"marked on a picture of aspect 1\.778, this is 1\.333"):
+    with pytest.raises(CalibrationError, match=r"marked on a frame of aspect 1\.778, this has 1\.333"):
         plane.locate(Detections.empty(), 4 / 3)
 
 
