@@ -1,7 +1,7 @@
-"""How closely a camera is watched now: which pictures are decoded, and which of them are worth a detection.
+"""Decides how closely a camera is watched: which frames are decoded, and which of them get a detection.
 
-Pure: motion, people and time go in, a decision comes out. Dwell never depends on motion: as long as anybody is present,
-detection goes on, only less often while nobody moves.
+Pure functions of motion, people and time. Dwell never depends on motion: while somebody is present, detection
+continues, only less often while nobody moves.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+# Capture times jitter by some milliseconds: a frame slightly ahead of its turn is used instead of the next one.
+_JITTER_S = 0.05
+
 
 class Attention(StrEnum):
-    """What a camera gets.
+    """How much decoding and detection a camera gets.
 
-    QUIET: nobody is there and nothing moves: keyframes only, and now and then a detection to be sure.
-    WAITING: the same, but keyframes are too far apart to do: everything is decoded.
-    RESTING: somebody is there, and nothing has moved for long: keyframes only, and a detection on each or nearly so.
-    WATCHING: somebody is there, nothing moves: detection at a low rate.
-    SEARCHING: something moves for long and nobody was found in it (traffic, a tree): detection at a low rate.
-    ACTIVE: something moves: detection on every picture that the analysis rate offers.
+    QUIET: nobody is present and nothing moves. Keyframes only, with an occasional detection.
+    WAITING: as QUIET, but keyframes are too far apart to suffice. Everything is decoded.
+    RESTING: somebody is present and nothing has moved for long. Keyframes only, with a detection on nearly each.
+    WATCHING: somebody is present and nothing moves. Detection at a low rate.
+    SEARCHING: something has moved for long without a person in it (traffic, a tree). Detection at a low rate.
+    ACTIVE: something moves. Detection on every frame at the analysis rate.
     """
 
     QUIET = "quiet"
@@ -31,30 +34,32 @@ class Attention(StrEnum):
 
     @property
     def keyframes_only(self) -> bool:
-        """Whether decoding keyframes is enough."""
+        """Whether only keyframes are decoded."""
         return self in (Attention.QUIET, Attention.RESTING)
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionSettings:
-    """Seconds.
+    """Times of the attention policy, in seconds, all > 0. Raises ValueError otherwise.
 
-    hold_s: after the last motion, detection goes on at the full rate for so long. Short, because waking up again costs
-        nothing but what was saved: the pictures in between are decoded back from the ring.
-    watch_every_s: between detections while people are there and nothing moves. The tracker gives a person up after 3 s
-        and lets weak boxes carry on a track for 1 s, so that half a second leaves room for a miss.
-    people_hold_s: somebody is taken to be there for so long after the last sight: detectors blink, and presence
-        bridges the same gap. Who is missed for longer while standing still is found again within keep_alive_s.
-    rest_after_s, rest_every_s: nothing having moved and as many people having been seen for so long, those who are
-        there rest (or are no people: a detector may see a person in a signpost for ever), and a detection every so
-        often will do. Nobody comes or goes without moving; a number that changes is a detector that blinks, and a track
-        that must be carried or confirmed anew, which the tracker does within 1 s or not at all. Not where keyframes are
-        further apart than rest_every_s: the tracker gives up after 3 s.
-    fruitless_s: motion without anybody for so long is searched only every `search_every_s`.
-    keep_alive_s: between detections while all is quiet, so that somebody who stood still before the start, or came
-        unnoticed, is found.
-    quiet_every_s: keyframes may be so far apart while all is quiet. "Smart" codecs stretch that to a minute while
-        nothing moves: who came in between would be told of too late, and what the ring no longer holds not at all.
+    hold_s: detection continues at the full rate for this long after the last motion. Short, because waking up again
+        loses nothing: the frames in between are decoded back from the ring.
+    watch_every_s: interval between detections while people are present and nothing moves. The tracker drops a person
+        after 3 s and lets weak boxes continue a track for 1 s, so half a second leaves room for a missed detection.
+    people_hold_s: people count as present for this long after the last sighting, because detectors miss people now and
+        then; presence bridges the same gap. A person who stands still and is missed for longer is found again within
+        `keep_alive_s`.
+    rest_after_s, rest_every_s: once nothing has moved and the number of people has not changed for `rest_after_s`,
+        detection runs every `rest_every_s`. Nobody comes or goes without moving. A changed number means a missed
+        detection, and a track to be continued or confirmed, which the tracker does within 1 s or not at all. Rest is
+        skipped where keyframes are further apart than `rest_every_s`, because the tracker drops people after 3 s.
+        False detections, such as a signpost, rest as well.
+    fruitless_s: after this long, motion without people is searched only every `search_every_s`.
+    keep_alive_s: interval between detections while all is quiet, which finds people who stood still before the start
+        or came unnoticed.
+    quiet_every_s: longest acceptable distance between keyframes while all is quiet. "Smart" codecs extend it to a
+        minute while nothing moves: a person who came in between would be reported too late, and what the ring no
+        longer holds not at all.
     """
 
     hold_s: float = 1.5
@@ -75,14 +80,14 @@ class AttentionSettings:
 
 @dataclass(frozen=True, slots=True)
 class DecodeDecision:
-    """For one picture: the attention that holds from now on, and whether to run the detector on this picture."""
+    """For one frame: the attention from now on, and whether to run the detector on this frame."""
 
     attention: Attention
     detect: bool
 
 
 class AttentionPolicy:
-    """The attention of one camera. Not thread-safe: ask once for each decoded picture, in the order of decoding."""
+    """The attention of one camera. Not thread-safe. Call `decide` once for each decoded frame, in decoding order."""
 
     def __init__(self, settings: AttentionSettings | None = None) -> None:
         self._settings = settings or AttentionSettings()
@@ -95,8 +100,8 @@ class AttentionPolicy:
         self.attention = Attention.ACTIVE
 
     @property
-    def keyframe_patience_s(self) -> float:
-        """How long after a keyframe the next one may be waited for, as long as keyframes alone are decoded."""
+    def keyframe_overdue_after_s(self) -> float:
+        """How many seconds after a keyframe the next one becomes overdue, while only keyframes are decoded."""
         settings = self._settings
         usual_s = 1.5 * settings.rest_every_s if self.attention is Attention.RESTING else settings.quiet_every_s
         return usual_s + _JITTER_S
@@ -104,14 +109,14 @@ class AttentionPolicy:
     def decide(
         self, at_mono_s: float, *, moving: bool, people: int, keyframe_every_s: float = math.inf
     ) -> DecodeDecision:
-        """What to do with the picture captured at `at_mono_s`.
+        """Decide about the frame captured at `at_mono_s`.
 
-        moving: the gate's result. people: how many are there as far as is known: the boxes that may begin a
-        track in the newest analysed picture, or the tracks that it carried, whichever are more. keyframe_every_s: how
-        far apart the camera's keyframes are, as far as is known.
+        moving: whether the motion gate saw motion in it. people: number of people in the newest analysed frame: the
+        boxes that may start a track, or the tracks that it continued, whichever are more. keyframe_every_s: distance
+        between the camera's keyframes in seconds; infinite while unknown.
 
-        The first picture, and pictures earlier than the last motion (a GOP decoded back from the ring), are detected.
-        Raises ValueError for a negative number of people.
+        The first frame, and frames earlier than the last motion (a group of pictures decoded back from the ring), get
+        a detection. Raises ValueError for a negative number of people.
         """
         if people < 0:
             raise ValueError(f"people must be >= 0, got {people}")
@@ -139,7 +144,7 @@ class AttentionPolicy:
     def _attention(self, at_mono_s: float, *, held: bool, present: bool, keyframe_every_s: float) -> Attention:
         settings = self._settings
         if not held and not present:
-            # As long as nobody knows how far apart keyframes are, their being overdue will tell.
+            # While the distance between keyframes is unknown, an overdue keyframe reveals it.
             sparse = math.isfinite(keyframe_every_s) and keyframe_every_s > settings.quiet_every_s + _JITTER_S
             return Attention.WAITING if sparse else Attention.QUIET
         if not held:
@@ -162,7 +167,3 @@ class AttentionPolicy:
             Attention.SEARCHING: settings.search_every_s,
             Attention.ACTIVE: 0.0,
         }[self.attention]
-
-
-# Capture times jitter by some milliseconds: a picture that comes a little before its turn is not left for the next.
-_JITTER_S = 0.05

@@ -1,4 +1,4 @@
-"""Decoding no more of a camera's packets than somebody will look at."""
+"""Decodes no more of a camera's packets than the analysis needs."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from edge.decode.frame import Frame
 from edge.decode.masks import PrivacyMask
 
 _EARLY_MAX = 0.25
-"""A picture may stand in for one that is due up to this part of the analysis interval later, if no later picture would
-be nearer: a camera's rate seldom divides by the analysis rate."""
+"""A frame may be used up to this share of the analysis interval before it is due, if no later frame would be nearer:
+camera rates are seldom multiples of the analysis rate."""
 UNFILTERED_LINES = 720
-"""Pictures of so many lines and more are shrunk before they are looked at, so that most of the block edges which the
-loop filter would have smoothed vanish. Tiles for far people are shrunk less; a fixed camera
-loses nothing there either (`python -m bench.eval_far_people_filter`)."""
+"""Frames with at least this many lines are shrunk before analysis, which removes most of the block edges that the loop
+filter would have smoothed. Tiled inference uses them nearer their full size; on fixed cameras it loses nothing either
+(`python -m bench.eval_far_people_filter`)."""
 UNFILTERED_GROUP = 60
-"""Up to so many pictures from one keyframe to the next the filter is left out: what it would have smoothed is predicted
-from until the next keyframe (`python -m bench.eval_loop_filter`, docs/design/decode.md)."""
+"""The loop filter is skipped in groups of at most this many pictures: the unfiltered error accumulates in predicted
+frames until the next keyframe (`python -m bench.eval_loop_filter`, docs/design/decode.md)."""
 _HELD_MAX = 8
-"""Packets are decoded at the latest when so many wait: the work of a picture that is due stays short."""
+"""At most this many packets wait to be decoded, which bounds the work when a frame is due."""
 _WAITING_MAX = 64
-"""Capture times kept for packets whose picture has not come out of the decoder (B-frames; lost pictures)."""
+"""Capture times kept for packets whose frame has not left the decoder (B-frames, lost frames)."""
 
 
 @dataclass(slots=True)
 class DecodeCounters:
-    """What one decoder did since it was made."""
+    """What one decoder has done: packets fed, frames decoded, frames returned, errors, packets skipped undecoded."""
 
     packets: int = 0
     decoded: int = 0
@@ -42,9 +42,9 @@ class DecodeCounters:
 
 
 class _Grouping:
-    """Counts the pictures of one camera from keyframe to keyframe, each packet once, also if it is fed again.
+    """Counts the frames of one camera from keyframe to keyframe. A packet that is fed again counts once.
 
-    Pictures shown before one that was sent earlier (B-frames) are left out: hardly anything is predicted from them.
+    B-frames, which are shown before a frame that was sent earlier, are left out: few frames are predicted from them.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class _Grouping:
         self._packets: int | None = None
 
     def length_before(self, packet: Packet) -> int | None:
-        """How many pictures the group had that this keyframe ends; None for other packets and before it is known."""
+        """Return the length of the group that this keyframe ends; None for other packets and for the first group."""
         at_mono_s = packet.captured.mono_s
         if at_mono_s <= self._newest_mono_s:
             return None
@@ -66,24 +66,23 @@ class _Grouping:
 
 
 class AnalysisDecoder:
-    """Turns one camera's packets into frames at the analysis rate, masked. Use it from one thread.
+    """Decodes one camera's packets into masked frames at the analysis rate. Use it from one thread.
 
-    analysis_fps: frames a second to give out at most; the camera's own rate where that is lower.
-    mask: burnt into every frame that is given out.
-    counters: packets fed, pictures decoded, frames given out, errors, packets skipped undecoded.
+    analysis_fps: maximum number of frames per second to return, 0.1 to 60.
+    mask: burnt into every returned frame.
+    counters: see `DecodeCounters`.
+    is_unfiltered: whether the loop filter is skipped, which saves a good part of the decoding time. This applies to
+        large frames with keyframes close together, from the second keyframe on, when the distance is known.
 
-    is_unfiltered: whether the loop filter is left out, which saves a good part of decoding. It is where pictures are
-        large and keyframes close together, from the second keyframe on, because only that tells.
-
-    It decodes on one thread: FFmpeg's frame threads hold pictures back, and a camera has at most one core to itself.
-    Packets before a picture that is due wait for it, and are decoded with it in one go: a decoder that comes back to
-    its pictures after every packet finds them gone from the processor's caches, and so does what runs in between.
+    Decoding uses one thread: FFmpeg's frame threads delay frames, and a camera has at most one core to itself. Packets
+    before a due frame wait and are decoded together with it: decoding each on arrival would evict the reference frames
+    from the processor's caches between packets, and the data of everything else with them.
     """
 
     def __init__(
         self, analysis_fps: float = 5.0, mask: PrivacyMask | None = None, *, is_unfiltered: bool = False
     ) -> None:
-        """`is_unfiltered`: as another decoder of the same camera found it."""
+        """`is_unfiltered`: the state of another decoder of the same camera, to start from."""
         self.set_rate(analysis_fps)
         self._mask = mask
         self._stream: StreamInfo | None = None
@@ -96,7 +95,7 @@ class AnalysisDecoder:
         self._due_mono_s = float("-inf")
         self._newest_mono_s = float("-inf")
         self._needs_keyframe = True
-        # Damaged packets can overwrite a decoder's parameter sets, and not every camera repeats those in band.
+        # Damaged packets can overwrite a decoder's parameter sets, and not every camera repeats those in-band.
         self._is_corrupt = False
         self._quiet = False
         self._grouping = _Grouping()
@@ -104,7 +103,7 @@ class AnalysisDecoder:
         self.counters = DecodeCounters()
 
     def set_rate(self, analysis_fps: float) -> None:
-        """Give out so many frames a second from now on: 0.1 to 60."""
+        """Return this many frames per second from now on: 0.1 to 60. Raises ValueError outside that range."""
         if not 0.1 <= analysis_fps <= 60.0:
             raise ValueError(f"analysis_fps is 0.1 to 60 frames a second, got {analysis_fps}")
         self._interval_s = 1.0 / analysis_fps
@@ -115,11 +114,11 @@ class AnalysisDecoder:
         return self._quiet
 
     def is_due(self, captured_mono_s: float) -> bool:
-        """Whether a picture of this moment would be given out, if pictures come as far apart as they did."""
+        """Return whether a frame captured then would be returned, if the frame interval stays the same."""
         return self._is_time(captured_mono_s, captured_mono_s - self._spacing_s)
 
     def feed(self, packet: Packet) -> list[Frame]:
-        """Take the next packet; the frames that are due. A packet that cannot be decoded is counted, not raised."""
+        """Take the next packet; return the frames that are due. A packet that cannot be decoded counts as an error."""
         self.counters.packets += 1
         if self._stream is None or packet.stream.epoch != self._stream.epoch:
             self._grouping = _Grouping()
@@ -140,19 +139,19 @@ class AnalysisDecoder:
             return frames
         frames += self._due_of_held()
         if self._quiet:
-            # Nothing refers back to a keyframe: ask for it now instead of when the next one comes.
+            # No frame between keyframes will be decoded: drain the decoder now instead of at the next keyframe.
             frames += self._flushed()
         return frames
 
     def set_quiet(self, quiet: bool) -> None:
-        """Decode keyframes only (true), or everything from the next keyframe on (false); see also `wake`."""
+        """Decode only keyframes (true), or everything from the next keyframe on (false). See also `wake`."""
         self._quiet = quiet
 
     def wake(self, packets: Sequence[Packet]) -> list[Frame]:
-        """Leave the quiet state at once: decode back what was skipped.
+        """Leave the quiet state at once by decoding what was skipped.
 
-        packets: from the last keyframe on, up to the last packet that was fed. The frames due after the last one that
-        was given out.
+        packets: from the last keyframe up to the last packet that was fed. Returns the frames that were due since the
+        last returned one.
         """
         self._quiet = False
         self._needs_keyframe = True
@@ -166,7 +165,7 @@ class AnalysisDecoder:
         assert isinstance(context, VideoCodecContext)  # noqa: S101 - H.264 and H.265 are video
         context.extradata = stream.extradata
         context.thread_count = 1
-        # "noref" leaves it out of pictures that no other refers to, where nothing can add up (docs/design/decode.md).
+        # "noref" skips it only in frames without dependents, where no error can accumulate (docs/design/decode.md).
         context.options = {"skip_loop_filter": "all" if self.is_unfiltered else "noref"}
         self._stream = stream
         self._context = context
@@ -177,7 +176,7 @@ class AnalysisDecoder:
         self._is_corrupt = False
 
     def _suited_to_group(self, packet: Packet) -> list[Frame]:
-        """Take the filter out or in again where a new group tells so; the frames that the decoder still held."""
+        """Skip or apply the loop filter as a new group requires; return the frames that were still in the decoder."""
         length = self._grouping.length_before(packet)
         if length is None:
             return []
@@ -190,8 +189,10 @@ class AnalysisDecoder:
         return frames
 
     def _due_of_held(self) -> list[Frame]:
-        """Decode what waits. What nobody will look at and nothing is predicted from is not decoded (B-frames, and the
-        upper layers of cameras that send several rates in one stream)."""
+        """Decode the waiting packets, except those that are neither due nor referred to.
+
+        The latter are B-frames and the upper temporal layers of scalable streams.
+        """
         held, self._held = self._held, []
         frames: list[Frame] = []
         for packet, is_time in held:
@@ -214,49 +215,50 @@ class AnalysisDecoder:
         compressed.pts = packet.pts_90k
         self._captured[packet.pts_90k] = packet.captured
         try:
-            pictures = self._context.decode(compressed)
+            decoded = self._context.decode(compressed)
         except av.error.FFmpegError:
             self._mark_corrupt()
-            pictures = []
+            decoded = []
         else:
             self._needs_keyframe = False
         while len(self._captured) > _WAITING_MAX:
             del self._captured[next(iter(self._captured))]
-        return pictures
+        return decoded
 
     def _flushed(self) -> list[Frame]:
-        """What is due of the pictures that are still in the decoder, which then needs a keyframe."""
+        """Drain the decoder, which then needs a keyframe; return the frames that are due."""
         if self._context is None:
             return []
         try:
-            pictures = self._context.decode(None)
+            decoded = self._context.decode(None)
         except av.error.FFmpegError:
             self._mark_corrupt()
-            pictures = []
+            decoded = []
         self._context.flush_buffers()
         self._needs_keyframe = True
-        return self._due(pictures)
+        return self._due(decoded)
 
     def _mark_corrupt(self) -> None:
         self.counters.errors += 1
         self._is_corrupt = True
 
-    def _due(self, pictures: list[av.VideoFrame]) -> list[Frame]:
+    def _due(self, decoded: list[av.VideoFrame]) -> list[Frame]:
+        """Return the frames that are due, masked."""
         frames: list[Frame] = []
-        self.counters.decoded += len(pictures)
-        for picture in pictures:
-            captured = self._captured.pop(picture.pts if picture.pts is not None else -1, None)
-            if picture.is_corrupt:
+        self.counters.decoded += len(decoded)
+        for video_frame in decoded:
+            captured = self._captured.pop(video_frame.pts if video_frame.pts is not None else -1, None)
+            if video_frame.is_corrupt:
                 self._mark_corrupt()
             if captured is None or not self._is_due(captured):
                 continue
-            frame = Frame.from_av(picture, captured)
+            frame = Frame.from_av(video_frame, captured)
             frames.append(self._mask.burnt_into(frame) if self._mask else frame)
         self.counters.frames += len(frames)
         return frames
 
     def _is_due(self, captured: Instant) -> bool:
-        """Whether a frame is wanted now; if so the next one is wanted an interval later, the mean rate kept."""
+        """Return whether a frame is due; if so, the next one is due an interval later, which keeps the mean rate."""
         is_time = self._is_time(captured.mono_s, self._newest_mono_s)
         self._newest_mono_s = captured.mono_s
         if not is_time:
@@ -267,13 +269,13 @@ class AnalysisDecoder:
         return True
 
     def _is_time_of(self, packet: Packet) -> bool:
-        """Whether the packet, which comes after the one that was fed before, may hold the picture that is due."""
+        """Return whether the packet, the one after the last that was fed, may contain the due frame."""
         at_mono_s = packet.captured.mono_s
         self._spacing_s = abs(at_mono_s - self._fed_mono_s)
         self._fed_mono_s = at_mono_s
         return self._is_time(at_mono_s, at_mono_s - self._spacing_s)
 
     def _is_time(self, at_mono_s: float, before_mono_s: float) -> bool:
-        """Whether a picture of this moment may stand in for the one that is due; the one before it was of `before`."""
+        """Return whether a frame at `at_mono_s` may serve as the due one; the one before was at `before_mono_s`."""
         early_s = min(_EARLY_MAX * self._interval_s, abs(at_mono_s - before_mono_s) / 2)
         return at_mono_s >= self._due_mono_s - early_s

@@ -1,4 +1,4 @@
-"""Feeds one camera's packets through the decode ladder and offers the frames that are worth a detection."""
+"""Feeds one camera's packets through the decode ladder and offers the resulting frames to the detector."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _log = structlog.get_logger(__name__)
 
 
 class FrameQueue(Protocol):
-    """Where frames wait for the detector."""
+    """The queue in front of the detector."""
 
     def offer(self, camera_id: str, frames: Sequence[Frame]) -> int:
-        """Queue frames in the order of capture. Returns how many older ones were dropped for them."""
+        """Queue frames in order of capture; return how many older ones were dropped for them."""
         ...
 
 
 class AnalysisTelemetry(Protocol):
-    """Who is told how much of what is worth analysing is analysed."""
+    """Receives how much of what should be analysed is analysed."""
 
     def frames_dropped(self, camera_id: str, count: int = 1) -> None: ...
 
@@ -32,7 +32,7 @@ class AnalysisTelemetry(Protocol):
 
 
 class AnalysisFeed:
-    """Offers for analysis what the decode ladder finds worth it, no faster than the analysis keeps up with."""
+    """Offers the decode ladder's frames for analysis, no faster than the analysis keeps up."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class AnalysisFeed:
         self._telemetry = telemetry
 
     def __call__(self, packet: Packet) -> None:
-        """Take in the stream's next packet."""
+        """Process the stream's next packet."""
         frames = self._ladder.feed(packet)
         dropped = self._scheduler.offer(self._camera_id, frames) if frames else 0
         if dropped:
@@ -63,7 +63,6 @@ class AnalysisFeed:
         fps, degraded = self._rate_control.fps, self._rate_control.is_degraded
         self._ladder.set_rate(fps)
         self._telemetry.rate_changed(self._camera_id, fps, degraded=degraded)
-        # A device that is too slow for good goes up and down for ever: only the ends of that are worth a line.
+        # A device that is too slow alternates between rates: only entering and leaving that state is logged.
         log = _log.debug if was_degraded and degraded else _log.warning if degraded else _log.info
-        words = "analysis slowed down: the device cannot keep up" if degraded else "analysis at its full rate again"
-        log(words, camera=self._camera_id, fps=round(fps, 1))
+        log("analysis_slowed_down" if degraded else "analysis_rate_restored", camera=self._camera_id, fps=round(fps, 1))

@@ -1,7 +1,7 @@
-"""A decoded picture as its three YUV planes: what masks burn into, gates look at and detectors get small copies of.
+"""A decoded frame as its three YUV planes. Masks are burnt into them; gate and detector get small copies.
 
-A camera's picture stays in the planes that the decoder wrote. Nothing here ever makes a full-size BGR picture: planes
-are shrunk first and only the small result is converted.
+A frame stays in the planes that the decoder wrote. No full-size BGR image is ever made: planes are shrunk first, and
+only the small result is converted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _AV_SPACE_BT709 = 1  # AVCOL_SPC_BT709
 
 
 class ColourMatrix(StrEnum):
-    """How luma and chroma were made of red, green and blue."""
+    """The matrix from red, green and blue to luma and chroma."""
 
     BT601 = "bt601"
     BT709 = "bt709"
@@ -38,12 +38,16 @@ _LUMA_WEIGHTS = {ColourMatrix.BT601: (0.299, 0.114), ColourMatrix.BT709: (0.2126
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture, 8 bits, chroma halved both ways (4:2:0).
+    """One frame, 8 bits, 4:2:0 (chroma halved in both directions).
 
     y: (height, width) uint8; u and v: ((height + 1) // 2, (width + 1) // 2) uint8. They may be views into the
-        decoder's own memory with padding between lines, and the decoder still predicts from it: never write to them
+        decoder's memory with padding between lines. The decoder still predicts from them, so never write to them
         (`PrivacyMask.burnt_into` copies first).
+    captured: capture time.
     full_range: whether luma spans 0..255 (true) or 16..235 (false).
+    matrix: colour matrix of the planes.
+
+    Raises ValueError for planes of another shape.
     """
 
     y: Plane
@@ -60,42 +64,43 @@ class Frame:
         chroma_shape = ((self.height + 1) // 2, (self.width + 1) // 2)
         for name, plane in (("u", self.u), ("v", self.v)):
             if plane.shape != chroma_shape:
-                raise ValueError(f"{name} of a picture of {self.y.shape} must have {chroma_shape}, got {plane.shape}")
+                raise ValueError(f"{name} of a frame of {self.y.shape} must have {chroma_shape}, got {plane.shape}")
 
     @classmethod
-    def from_av(cls, picture: av.VideoFrame, captured: Instant) -> Self:
-        """The decoded picture, its planes shared with the decoder where it is 8-bit 4:2:0 and converted otherwise."""
-        full_range = picture.format.name in _FULL_RANGE_FORMATS or picture.color_range == _AV_RANGE_FULL
-        matrix = ColourMatrix.BT709 if picture.colorspace == _AV_SPACE_BT709 else ColourMatrix.BT601
-        if picture.format.name not in ("yuv420p", "yuvj420p"):
-            picture = picture.reformat(
+    def from_av(cls, video_frame: av.VideoFrame, captured: Instant) -> Self:
+        """Wrap a decoded frame. 8-bit 4:2:0 planes are shared with the decoder; other formats are converted."""
+        full_range = video_frame.format.name in _FULL_RANGE_FORMATS or video_frame.color_range == _AV_RANGE_FULL
+        matrix = ColourMatrix.BT709 if video_frame.colorspace == _AV_SPACE_BT709 else ColourMatrix.BT601
+        if video_frame.format.name not in ("yuv420p", "yuvj420p"):
+            video_frame = video_frame.reformat(
                 format="yuv420p",
                 src_color_range=_AV_RANGE_FULL if full_range else _AV_RANGE_LIMITED,
                 dst_color_range=_AV_RANGE_LIMITED,
             )
             full_range = False
-        y, u, v = (_plane_of(picture, index) for index in range(3))
+        y, u, v = (_plane_of(video_frame, index) for index in range(3))
         return cls(y, u, v, captured, full_range, matrix)
 
     @property
     def width(self) -> int:
-        """Pixels across."""
+        """Width in pixels."""
         return int(self.y.shape[1])
 
     @property
     def height(self) -> int:
-        """Pixels down."""
+        """Height in pixels."""
         return int(self.y.shape[0])
 
     @property
     def aspect(self) -> float:
-        """Width over height."""
+        """Width / height."""
         return self.width / self.height
 
     def halved(self) -> Self:
-        """The picture at half its width and height, in memory of its own: a quarter of the bytes, none the decoder's.
+        """Return a copy at half the width and height, in its own memory.
 
-        What is shrunk to half or less later comes out the same: halving is how shrinking begins.
+        Shrinking the copy to half or less of the original size gives the same result as shrinking the original, because
+        shrinking starts with the same halving.
         """
         y = self._luma_above(self.width // 2, self.height // 2)
         height, width = y.shape
@@ -107,18 +112,21 @@ class Frame:
         return type(self)(y, u, v, self.captured, self.full_range, self.matrix)
 
     def luma(self, width: int, height: int) -> Plane:
-        """The brightness alone, shrunk to (height, width) uint8, in the range that `full_range` says."""
+        """Return the luma shrunk to (height, width) uint8, in the range given by `full_range`."""
         return _interpolated(self._luma_above(width, height), width, height)
 
     def bgr(self, width: int, height: int) -> Plane:
-        """The picture as (height, width, 3) uint8 in the order blue, green, red, 0..255."""
+        """Return the frame shrunk to (height, width, 3) uint8 in the order blue, green, red, 0..255."""
         above = (self._luma_above(width, height), *(_halved_towards(one, width, height) for one in (self.u, self.v)))
         planes = tuple(_interpolated(plane, width, height) for plane in above)
         transform = _TO_BGR[self.matrix, self.full_range]
         return np.asarray(cv2.transform(cv2.merge(planes), transform), dtype=np.uint8)
 
     def jpeg(self, max_width: int = 640, quality: int = 80) -> bytes:
-        """The picture as a JPEG file, at most `max_width` pixels wide and never enlarged; quality 1..100."""
+        """Return the frame as a JPEG file, at most `max_width` pixels wide and never enlarged.
+
+        max_width: >= 16. quality: 1..100. Raises ValueError outside these ranges.
+        """
         if max_width < 16:
             raise ValueError(f"a JPEG is at least 16 pixels wide, got max_width={max_width}")
         if not 1 <= quality <= 100:
@@ -131,10 +139,10 @@ class Frame:
         return bytes(data)
 
     def _luma_above(self, width: int, height: int) -> Plane:
-        """The luma halved towards this size. What is halved for the gate is kept for the detector, which looks at the
-        same picture next: the first halving reads all of it, and is most of the price of either.
+        """Halve the luma while it is at least twice this size.
 
-        Two threads that ask at once halve twice and keep the same.
+        Halved planes are cached: the gate's are reused by the detector, and the first halving, which reads the whole
+        plane, is most of the cost of either. Two threads that call this at once halve twice and store equal planes.
         """
         plane, level = self.y, 0
         while _is_twice(plane, width, height):
@@ -146,8 +154,8 @@ class Frame:
         return plane
 
 
-def _plane_of(picture: av.VideoFrame, index: int) -> Plane:
-    plane = picture.planes[index]
+def _plane_of(video_frame: av.VideoFrame, index: int) -> Plane:
+    plane = video_frame.planes[index]
     lines = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(plane.height, plane.line_size)
     view = lines[:, : plane.width]
     view.flags.writeable = False
@@ -166,10 +174,10 @@ def _halved(plane: Plane) -> Plane:
 
 
 def _halved_towards(plane: Plane, width: int, height: int) -> Plane:
-    """Halved by averaging while it is at least twice too large, for the rest to be interpolated.
+    """Halve the plane by averaging while it is at least twice the target size. Interpolation does the rest.
 
-    Interpolation alone skips pixels when it shrinks more than twofold, so that thin, distant people flicker; averaging
-    over arbitrary areas costs ten times as much (measured: 3.0 ms against 0.27 ms from 1080p to 416 x 234).
+    Interpolation alone skips pixels when it shrinks more than twofold, which makes thin, distant people flicker.
+    Averaging over arbitrary areas costs ten times as much (measured: 3.0 ms against 0.27 ms from 1080p to 416 x 234).
     """
     while _is_twice(plane, width, height):
         plane = _halved(plane)
@@ -183,7 +191,7 @@ def _interpolated(plane: Plane, width: int, height: int) -> Plane:
 
 
 def _to_bgr(matrix: ColourMatrix, *, full_range: bool) -> npt.NDArray[np.float32]:
-    """The (3, 4) affine transform from y, u, v bytes to b, g, r bytes (ITU-T H.273, equations 38 to 43)."""
+    """Return the (3, 4) affine transform from y, u, v bytes to b, g, r bytes (ITU-T H.273, equations 38 to 43)."""
     red, blue = _LUMA_WEIGHTS[matrix]
     green = 1.0 - red - blue
     y_gain, y_zero = (1.0, 0.0) if full_range else (255.0 / 219.0, 16.0)

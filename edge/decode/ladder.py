@@ -1,6 +1,6 @@
-"""The decode ladder: keyframes only while nothing happens, the analysis rate while something does, nothing in vain.
+"""The decode ladder: only keyframes while nothing happens, the analysis rate while something does.
 
-Packets go in after they went into the ring; the frames that are worth a detection come out, in the order of capture.
+Packets go in after they were added to the ring. The frames that are worth a detection come out, in order of capture.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from edge.decode.masks import PrivacyMask
 from edge.decode.motion_gate import GateSettings, Luma, MotionGate
 
 GATE_WH = (320, 180)
-"""The size at which motion and the camera's health are judged."""
+"""Width and height, in pixels, at which motion and camera health are assessed."""
 BURST_WH = (640, 360)
-"""Pictures that were decoded back are kept at half their size where that is no smaller: there are many at once, and no
-detector's input and no thumbnail is larger. Tiles, which are cut out of the frame, see half the detail."""
+"""Frames decoded back are halved unless that makes them smaller than this. There are many at once, and no detector
+input and no thumbnail is larger. Tiled inference, which crops, then sees half the detail."""
 
 GATE_PAUSE_S = 0.35
-"""Where something has just moved the gate is not asked again before so long (at five pictures a second for one of them,
-with room for jitter): attention is held for longer than that."""
+"""The gate is skipped for this long after motion, because attention is held longer than that anyway. At five frames per
+second this skips one frame, with a margin for jitter."""
 
 FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class _InView:
-    """Who was in the newest analysed picture. Replaced as a whole, so that threads need no lock."""
+    """The people in the newest analysed frame. Replaced as a whole, so that threads need no lock."""
 
     people: int
     boxes_xyxyn: FloatArray
@@ -46,18 +46,19 @@ _NOBODY = _InView(0, np.empty((0, 4), np.float32))
 
 @dataclass(slots=True)
 class LadderCounters:
-    """What became of one camera's frames: judged by the gate, handed on for detection, woken from quiet how often.
+    """What one camera's ladder has done.
 
-    Frames that follow on a movement or were decoded back before one are not judged.
+    gated: frames that the motion gate assessed; it skips those shortly after motion. handed_on: frames returned for
+    detection. wakes: how often it left the quiet state.
     """
 
-    judged: int = 0
+    gated: int = 0
     handed_on: int = 0
     wakes: int = 0
 
 
 class DecodeLadder:
-    """One camera's ladder. `feed` belongs to the camera's thread; `people_seen` may be called from any other.
+    """One camera's ladder. Call `feed` from the camera's thread; `people_seen` may be called from any thread.
 
     counters: see `LadderCounters`. decoder: the decoder, for its counters.
     """
@@ -68,15 +69,15 @@ class DecodeLadder:
         analysis_fps: float = 5.0,
         mask: PrivacyMask | None = None,
         *,
-        motion: GateSettings | None = None,
+        gate: GateSettings | None = None,
         attention: AttentionSettings | None = None,
         on_frame: Callable[[Luma, Frame], Any] | None = None,
     ) -> None:
-        """`on_frame` is shown every judged picture, small and whole: camera health looks on there."""
+        """`on_frame`: called with the small luma and the frame of every gated frame; camera health uses it."""
         self._ring = ring
         self._fps = analysis_fps
         self._mask = mask
-        self._gate = MotionGate(motion, None if mask is None else _masked(mask))
+        self._gate = MotionGate(gate, None if mask is None else mask.covers(*GATE_WH))
         self._policy = AttentionPolicy(attention)
         self._on_frame = on_frame
         self._in_view = _NOBODY
@@ -89,27 +90,29 @@ class DecodeLadder:
 
     @property
     def attention(self) -> Attention:
-        """How closely the camera is watched now."""
+        """The camera's current attention."""
         return self._policy.attention
 
     def set_rate(self, analysis_fps: float) -> None:
-        """Aim at so many frames a second from now on, also when decoding back. For the camera's thread."""
+        """Aim at this many frames per second from now on, also when decoding back. Call from the camera's thread."""
         self._fps = analysis_fps
         self.decoder.set_rate(analysis_fps)
 
     def people_seen(self, people: int, boxes_xyxyn: npt.ArrayLike) -> None:
-        """What the analysis saw in the newest frame: how many people (boxes that may begin a track, or that a track
-        carries), and where ((N, 4) in parts of the picture)."""
+        """Report the people in the newest analysed frame.
+
+        people: number of boxes that may start a track or that continue one. boxes_xyxyn: (N, 4), normalised.
+        """
         self._in_view = _InView(people, np.asarray(boxes_xyxyn, np.float32).reshape(-1, 4))
 
     def is_wanted(self, packet: Packet) -> bool:
-        """Whether the packet, the next one or one of the next, may give a picture: others need not be fed before it."""
+        """Return whether the packet, which has not been fed yet, may result in a frame. Others can wait for it."""
         if self.decoder.is_quiet:
             return packet.is_keyframe or self._is_overdue(packet)
         return packet.is_keyframe or self.decoder.is_due(packet.captured.mono_s)
 
     def feed(self, packet: Packet) -> list[Frame]:
-        """Take the next packet, which the ring already holds; the frames to detect on."""
+        """Take the next packet, which the ring already holds; return the frames to detect on."""
         if packet.is_keyframe:
             self._keyframe_every_s = packet.captured.mono_s - self._keyframe_mono_s
             self._keyframe_mono_s = packet.captured.mono_s
@@ -119,7 +122,7 @@ class DecodeLadder:
         found: list[Frame] = []
         for frame in self.decoder.feed(packet):
             last_mono_s = self._last_mono_s
-            detect = self._judge(frame)
+            detect = self._is_worth_detecting(frame)
             if was_quiet and not woken and not self._policy.attention.keyframes_only:
                 found += self._decoded_back(last_mono_s, frame.captured.mono_s)
                 woken = True
@@ -127,30 +130,30 @@ class DecodeLadder:
                 found.append(frame)
         if woken:
             self.counters.wakes += 1
-            self.decoder.wake([packet])  # while quiet, only keyframes give a picture
+            self.decoder.wake([packet])  # while quiet, only a keyframe results in a frame
         elif self._policy.attention.keyframes_only:
             self.decoder.set_quiet(True)
         self.counters.handed_on += len(found)
         return found
 
     def _is_overdue(self, packet: Packet) -> bool:
-        """Whether the next keyframe should have come before this packet, and is all that is waited for."""
+        """Return whether only keyframes are decoded and the next one should have come before this packet."""
         since_s = packet.captured.mono_s - self._keyframe_mono_s
-        return self.decoder.is_quiet and since_s > self._policy.keyframe_patience_s
+        return self.decoder.is_quiet and since_s > self._policy.keyframe_overdue_after_s
 
     def _caught_up(self, now_mono_s: float) -> list[Frame]:
-        """Decode from the last keyframe up to now, and everything from now on: the next keyframe is far."""
+        """Decode from the last keyframe to now and everything from now on, because the next keyframe is far away."""
         found: list[Frame] = []
         self._keyframe_every_s = now_mono_s - self._keyframe_mono_s
         self.decoder.wake(())
         for packet in self._ring.between(self._keyframe_mono_s, now_mono_s):
-            found += [_for_a_burst(frame) for frame in self.decoder.feed(packet) if self._judge(frame)]
+            found += [_for_a_burst(frame) for frame in self.decoder.feed(packet) if self._is_worth_detecting(frame)]
         self.counters.wakes += 1
         self.counters.handed_on += len(found)
         return found
 
-    def _judge(self, frame: Frame) -> bool:
-        """Let the gate and health look at a picture if it is time; whether to detect on it."""
+    def _is_worth_detecting(self, frame: Frame) -> bool:
+        """Pass the frame to gate and camera health unless motion is recent; return whether to detect on it."""
         at_mono_s = frame.captured.mono_s
         in_view = self._in_view
         moving = at_mono_s - self._moved_mono_s >= GATE_PAUSE_S and self._moves(frame, in_view.boxes_xyxyn)
@@ -161,29 +164,25 @@ class DecodeLadder:
         return decision.detect
 
     def _moves(self, frame: Frame, people_xyxyn: FloatArray) -> bool:
-        """Whether the gate sees anything move. Camera health looks on."""
+        """Return whether the gate sees motion; report the frame to camera health."""
         small, at_mono_s = frame.luma(*GATE_WH), frame.captured.mono_s
         moves = self._gate.observe(small, at_mono_s, people_xyxyn).active
         if moves:
             self._moved_mono_s = max(self._moved_mono_s, at_mono_s)
         if self._on_frame is not None and at_mono_s > self._last_mono_s:
             self._on_frame(small, frame)
-        self.counters.judged += 1
+        self.counters.gated += 1
         return moves
 
     def _decoded_back(self, after_mono_s: float, before_mono_s: float) -> list[Frame]:
-        """The frames between two keyframes, of which the second showed that something had begun."""
+        """Return the frames between two keyframes, the second of which showed that something had begun."""
         decoder = AnalysisDecoder(self._fps, self._mask, is_unfiltered=self.decoder.is_unfiltered)
         found: list[Frame] = []
         for packet in self._ring.between(after_mono_s, before_mono_s):
             between = (one for one in decoder.feed(packet) if after_mono_s < one.captured.mono_s < before_mono_s)
-            found += [_for_a_burst(frame) for frame in between if self._judge(frame)]
+            found += [_for_a_burst(frame) for frame in between if self._is_worth_detecting(frame)]
         return found
 
 
 def _for_a_burst(frame: Frame) -> Frame:
     return frame.halved() if frame.width >= 2 * BURST_WH[0] and frame.height >= 2 * BURST_WH[1] else frame
-
-
-def _masked(mask: PrivacyMask) -> npt.NDArray[np.bool_]:
-    return mask.covers(*GATE_WH)

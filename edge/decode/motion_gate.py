@@ -1,8 +1,8 @@
-"""Whether anything moves: a background model of a small luma picture, cheap enough to ask on every frame.
+"""The motion gate: a background model on small luma images, cheap enough for every frame. See docs/design/decode.md.
 
-The gate decides what detection costs, never what counts as a person: docs/design/decode.md. Per pixel it keeps a
-running mean and a running mean deviation; a pixel is foreground where it differs from its mean by more than its own
-noise explains, and motion is a cell of the picture that is mostly foreground.
+The gate only decides where detection is worth its cost, never what counts as a person. It keeps a running mean and a
+running mean deviation per pixel. A pixel that differs from its mean by more than its own noise explains is foreground;
+a cell that is mostly foreground is motion.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    """When a pixel is foreground and how fast the background follows. Times are in seconds, levels in 0..255.
+    """When a pixel is foreground and how fast the background follows. Times in seconds, levels 0..255.
 
     floor_levels, noise_factor: foreground differs from the background by more than floor + factor x its mean deviation.
-        Of Gaussian noise, 5 mean deviations are 4 standard deviations.
-    cell_px, cell_share: a cell of cell_px x cell_px pixels moves where at least this share of it is foreground.
-    follow_s: time constant of the background where it agrees; absorb_s: where it does not (a parked car, a chair that
-        was moved, a tree in the wind).
-    noise_s: time constant of the deviation where the background agrees, noise_absorb_s where it does not.
-    step_share: when more than this share of the picture is foreground, the light changed rather than the scene: the
-        background is first fitted to the new brightness, and where that does not explain it, learnt anew.
+        For Gaussian noise, 5 mean deviations are 4 standard deviations. Both > 0.
+    cell_px, cell_share: a cell of cell_px x cell_px pixels moves if at least this share of it is foreground; >= 1 pixel
+        and above 0, at most 1.
+    follow_s, absorb_s: time constants of the background, > 0: where the frame agrees with it, and where it does not (a
+        parked car, a chair that was moved, a tree in the wind).
+    noise_s, noise_absorb_s: time constants of the mean deviation, > 0, in the same two cases.
+    step_share: if more than this share of the frame is foreground, the light changed rather than the scene. The
+        background is then fitted to the new brightness and, if that does not explain the change, learnt anew. Above 0,
+        at most 1.
+
+    Raises ValueError for a value outside these ranges.
     """
 
     floor_levels: float = 7.0
@@ -56,11 +60,11 @@ class GateSettings:
 
 @dataclass(frozen=True, slots=True)
 class MotionResult:
-    """What moved in one picture.
+    """What moved in one frame.
 
-    active: whether detection is worth its price on this picture.
-    share: part of the watched picture that moved, 0..1.
-    relit: the light changed as a whole; the background was learnt anew, so nothing is known of what moved.
+    active: whether the frame is worth a detection.
+    share: share of the unmasked frame that moved, 0..1.
+    relit: the light changed as a whole and the background was learnt anew, so what moved is unknown.
     """
 
     active: bool
@@ -69,25 +73,25 @@ class MotionResult:
 
 
 class MotionGate:
-    """The gate of one camera. Not thread-safe: a camera's pictures come one after the other."""
+    """The gate of one camera. Not thread-safe."""
 
     def __init__(self, settings: GateSettings | None = None, ignored: BoolArray | None = None) -> None:
-        """`ignored`: (height, width) bool of the small picture, true where a privacy mask lies; never motion there."""
+        """`ignored`: (height, width) bool, true under a privacy mask; these pixels are never motion."""
         self._settings = settings or GateSettings()
         self._ignored = ignored
         self._model: _Model | None = None
         self._at_mono_s = -math.inf
 
     def observe(self, luma: Luma, at_mono_s: float, people_xyxyn: npt.ArrayLike | None = None) -> MotionResult:
-        """Judge a picture and learn from it.
+        """Compare a frame with the background and learn from it.
 
-        luma: (height, width) uint8, small (320 x 180 is meant); another shape than before starts anew.
-        at_mono_s: capture time. A time that does not advance (a GOP decoded back from the ring) is judged, not learnt.
-        people_xyxyn: (N, 4) boxes of those who are in view as far as is known, in parts of the picture. The background
-            is not learnt there, so that nobody becomes background and a busy doorway never counts as noise.
+        luma: (height, width) uint8, meant to be 320 x 180. Another shape than before resets the model.
+        at_mono_s: capture time. A frame that is not newer than the last (decoded back from the ring) is not learnt.
+        people_xyxyn: (N, 4) normalised boxes of the people known to be in view. The background is not learnt there, so
+            that nobody becomes background and a busy doorway never counts as noise.
 
-        The first picture is active: nothing is known yet. Raises ValueError for anything but a 2-D uint8 picture or an
-        `ignored` of another shape.
+        The first frame is active, because there is no background yet. Raises ValueError for anything but a 2-D uint8
+        array of at least one cell, and for an `ignored` of another shape.
         """
         if luma.ndim != 2 or luma.dtype != np.uint8 or min(luma.shape) < self._settings.cell_px:
             raise ValueError(f"luma must be (height, width) uint8, got {luma.shape} {luma.dtype}")
@@ -95,7 +99,7 @@ class MotionGate:
         model = self._model
         if model is None or model.background.shape != luma.shape:
             if self._ignored is not None and self._ignored.shape != luma.shape:
-                raise ValueError(f"ignored must have the picture's shape {luma.shape}, got {self._ignored.shape}")
+                raise ValueError(f"ignored must have the frame's shape {luma.shape}, got {self._ignored.shape}")
             self._model = _Model(smooth, self._settings, self._ignored)
             self._at_mono_s = at_mono_s
             return MotionResult(active=True, share=0.0, relit=True)
@@ -109,7 +113,7 @@ class MotionGate:
 
 
 class _Model:
-    """Mean and mean deviation of every pixel of one camera's small picture."""
+    """Mean and mean deviation of every pixel of one camera's small luma."""
 
     def __init__(self, smooth: npt.NDArray[np.uint8], settings: GateSettings, ignored: BoolArray | None) -> None:
         self._settings = settings
@@ -125,7 +129,7 @@ class _Model:
         self._foreground = np.zeros(smooth.shape, np.uint8)
 
     def compare(self, smooth: npt.NDArray[np.uint8], *, learns: bool) -> MotionResult:
-        """Compare with the background; fit or restart it when the light changed (only if `learns`)."""
+        """Compare with the background; if `learns`, fit or reset it after a change of light."""
         self._compare(smooth)
         limit = self._settings.step_share * self._watched_px
         if cv2.countNonZero(self._foreground) > limit:
@@ -142,7 +146,7 @@ class _Model:
         return MotionResult(active=count > 0, share=share)
 
     def learn(self, smooth: npt.NDArray[np.uint8], elapsed_s: float, people_xyxyn: npt.ArrayLike | None) -> None:
-        """Follow the picture: fast where it agrees with the background, slowly where it does not."""
+        """Follow the frame: fast where it agrees with the background, slowly where it does not."""
         settings = self._settings
         learnt = self._without(people_xyxyn)
         same = cv2.bitwise_and(cv2.bitwise_not(self._foreground), learnt)
@@ -174,9 +178,9 @@ class _Model:
         return learnt
 
     def _fit_brightness(self, smooth: npt.NDArray[np.uint8]) -> None:
-        """Bring the background to the picture's gain and offset by Tukey's resistant line: medians of outer thirds.
+        """Fit the background to the frame's gain and offset by Tukey's resistant line: medians of outer thirds.
 
-        J. W. Tukey, Exploratory Data Analysis (1977), chapter 10. People bend medians little.
+        J. W. Tukey, Exploratory Data Analysis (1977), chapter 10. People hardly change medians.
         """
         seen = self._watched[::6, ::6] > 0
         before = self.background[::6, ::6][seen]

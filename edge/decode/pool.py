@@ -1,7 +1,7 @@
-"""A few threads decode for all cameras: as many as there are cores, however many cameras there are.
+"""A pool of threads that decodes for all cameras: at most as many threads as cores.
 
-A camera's own thread only reads, judges and records; what is to be looked at waits in the camera's lane. One thread
-at a time works on a lane, so that whatever belongs to its camera needs no lock.
+A camera's own thread only reads, grades and records packets; those to be decoded wait in the camera's lane. Only one
+thread at a time works on a lane, so that a camera's decoder needs no lock.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ import structlog
 from edge.capture.packets import Packet
 
 LANE_MAX_BYTES = 8 * 1024 * 1024
-"""So much waits for a decoder that does not keep up before the camera is made to wait."""
+"""Bytes that may wait in a lane before `put` blocks the camera's thread."""
 LANE_MAX_IDLE = 64
-"""So many packets lie in a lane at most before somebody looks at them, wanted or not."""
+"""Packets that may wait in a lane before they are decoded even if none is wanted."""
 TURN_PACKETS = 32
-"""After so many packets the next camera has its turn."""
+"""Packets that a thread decodes before it turns to the next camera."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Lane:
-    """One camera's packets on their way to its decoder. `put` belongs to the camera's thread."""
+    """One camera's packets on their way to its decoder. Call `put` from the camera's thread."""
 
     def __init__(
-        self, pool: DecodePool, camera_id: str, look: Callable[[Packet], None], is_wanted: Callable[[Packet], bool]
+        self, pool: DecodePool, camera_id: str, decode: Callable[[Packet], None], is_wanted: Callable[[Packet], bool]
     ) -> None:
         self._pool = pool
         self._camera_id = camera_id
-        self._look = look
+        self._decode = decode
         self._is_wanted = is_wanted
         self._needs_keyframe = False
         self.waiting: deque[Packet] = deque()
@@ -41,31 +41,31 @@ class Lane:
         self.is_ready = False
 
     def put(self, packet: Packet) -> None:
-        """Hand on the next packet, in decoding order; waits while too much lies here and somebody works on it."""
+        """Add the next packet in decoding order. Blocks while the lane is full and being worked on."""
         self._pool.put(self, packet)
 
     def wants(self, packet: Packet) -> bool:
-        """Whether somebody must come for the packet just put. Asked only while nobody works on the lane."""
+        """Return whether the packet just added requires a turn. Called only while no thread works on the lane."""
         return len(self.waiting) >= LANE_MAX_IDLE or self._is_wanted(packet)
 
     def work_on(self, packets: list[Packet]) -> None:
-        """Look at the packets. A defect costs the pictures until the next keyframe, and nothing else."""
+        """Decode the packets. A defect loses the frames until the next keyframe and nothing else."""
         for packet in packets:
             if self._needs_keyframe and not packet.is_keyframe:
                 continue
             self._needs_keyframe = False
             try:
-                self._look(packet)
-            except Exception:  # noqa: BLE001 - a defect must not end the decoding of all cameras; it is logged whole
-                _log.exception("decoding failed", camera=self._camera_id)
+                self._decode(packet)
+            except Exception:  # noqa: BLE001 - must not stop the other cameras; the log has the traceback
+                _log.exception("decoding_failed", camera=self._camera_id)
                 self._needs_keyframe = True
 
 
 class DecodePool:
-    """The lanes and who works on them: let `threads` threads call `run`."""
+    """The lanes and their threads. `threads` threads have to call `run`."""
 
     def __init__(self, cameras: int) -> None:
-        """`cameras`: how many lanes there will be, >= 1."""
+        """`cameras`: number of lanes, >= 1. Raises ValueError otherwise."""
         if cameras < 1:
             raise ValueError(f"a pool decodes for at least one camera, got {cameras}")
         self.threads = min(cameras, len(os.sched_getaffinity(0)))
@@ -75,13 +75,16 @@ class DecodePool:
         self._ready: deque[Lane] = deque()
         self._closed = False
 
-    def lane(self, camera_id: str, look: Callable[[Packet], None], is_wanted: Callable[[Packet], bool]) -> Lane:
-        """A camera's lane. `look` is called with each packet in order, by one thread at a time; `is_wanted` tells of a
-        packet, while nobody looks, whether it is worth coming for: what is not waits for the next one that is."""
-        return Lane(self, camera_id, look, is_wanted)
+    def lane(self, camera_id: str, decode: Callable[[Packet], None], is_wanted: Callable[[Packet], bool]) -> Lane:
+        """Return a new lane for a camera.
+
+        decode: called with each packet in order, by one thread at a time. is_wanted: called with a new packet while no
+        thread works on the lane; packets that are not wanted wait for the next one that is.
+        """
+        return Lane(self, camera_id, decode, is_wanted)
 
     def put(self, lane: Lane, packet: Packet) -> None:
-        """See `Lane.put`. After `close` packets are dropped."""
+        """Add a packet to a lane; see `Lane.put`. After `close`, packets are dropped."""
         with self._room:
             while lane.waiting_bytes > LANE_MAX_BYTES and lane.is_ready and not self._closed:
                 self._room.wait()
@@ -95,7 +98,7 @@ class DecodePool:
                 self._work.notify()
 
     def run(self, stop: threading.Event) -> None:
-        """Work on one lane after the other until the pool is closed; `stop` is looked at between turns."""
+        """Work on one lane after the other until the pool is closed or, between two turns, `stop` is set."""
         while not stop.is_set():
             with self._work:
                 self._work.wait_for(lambda: self._ready or self._closed)
@@ -112,7 +115,7 @@ class DecodePool:
                     lane.is_ready = False
 
     def close(self) -> None:
-        """Send everybody home; what waits is given up."""
+        """End every `run` and unblock every `put`. Waiting packets are dropped."""
         with self._work:
             self._closed = True
             self._work.notify_all()

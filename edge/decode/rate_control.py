@@ -1,10 +1,10 @@
-"""How often a camera's pictures are offered for analysis: less often while the device cannot keep up.
+"""Lowers a camera's analysis rate while the device cannot keep up.
 
-A picture that is decoded and then dropped is work for nothing, and drops come in clumps that a tracker feels. So each
-camera of which pictures are dropped asks for fewer, by a factor, and feels its way back up in small steps (additive
-increase and multiplicative decrease are what lets many who share something settle at fair shares without knowing of
-each other: Chiu and Jain, 1989; here the increase is a factor too, because rates span a small range). The scheduler
-serves cameras in turn, so that whoever asks for less than an equal share is never dropped and never slowed down.
+Decoding a frame that is then dropped is wasted work, and drops come in bursts that disturb the tracker. A camera whose
+frames are dropped therefore lowers its rate by a factor and raises it again in small steps. Additive increase with
+multiplicative decrease converges to fair shares without coordination (Chiu and Jain, 1989); here the increase is a
+factor too, because rates span a small range. The scheduler serves cameras in turn, so a camera that asks for less than
+an equal share is neither dropped nor slowed down.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RateSettings:
-    """settle_s: a step down comes so long after a step at the earliest, when what was queued has gone, and only where
-        drops have gone on for so long: the burst with which a session begins is no overload.
-    window_s: drops are counted together for so long, since at low rates they are rare.
-    tolerated: share of the pictures that may be dropped, and one in any case.
-    slower, faster: factors of a step down and up. calm_s: without a drop for so long, a step up.
-    floor_fps: never below, so that whoever stays is still seen.
+    """When and by how much the rate changes.
+
+    settle_s: shortest duration of drops, in seconds, before a step down and between two steps down. The queue has
+        emptied by then, and the burst at the start of a session does not count as overload.
+    window_s: seconds over which drops are counted, because they are rare at low rates.
+    tolerated: share of the frames in the window that may be dropped; a single drop always is.
+    slower, faster: factors of a step down and up.
+    calm_s: seconds without a drop before a step up.
+    floor_fps: lowest rate, in frames per second, at which people who stay are still seen.
     """
 
     settle_s: float = 2.0
@@ -32,10 +35,10 @@ class RateSettings:
 
 
 class RateController:
-    """The analysis rate that one camera aims at. Belongs to the camera's thread."""
+    """The analysis rate that one camera aims at. Use it from the camera's thread."""
 
     def __init__(self, full_fps: float, settings: RateSettings | None = None) -> None:
-        """`full_fps`: the configured rate, > 0, which is never exceeded."""
+        """`full_fps`: the configured rate in frames per second, > 0, never exceeded. Raises ValueError otherwise."""
         if not full_fps > 0.0:
             raise ValueError(f"full_fps must be positive, got {full_fps}")
         self._full_fps = full_fps
@@ -49,16 +52,16 @@ class RateController:
 
     @property
     def fps(self) -> float:
-        """Frames a second to ask for now."""
+        """The rate to aim at now, in frames per second."""
         return self._fps
 
     @property
     def is_degraded(self) -> bool:
-        """Whether that is less than configured."""
+        """Whether the rate is below the configured one."""
         return self._fps < self._full_fps
 
     def note(self, at_mono_s: float, *, offered: int, dropped: int) -> bool:
-        """So many pictures were offered and dropped just now. Returns whether the rate changed."""
+        """Count frames offered and dropped at `at_mono_s`; return whether the rate changed."""
         if self._window_began_s is None:
             self._window_began_s = self._calm_since_s = at_mono_s
         self._offered += offered
@@ -81,6 +84,6 @@ class RateController:
         return self._fps != before_fps
 
     def _drops_go_on(self) -> bool:
-        """Whether the window's first drop and its newest are so far apart; so the window itself lasts so long too."""
+        """Return whether at least `settle_s` lies between the first and the newest drop of the window."""
         began_s = self._first_drop_s
         return began_s is not None and self._calm_since_s - began_s >= self._settings.settle_s

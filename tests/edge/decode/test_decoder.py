@@ -1,4 +1,4 @@
-"""Frames come out at the analysis rate, masked, whatever the packets go through."""
+"""The decoder returns masked frames at the analysis rate, whatever happens to the packets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ START = Instant(0.0, datetime(2026, 11, 24, 7, 0, tzinfo=UTC))
 
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> list[Packet]:
-    """Twelve seconds at 25 pictures a second, a keyframe every second."""
+    """Twelve seconds at 25 frames per second, with a keyframe every second."""
     path = make_video(tmp_path_factory.mktemp("film") / "street.mp4", Film(fps=25, gop=25, seconds=12.0))
     return packets_of(path)
 
@@ -53,19 +53,19 @@ def test_the_mean_rate_is_the_analysis_rate_and_frames_are_spread_evenly(
     assert min(spaces_s) >= 1 / analysis_fps - 1 / fps - 1e-6
 
 
-def test_a_camera_slower_than_the_analysis_rate_loses_no_picture(tmp_path: Path) -> None:
+def test_a_camera_slower_than_the_analysis_rate_loses_no_frame(tmp_path: Path) -> None:
     packets = packets_of(make_video(tmp_path / "slow.mp4", Film(fps=3, seconds=4.0, gop=3)))
     assert numbers(decode(AnalysisDecoder(5.0), packets)) == list(range(12))
 
 
-def test_every_frame_carries_the_moment_of_its_own_packet(street: list[Packet]) -> None:
+def test_every_frame_has_the_capture_time_of_its_own_packet(street: list[Packet]) -> None:
     frames = decode(AnalysisDecoder(5.0), street)
     assert len(frames) == 60
     for frame in frames:
         assert frame.captured is street[frame_number(frame.y)].captured
 
 
-def test_pictures_out_of_order_keep_their_moments(tmp_path: Path) -> None:
+def test_frames_out_of_order_keep_their_capture_times(tmp_path: Path) -> None:
     packets = packets_of(make_video(tmp_path / "b.mp4", Film(fps=25, seconds=3.0, b_frames=3)))
     by_number = sorted(packets, key=lambda packet: packet.pts_90k)
     frames = decode(AnalysisDecoder(25.0), packets)
@@ -74,15 +74,15 @@ def test_pictures_out_of_order_keep_their_moments(tmp_path: Path) -> None:
         assert frame.captured is by_number[frame_number(frame.y)].captured
 
 
-def test_the_loop_filter_is_saved_on_pictures_that_no_other_refers_to_and_nowhere_else(tmp_path: Path) -> None:
+def test_the_loop_filter_is_skipped_only_in_frames_without_dependents(tmp_path: Path) -> None:
     path = make_video(tmp_path / "b.mp4", Film(fps=25, gop=25, seconds=3.0, b_frames=2, kbps=60))
     frames = {frame_number(frame.y): frame.y for frame in decode(AnalysisDecoder(60.0), packets_of(path))}
     changed = {True: 0, False: 0}
     with av.open(str(path)) as container:
-        for number, picture in enumerate(container.decode(video=0)):
+        for number, video_frame in enumerate(container.decode(video=0)):
             if number in frames:
-                is_b = picture.pict_type == PictureType.B
-                changed[is_b] += not np.array_equal(frames[number], Frame.from_av(picture, START).y)
+                is_b = video_frame.pict_type == PictureType.B
+                changed[is_b] += not np.array_equal(frames[number], Frame.from_av(video_frame, START).y)
     assert changed[False] == 0, "what is missing would add up until the next keyframe"
     assert changed[True] > 10
 
@@ -96,8 +96,8 @@ def test_every_frame_is_masked(street: list[Packet]) -> None:
     assert any(bool((frame.y[frame.height // 2 :] != 16).any()) for frame in plain)
 
 
-def test_masking_does_not_disturb_the_pictures_that_follow(street: list[Packet]) -> None:
-    """The decoder predicts from the memory that it gave out: had the mask been burnt into that, it would spread."""
+def test_masking_does_not_disturb_later_frames(street: list[Packet]) -> None:
+    """A mask burnt into the decoder's own memory would spread, because the decoder predicts from it."""
     mask = PrivacyMask([[(0.3, 0.5), (0.6, 0.5), (0.6, 0.9), (0.3, 0.9)]])
     masked = decode(AnalysisDecoder(25.0, mask), street[:25])
     plain = decode(AnalysisDecoder(25.0), street[:25])
@@ -107,7 +107,7 @@ def test_masking_does_not_disturb_the_pictures_that_follow(street: list[Packet])
         assert np.array_equal(one.y[outside], other.y[outside])
 
 
-def test_a_new_resolution_is_decoded_from_its_first_picture(tmp_path: Path) -> None:
+def test_a_new_resolution_is_decoded_from_its_first_frame(tmp_path: Path) -> None:
     parts = [
         make_video(tmp_path / "1.mp4", Film(seconds=1.0)),
         make_video(tmp_path / "2.mp4", Film(seconds=1.0, width=640, height=384), first=10),
@@ -119,7 +119,7 @@ def test_a_new_resolution_is_decoded_from_its_first_picture(tmp_path: Path) -> N
     assert decoder.counters.errors == 0
 
 
-def test_damaged_packets_are_survived_counted_and_over_by_the_next_keyframe(street: list[Packet]) -> None:
+def test_damaged_packets_are_counted_and_overcome_at_the_next_keyframe(street: list[Packet]) -> None:
     random = np.random.default_rng(4)
     damaged = list(street[:75])
     for index in range(5, 20):
@@ -132,14 +132,14 @@ def test_damaged_packets_are_survived_counted_and_over_by_the_next_keyframe(stre
     assert numbers(frames)[-25:] == list(range(50, 75))
 
 
-def test_a_stream_that_starts_in_the_middle_waits_for_its_keyframe(street: list[Packet]) -> None:
+def test_a_stream_that_starts_within_a_group_waits_for_a_keyframe(street: list[Packet]) -> None:
     decoder = AnalysisDecoder(60.0)
     assert numbers(decode(decoder, street[7:40])) == list(range(25, 40))
     assert decoder.counters.skipped == 18
     assert decoder.counters.errors == 0
 
 
-def test_a_quiet_camera_costs_its_keyframes_only(street: list[Packet]) -> None:
+def test_a_quiet_camera_decodes_its_keyframes_only(street: list[Packet]) -> None:
     decoder = AnalysisDecoder(5.0)
     decoder.set_quiet(True)
     frames = decode(decoder, street[:100])
@@ -148,7 +148,7 @@ def test_a_quiet_camera_costs_its_keyframes_only(street: list[Packet]) -> None:
     assert decoder.is_quiet
 
 
-def test_a_keyframe_is_given_out_with_its_own_packet_while_quiet(street: list[Packet]) -> None:
+def test_while_quiet_a_keyframe_is_returned_with_its_own_packet(street: list[Packet]) -> None:
     decoder = AnalysisDecoder(5.0)
     decoder.set_quiet(True)
     assert numbers(decoder.feed(street[0])) == [0]
@@ -157,9 +157,7 @@ def test_a_keyframe_is_given_out_with_its_own_packet_while_quiet(street: list[Pa
 
 
 @pytest.mark.parametrize("asleep_until", [26, 40, 49])
-def test_waking_decodes_the_group_of_pictures_back_so_that_nothing_is_missed(
-    street: list[Packet], asleep_until: int
-) -> None:
+def test_waking_decodes_the_group_of_pictures_back_without_a_gap(street: list[Packet], asleep_until: int) -> None:
     decoder = AnalysisDecoder(5.0)
     decoder.set_quiet(True)
     quiet = decode(decoder, street[:asleep_until])
@@ -173,7 +171,7 @@ def test_waking_decodes_the_group_of_pictures_back_so_that_nothing_is_missed(
     assert decoder.counters.errors == 0
 
 
-def test_awake_again_without_a_ring_it_goes_on_at_the_next_keyframe(street: list[Packet]) -> None:
+def test_waking_without_a_ring_continues_at_the_next_keyframe(street: list[Packet]) -> None:
     decoder = AnalysisDecoder(5.0)
     decoder.set_quiet(True)
     decode(decoder, street[:30])
@@ -181,7 +179,7 @@ def test_awake_again_without_a_ring_it_goes_on_at_the_next_keyframe(street: list
     assert numbers(decode(decoder, street[30:60])) == [50, 55]
 
 
-def test_a_picture_held_back_by_b_frames_is_not_lost_on_falling_asleep(tmp_path: Path) -> None:
+def test_a_frame_delayed_by_b_frames_is_not_lost_when_the_camera_turns_quiet(tmp_path: Path) -> None:
     packets = packets_of(make_video(tmp_path / "b.mp4", Film(fps=25, gop=25, seconds=3.0, b_frames=2)))
     decoder = AnalysisDecoder(25.0)
     awake = decode(decoder, packets[:20])
@@ -191,12 +189,12 @@ def test_a_picture_held_back_by_b_frames_is_not_lost_on_falling_asleep(tmp_path:
 
 
 @pytest.mark.parametrize("analysis_fps", [0.0, 61.0, float("nan")])
-def test_a_rate_that_makes_no_sense_is_refused(analysis_fps: float) -> None:
+def test_a_rate_out_of_range_is_refused(analysis_fps: float) -> None:
     with pytest.raises(ValueError, match=r"analysis_fps is 0\.1 to 60"):
         AnalysisDecoder(analysis_fps)
 
 
-def test_ten_bit_h265_becomes_an_ordinary_frame(tmp_path: Path) -> None:
+def test_ten_bit_h265_becomes_an_eight_bit_frame(tmp_path: Path) -> None:
     film = Film(codec="hevc", seconds=0.5, pixel_format="yuv420p10le")
     path = make_video(tmp_path / "ten.mp4", film)
     with open_session(SourceSettings(str(path), speed=None), SystemClock(), threading.Event()) as session:
@@ -216,7 +214,7 @@ def test_ten_bit_h265_becomes_an_ordinary_frame(tmp_path: Path) -> None:
     ],
     ids=["large", "B-frames", "H.265", "small", "keyframes far apart"],
 )
-def test_the_loop_filter_is_left_out_of_large_pictures_with_keyframes_close_together(
+def test_the_loop_filter_is_skipped_in_large_frames_with_close_keyframes(
     tmp_path: Path, film: Film, *, unfiltered: bool
 ) -> None:
     packets = packets_of(make_video(tmp_path / "camera.mp4", film))
@@ -225,10 +223,10 @@ def test_the_loop_filter_is_left_out_of_large_pictures_with_keyframes_close_toge
     assert decoder.is_unfiltered is unfiltered
     seen = numbers(frames)
     assert seen == list(range(len(seen)))
-    assert len(seen) >= len(packets) - 4  # what waits for a later picture has not come out yet
+    assert len(seen) >= len(packets) - 4  # those that wait for a later frame are not returned yet
 
 
-def test_the_filter_comes_back_when_keyframes_move_apart(tmp_path: Path) -> None:
+def test_the_loop_filter_returns_when_keyframes_move_apart(tmp_path: Path) -> None:
     packets = packets_of(make_video(tmp_path / "a.mp4", Film(fps=25, gop=25, seconds=3.0, width=160, height=720)))
     decoder = AnalysisDecoder(5.0)
     decode(decoder, packets)
@@ -243,7 +241,7 @@ def test_the_filter_comes_back_when_keyframes_move_apart(tmp_path: Path) -> None
     assert not decoder.is_unfiltered
 
 
-def test_what_nobody_looks_at_and_nothing_is_predicted_from_is_not_decoded(tmp_path: Path) -> None:
+def test_frames_that_are_neither_due_nor_referred_to_are_not_decoded(tmp_path: Path) -> None:
     packets = packets_of(make_video(tmp_path / "b.mp4", Film(fps=25, gop=25, seconds=4.0, b_frames=2)))
     everything = AnalysisDecoder(60.0)
     whole = {frame.captured.mono_s: frame.y for frame in decode(everything, packets)}
@@ -258,13 +256,13 @@ def test_what_nobody_looks_at_and_nothing_is_predicted_from_is_not_decoded(tmp_p
     assert decoder.counters.errors == 0
 
 
-def test_a_picture_that_is_due_is_given_out_with_its_own_packet(street: list[Packet]) -> None:
+def test_a_due_frame_is_returned_with_its_own_packet(street: list[Packet]) -> None:
     decoder = AnalysisDecoder(5.0)
     for index, packet in enumerate(street[:100]):
         assert numbers(decoder.feed(packet)) == ([index] if index % 5 == 0 else [])
 
 
-def test_packets_that_wait_are_decoded_before_they_are_many(street: list[Packet]) -> None:
+def test_the_number_of_waiting_packets_is_bounded(street: list[Packet]) -> None:
     decoder = AnalysisDecoder(0.5)
     waiting = []
     for packet in street[:100]:

@@ -1,4 +1,4 @@
-"""What the decode ladder hands on is offered, and the ladder is slowed down when too much of it is dropped."""
+"""The feed offers the ladder's frames, and slows the ladder down when too many are dropped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START = Instant(1000.0, NOON)
 
 @dataclass
 class Ladder:
-    """A ladder that finds every picture worth a look, at the rate that it was told."""
+    """A ladder that returns every frame, and records its rates."""
 
     fps: float = 5.0
     rates: list[float] = field(default_factory=list)
@@ -64,24 +64,24 @@ class Site:
         )
 
     def run(self, seconds: float, taken_fps: float) -> None:
-        """Let the camera go on; the inference thread takes so many pictures a second."""
+        """Let time pass while the inference thread takes that many frames per second."""
         until_s, next_s = self.now_s + seconds, self.now_s
         while self.now_s < until_s:
             self.now_s += 1.0 / self.ladder.fps
-            self.feed(SimpleNamespace(captured=START.shifted(self.now_s)))  # type: ignore[arg-type] # all that is read
+            self.feed(SimpleNamespace(captured=START.shifted(self.now_s)))  # type: ignore[arg-type] # the only attribute that is read
             while next_s <= self.now_s:
                 next_s += 1.0 / taken_fps
                 self.scheduler.take(0.0)
 
 
-def test_a_feed_that_is_taken_in_time_is_left_as_it_is() -> None:
+def test_a_feed_without_drops_keeps_its_rate() -> None:
     site = Site()
     site.run(60.0, taken_fps=6.0)
     assert site.ladder.rates == []
     assert site.health.dropped == 0
 
 
-def test_the_ladder_is_slowed_down_and_health_told_of_each_step() -> None:
+def test_drops_slow_the_ladder_and_telemetry_gets_each_step() -> None:
     site = Site()
     site.run(60.0, taken_fps=2.0)
     assert site.ladder.rates
@@ -90,12 +90,12 @@ def test_the_ladder_is_slowed_down_and_health_told_of_each_step() -> None:
     assert site.health.dropped == site.scheduler.dropped("gate") > 0
 
 
-def test_the_log_says_when_overload_begins_and_when_it_is_over_and_not_each_step_between() -> None:
+def test_the_log_has_the_start_and_the_end_of_an_overload_only() -> None:
     site = Site()
     with capture_logs() as logs:
         site.run(120.0, taken_fps=1.5)
         site.run(400.0, taken_fps=10.0)
-    told = [(entry["log_level"], entry["fps"]) for entry in logs if entry["log_level"] != "debug"]
-    assert told == [("warning", 3.5), ("info", 5.0)]
+    logged = [(entry["log_level"], entry["fps"]) for entry in logs if entry["log_level"] != "debug"]
+    assert logged == [("warning", 3.5), ("info", 5.0)]
     assert len(site.ladder.rates) > 4
     assert site.ladder.fps == 5.0

@@ -1,4 +1,4 @@
-"""Frames share the decoder's planes and become small pictures with the right colours."""
+"""Frames share the decoder's planes and become small images with the right colours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOW = Instant(5.0, datetime(2026, 11, 24, tzinfo=UTC))
 
 
 def colour_bars(width: int = 322, height: int = 182) -> Picture:
-    """Eight upright bars of plain colour, RGB."""
+    """Eight vertical bars of plain colour, RGB."""
     colours = [
         (255, 255, 255),
         (235, 220, 20),
@@ -30,14 +30,14 @@ def colour_bars(width: int = 322, height: int = 182) -> Picture:
         (20, 20, 220),
     ]
     colours.append((0, 0, 0))
-    picture = np.zeros((height, width, 3), dtype=np.uint8)
+    image = np.zeros((height, width, 3), dtype=np.uint8)
     for index, colour in enumerate(colours):
-        picture[:, index * width // 8 : (index + 1) * width // 8] = colour
-    return picture
+        image[:, index * width // 8 : (index + 1) * width // 8] = colour
+    return image
 
 
-def as_av(picture: Picture, pixel_format: str, *, matrix: str = "ITU601") -> av.VideoFrame:
-    made = av.VideoFrame.from_ndarray(picture, format="rgb24")
+def as_av(image: Picture, pixel_format: str, *, matrix: str = "ITU601") -> av.VideoFrame:
+    made = av.VideoFrame.from_ndarray(image, format="rgb24")
     full = pixel_format.startswith("yuvj")
     made = made.reformat(format=pixel_format, dst_colorspace=matrix, dst_color_range="JPEG" if full else "MPEG")
     made.colorspace = 1 if matrix == "ITU709" else 5
@@ -45,7 +45,7 @@ def as_av(picture: Picture, pixel_format: str, *, matrix: str = "ITU601") -> av.
 
 
 def bar_colours(bgr: Picture) -> Picture:
-    """(8, 3) RGB: the colour in the middle of every bar."""
+    """Return the colour in the middle of every bar, (8, 3) RGB."""
     height, width, _ = bgr.shape
     columns = [(2 * index + 1) * width // 16 for index in range(8)]
     return bgr[height // 2, columns, ::-1]
@@ -58,7 +58,7 @@ def decoded(tmp_path_factory: pytest.TempPathFactory) -> av.VideoFrame:
         return next(iter(container.decode(video=0)))
 
 
-def test_planes_of_a_decoded_picture_are_shared_and_lines_are_cut_at_the_width(decoded: av.VideoFrame) -> None:
+def test_planes_of_a_decoded_frame_are_shared_and_cut_at_the_width(decoded: av.VideoFrame) -> None:
     frame = Frame.from_av(decoded, NOW)
     assert decoded.planes[0].line_size > decoded.width, "the decoder pads its lines, else this tests nothing"
     assert (frame.width, frame.height) == (330, 186)
@@ -82,8 +82,8 @@ def test_planes_outlive_the_decoder(tmp_path: Path) -> None:
 
     def frames() -> Iterator[Frame]:
         with av.open(str(path)) as container:
-            for picture in container.decode(video=0):
-                yield Frame.from_av(picture, NOW)
+            for video_frame in container.decode(video=0):
+                yield Frame.from_av(video_frame, NOW)
 
     kept = list(frames())
     assert [int(frame.y.astype(np.uint32).sum()) for frame in kept] == [
@@ -111,7 +111,7 @@ def test_full_range_and_limited_range_give_the_same_grey() -> None:
         assert np.abs(full.bgr(64, 64).astype(int) - level).max() <= 2
 
 
-def test_bt709_pictures_are_converted_with_their_own_matrix() -> None:
+def test_bt709_frames_are_converted_with_their_own_matrix() -> None:
     bars = colour_bars()
     frame = Frame.from_av(as_av(bars, "yuv420p", matrix="ITU709"), NOW)
     assert frame.matrix is ColourMatrix.BT709
@@ -119,14 +119,14 @@ def test_bt709_pictures_are_converted_with_their_own_matrix() -> None:
     assert np.abs(bar_colours(frame.bgr(322, 182)).astype(int) - expected).max() <= 4
 
 
-def test_a_shrunk_picture_looks_like_the_whole_one_shrunk(decoded: av.VideoFrame) -> None:
+def test_shrunk_planes_give_the_same_image_as_the_shrunk_frame(decoded: av.VideoFrame) -> None:
     frame = Frame.from_av(decoded, NOW)
     whole = decoded.to_ndarray(format="bgr24")
     expected = cv2.resize(whole, (110, 62), interpolation=cv2.INTER_AREA).astype(int)
     assert np.abs(frame.bgr(110, 62).astype(int) - expected).mean() < 4.0
 
 
-def test_small_bright_things_are_averaged_and_not_skipped_when_shrinking() -> None:
+def test_shrinking_averages_small_bright_spots_and_does_not_skip_them() -> None:
     plane = np.full((960, 1280), 40, dtype=np.uint8)
     plane[::8] = 240
     chroma = np.full((480, 640), 128, dtype=np.uint8)
@@ -136,7 +136,7 @@ def test_small_bright_things_are_averaged_and_not_skipped_when_shrinking() -> No
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (330, 186), (326, 182)])
-def test_a_halved_picture_is_a_quarter_of_the_bytes_and_shrinks_to_the_same(width: int, height: int) -> None:
+def test_a_halved_frame_has_a_quarter_of_the_bytes_and_shrinks_to_the_same(width: int, height: int) -> None:
     rng = np.random.default_rng(3)
     chroma = ((height + 1) // 2, (width + 1) // 2)
     y = rng.integers(16, 236, (height, width), dtype=np.uint8)
@@ -153,7 +153,7 @@ def test_a_halved_picture_is_a_quarter_of_the_bytes_and_shrinks_to_the_same(widt
     assert not np.shares_memory(half.y, whole.y)
 
 
-def test_a_jpeg_has_the_width_asked_for_and_is_never_enlarged() -> None:
+def test_a_jpeg_has_the_given_width_and_is_never_enlarged() -> None:
     frame = Frame.from_av(as_av(colour_bars(640, 360), "yuv420p"), NOW)
     small = cv2.imdecode(np.frombuffer(frame.jpeg(320, 85), dtype=np.uint8), cv2.IMREAD_COLOR)
     same = cv2.imdecode(np.frombuffer(frame.jpeg(1920, 85), dtype=np.uint8), cv2.IMREAD_COLOR)
@@ -167,7 +167,7 @@ def test_a_jpeg_has_the_width_asked_for_and_is_never_enlarged() -> None:
 
 
 @pytest.mark.parametrize(("max_width", "quality"), [(8, 80), (320, 0), (320, 101)])
-def test_a_jpeg_refuses_sizes_and_qualities_that_do_not_exist(max_width: int, quality: int) -> None:
+def test_jpeg_sizes_and_qualities_out_of_range_are_refused(max_width: int, quality: int) -> None:
     frame = Frame.from_av(as_av(colour_bars(), "yuv420p"), NOW)
     with pytest.raises(ValueError, match="JPEG"):
         frame.jpeg(max_width, quality)
@@ -177,7 +177,7 @@ def test_planes_that_do_not_fit_together_are_refused() -> None:
     luma = np.zeros((10, 11), dtype=np.uint8)
     chroma = np.zeros((5, 6), dtype=np.uint8)
     Frame(luma, chroma, chroma, NOW)
-    with pytest.raises(ValueError, match=r"v of a picture of \(10, 11\) must have \(5, 6\), got \(5, 5\)"):
+    with pytest.raises(ValueError, match=r"v of a frame of \(10, 11\) must have \(5, 6\), got \(5, 5\)"):
         Frame(luma, chroma, chroma[:, :5], NOW)
     with pytest.raises(ValueError, match="y must have the shape"):
         Frame(luma[0], chroma, chroma, NOW)

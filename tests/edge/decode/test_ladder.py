@@ -1,4 +1,4 @@
-"""The decode ladder on real footage: what it leaves undecoded, and that nobody is missed for it."""
+"""The decode ladder on real footage: what it leaves undecoded, and that it misses nobody."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def packets_of(video: Path, seconds: float) -> Iterator[Packet]:
 
 @dataclass
 class Run:
-    """Strong boxes of each frame that was handed on, by its time, and the attention after each packet."""
+    """Return the strong boxes of each returned frame by its time, and the attention after each packet."""
 
     boxes: dict[float, int] = field(default_factory=dict)
     attention: list[tuple[float, Attention]] = field(default_factory=list)
@@ -68,7 +68,7 @@ def climb(ladder: DecodeLadder, ring: PacketRing, packets: Iterator[Packet], det
     return run
 
 
-def test_of_people_passing_one_by_one_no_box_is_lost_and_the_pauses_are_not_decoded(
+def test_people_passing_one_by_one_lose_no_box_and_the_pauses_are_not_decoded(
     data_file: DataFile, detector: Detector
 ) -> None:
     video = data_file("video/intel_one_by_one.mp4")
@@ -90,17 +90,17 @@ def test_of_people_passing_one_by_one_no_box_is_lost_and_the_pauses_are_not_deco
     assert ladder.counters.handed_on < len(all_boxes)
 
 
-def test_what_began_between_two_keyframes_is_decoded_back(data_file: DataFile, detector: Detector) -> None:
+def test_motion_that_began_between_two_keyframes_is_decoded_back(data_file: DataFile, detector: Detector) -> None:
     ring = PacketRing(60.0)
     ladder = DecodeLadder(ring)
     run = climb(ladder, ring, packets_of(data_file("video/intel_one_by_one.mp4"), 20.0), detector)
     quiet_s = [at_s for at_s, attention in run.attention if attention is Attention.QUIET]
     woken_s = next(at_s for at_s, attention in run.attention if at_s > quiet_s[0] and attention is Attention.ACTIVE)
-    # The frames between the waking keyframe and the one before it were handed on although both came undecoded.
+    # Frames between the waking keyframe and the one before it were returned.
     assert [at_s for at_s in run.boxes if woken_s - 1.0 < at_s < woken_s - 0.05]
 
 
-def test_what_is_decoded_back_is_kept_small_because_there_is_much_of_it(tmp_path: Path) -> None:
+def test_frames_decoded_back_are_halved(tmp_path: Path) -> None:
     film = Film(width=1280, height=720, fps=10, gop=20, kbps=2000)
     video = make_video(tmp_path / "still.mp4", film, pictures=_one_comes_in_after(51, 80))
     ring = PacketRing(60.0)
@@ -117,7 +117,7 @@ def test_what_is_decoded_back_is_kept_small_because_there_is_much_of_it(tmp_path
     assert {5.2, 5.4, 5.6, 5.8} <= {at_s for at_s, _ in burst}
 
 
-def test_a_keyframe_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+def test_an_overdue_keyframe_starts_full_decoding(tmp_path: Path) -> None:
     film = Film(width=1280, height=720, fps=10, gop=300, kbps=2000)
     video = make_video(tmp_path / "smart.mp4", film, pictures=_one_comes_in_after(51, 100))
     ring = PacketRing(60.0)
@@ -128,7 +128,7 @@ def test_a_keyframe_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None
         ring.append(packet)
         waiting.append(packet)
         if not ladder.is_wanted(packet):
-            continue  # the decode pool comes for it with one that is
+            continue  # the decode pool feeds it with the next wanted one
         now_s = packet.captured.mono_s
         frames = [frame for one in waiting for frame in ladder.feed(one)]
         handed_on += [(now_s, round(frame.captured.mono_s, 1)) for frame in frames]
@@ -147,14 +147,14 @@ def test_a_keyframe_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None
 def _one_comes_in_after(number: int, count: int) -> Iterator[npt.NDArray[np.uint8]]:
     still = np.random.default_rng(5).integers(60, 200, (45, 80, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
     for index in range(count):
-        picture = still.copy()
+        image = still.copy()
         if index > number:
             left = 20 * (index - number)
-            picture[200:500, left : left + 120] = 255
-        yield picture
+            image[200:500, left : left + 120] = 255
+        yield image
 
 
-def test_nothing_under_a_mask_wakes_it(data_file: DataFile, detector: Detector) -> None:
+def test_motion_under_a_mask_does_not_wake_the_ladder(data_file: DataFile, detector: Detector) -> None:
     whole = PrivacyMask([[(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]])
     ring = PacketRing(60.0)
     ladder = DecodeLadder(ring, mask=whole)
@@ -164,25 +164,25 @@ def test_nothing_under_a_mask_wakes_it(data_file: DataFile, detector: Detector) 
     assert sum(run.boxes.values()) == 0
 
 
-def test_health_is_shown_each_judged_picture_once_in_order_and_small(data_file: DataFile, detector: Detector) -> None:
+def test_camera_health_gets_each_gated_frame_once_in_order_and_small(data_file: DataFile, detector: Detector) -> None:
     shown: list[tuple[float, tuple[int, ...]]] = []
 
-    def look(small: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], frame: Frame) -> None:
+    def on_frame(small: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], frame: Frame) -> None:
         shown.append((frame.captured.mono_s, small.shape))
 
     ring = PacketRing(60.0)
-    watched: Callable[..., object] = look
+    watched: Callable[..., object] = on_frame
     ladder = DecodeLadder(ring, on_frame=watched)
     climb(ladder, ring, packets_of(data_file("video/intel_one_by_one.mp4"), 10.0), detector)
     assert [at_s for at_s, _ in shown] == sorted({at_s for at_s, _ in shown})
     assert {shape for _, shape in shown} == {(GATE_WH[1], GATE_WH[0])}
 
 
-def test_the_gate_is_not_asked_again_while_what_it_said_still_holds(data_file: DataFile, detector: Detector) -> None:
+def test_the_gate_is_skipped_shortly_after_motion(data_file: DataFile, detector: Detector) -> None:
     asked: list[float] = []
     ring = PacketRing(60.0)
     ladder = DecodeLadder(ring, on_frame=lambda _, frame: asked.append(frame.captured.mono_s))
     run = climb(ladder, ring, packets_of(data_file("video/intel_one_by_one.mp4"), 30.0), detector)
     moving = [at_s for at_s, attention in run.attention if attention is Attention.ACTIVE]
     assert np.median(np.diff([at_s for at_s in asked if at_s in moving])) == pytest.approx(0.4, abs=0.1)
-    assert min(np.diff(sorted(run.boxes))) == pytest.approx(0.2, abs=0.1), "every picture is detected on all the same"
+    assert min(np.diff(sorted(run.boxes))) == pytest.approx(0.2, abs=0.1), "detection still runs on every frame"

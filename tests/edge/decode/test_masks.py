@@ -1,4 +1,4 @@
-"""What a privacy mask covers can never be seen again."""
+"""Pixels under a privacy mask cannot be recovered."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def noise(width: int, height: int, seed: int = 0, *, full_range: bool = False) -
 
 
 def touched(polygon: Polygon, width: int, height: int, samples: int = 5) -> Pixels:
-    """Which pixels have a point inside the polygon: even-odd rule on `samples` squared points in each pixel."""
+    """Return which pixels have a point inside the polygon: even-odd rule, `samples` squared points per pixel."""
     steps = (np.arange(samples) + 0.5) / samples
     x = (np.arange(width)[:, None] + steps).reshape(1, -1) / width
     y = (np.arange(height)[:, None] + steps).reshape(-1, 1) / height
@@ -45,7 +45,7 @@ def touched(polygon: Polygon, width: int, height: int, samples: int = 5) -> Pixe
 
 
 def differing(frame: Frame, pixels: Pixels) -> Frame:
-    """The frame with other brightness in those pixels and other colour in every block that they touch."""
+    """Return the frame with another brightness in those pixels and another colour in every block they touch."""
     y, u, v = frame.y.copy(), frame.u.copy(), frame.v.copy()
     y[pixels] ^= 0x55
     rows, columns = np.nonzero(pixels)
@@ -65,7 +65,7 @@ corner = st.tuples(part, part)
     width=st.integers(2, 97),
     height=st.integers(2, 67),
 )
-def test_nothing_under_a_mask_changes_the_masked_picture(polygon: Polygon, width: int, height: int) -> None:
+def test_nothing_under_a_mask_changes_the_masked_frame(polygon: Polygon, width: int, height: int) -> None:
     mask = PrivacyMask([polygon])
     frame = noise(width, height)
     other = differing(frame, touched(polygon, width, height))
@@ -76,9 +76,9 @@ def test_nothing_under_a_mask_changes_the_masked_picture(polygon: Polygon, width
         assert np.array_equal(plane, plane_other)
 
 
-def test_real_people_under_a_mask_leave_no_trace_in_any_picture_made_of_the_frame(data_file: DataFile) -> None:
+def test_real_people_under_a_mask_leave_no_trace_in_any_image_made_from_the_frame(data_file: DataFile) -> None:
     film = Film(width=768, height=576, seconds=0.3)
-    first, *_, last = (frame_of(picture) for picture in people_pictures(data_file, film))
+    first, *_, last = (frame_of(image) for image in people_pictures(data_file, film))
     mask = PrivacyMask([DOOR, SKY])
     black = mask.covers(first.width, first.height)
     hidden = touched(DOOR, 768, 576) | touched(SKY, 768, 576)
@@ -93,13 +93,13 @@ def test_real_people_under_a_mask_leave_no_trace_in_any_picture_made_of_the_fram
         assert np.array_equal(masked.y[~black], frame.y[~black]), "and nothing else is touched"
 
 
-def test_what_an_outline_encloses_is_masked_even_where_it_crosses_itself() -> None:
+def test_an_outline_that_crosses_itself_masks_all_that_it_encloses() -> None:
     star = [(0.5, 0.05), (0.78, 0.95), (0.05, 0.4), (0.95, 0.4), (0.22, 0.95)]
     assert bool(PrivacyMask([star]).covers(200, 200)[100:104, 98:102].all())
 
 
-def frame_of(picture: Picture) -> Frame:
-    return Frame.from_av(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p"), NOW)
+def frame_of(image: Picture) -> Frame:
+    return Frame.from_av(av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p"), NOW)
 
 
 def test_black_is_black_in_either_range() -> None:
@@ -109,7 +109,7 @@ def test_black_is_black_in_either_range() -> None:
         assert int(masked.bgr(64, 48).max()) == 0
 
 
-def test_the_frame_itself_stays_as_it_was() -> None:
+def test_masking_leaves_the_original_frame_unchanged() -> None:
     frame = noise(64, 48)
     before = frame.y.copy()
     masked = PrivacyMask([DOOR]).burnt_into(frame)
@@ -138,10 +138,10 @@ def test_a_mask_is_no_wider_than_two_blocks_around_its_polygon() -> None:
     [
         ([], "at least one polygon"),
         ([[(0.1, 0.1), (0.2, 0.2)]], "at least three"),
-        ([[(0.1, 0.1), (0.2, 0.2), (1.2, 0.3)]], r"0\.\.1"),
-        ([[(0.1, 0.1), (0.2, 0.2), (float("nan"), 0.3)]], r"0\.\.1"),
+        ([[(0.1, 0.1), (0.2, 0.2), (1.2, 0.3)]], "0 to 1"),
+        ([[(0.1, 0.1), (0.2, 0.2), (float("nan"), 0.3)]], "0 to 1"),
     ],
 )
-def test_masks_that_mask_nothing_are_refused(polygons: list[Polygon], message: str) -> None:
+def test_masks_without_an_area_are_refused(polygons: list[Polygon], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PrivacyMask(polygons)

@@ -1,4 +1,4 @@
-"""A few threads decode for all cameras, each camera's packets in order and by one thread at a time."""
+"""The pool decodes each camera's packets in order and in one thread at a time."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def test_there_are_never_more_threads_than_cores_nor_than_cameras() -> None:
         DecodePool(0)
 
 
-def test_every_packet_of_every_camera_is_looked_at_in_order_and_by_one_thread_at_a_time() -> None:
+def test_every_packet_is_decoded_in_order_and_by_one_thread_at_a_time_per_camera() -> None:
     pool = DecodePool(8)
     seen: dict[str, list[float]] = {f"camera-{number}": [] for number in range(8)}
     busy: set[str] = set()
     clashes: list[str] = []
 
-    def looking(camera_id: str) -> Callable[[Packet], None]:
-        def look(one: Packet) -> None:
+    def decoding(camera_id: str) -> Callable[[Packet], None]:
+        def decode(one: Packet) -> None:
             if camera_id in busy:
                 clashes.append(camera_id)
             busy.add(camera_id)
@@ -75,9 +75,9 @@ def test_every_packet_of_every_camera_is_looked_at_in_order_and_by_one_thread_at
             seen[camera_id].append(one.captured.mono_s)
             busy.discard(camera_id)
 
-        return look
+        return decode
 
-    lanes = [pool.lane(camera_id, looking(camera_id), always) for camera_id in seen]
+    lanes = [pool.lane(camera_id, decoding(camera_id), always) for camera_id in seen]
     with at_work(pool):
         for number in range(100):
             for lane in lanes:
@@ -87,7 +87,7 @@ def test_every_packet_of_every_camera_is_looked_at_in_order_and_by_one_thread_at
     assert not clashes
 
 
-def test_nobody_comes_for_what_is_not_wanted_before_it_is_much() -> None:
+def test_unwanted_packets_wait_until_there_are_many() -> None:
     pool = DecodePool(1)
     seen: list[Packet] = []
     lane = pool.lane("gate", seen.append, lambda one: one.is_keyframe)
@@ -103,14 +103,14 @@ def test_nobody_comes_for_what_is_not_wanted_before_it_is_much() -> None:
         eventually(lambda: len(seen) == 2 * LANE_MAX_IDLE)
 
 
-def test_a_camera_waits_for_a_decoder_that_does_not_keep_up_and_goes_on_when_it_does() -> None:
+def test_put_blocks_while_the_lane_is_full_and_continues_when_it_is_not() -> None:
     pool = DecodePool(1)
-    may_look, done = threading.Event(), threading.Event()
+    may_decode, done = threading.Event(), threading.Event()
 
-    def look(_one: Packet) -> None:
-        may_look.wait(PATIENCE_S)
+    def decode(_one: Packet) -> None:
+        may_decode.wait(PATIENCE_S)
 
-    lane = pool.lane("gate", look, always)
+    lane = pool.lane("gate", decode, always)
 
     def read() -> None:
         for number in range(10):
@@ -122,12 +122,12 @@ def test_a_camera_waits_for_a_decoder_that_does_not_keep_up_and_goes_on_when_it_
         reader.start()
         assert not done.wait(0.1)
         assert lane.waiting_bytes <= LANE_MAX_BYTES * 4 // 3
-        may_look.set()
+        may_decode.set()
         assert done.wait(PATIENCE_S)
         reader.join()
 
 
-def test_a_camera_that_waits_for_its_decoder_is_let_go_when_the_pool_closes() -> None:
+def test_closing_the_pool_unblocks_put() -> None:
     pool = DecodePool(1)
     lane = pool.lane("gate", lambda _one: None, always)
     for number in range(2):
@@ -141,7 +141,7 @@ def test_a_camera_that_waits_for_its_decoder_is_let_go_when_the_pool_closes() ->
     assert not reader.is_alive()
 
 
-def test_one_camera_that_sends_much_does_not_keep_another_waiting() -> None:
+def test_a_camera_that_sends_much_does_not_delay_another() -> None:
     pool = DecodePool(1)
     order: list[str] = []
     greedy = pool.lane("greedy", lambda _one: order.append("greedy"), always)
@@ -154,20 +154,20 @@ def test_one_camera_that_sends_much_does_not_keep_another_waiting() -> None:
     assert order.index("modest") < 100
 
 
-def test_a_defect_costs_the_pictures_until_the_next_keyframe_and_no_other_camera() -> None:
+def test_a_defect_loses_the_frames_until_the_next_keyframe_and_no_other_camera() -> None:
     pool = DecodePool(2)
     seen: list[float] = []
 
-    def look(one: Packet) -> None:
+    def decode(one: Packet) -> None:
         if one.captured.mono_s == 2 / 25:
             raise ZeroDivisionError("a defect")
         seen.append(one.captured.mono_s)
 
-    lane, other = pool.lane("gate", look, always), pool.lane("yard", lambda _one: seen.append(-1.0), always)
+    lane, other = pool.lane("gate", decode, always), pool.lane("yard", lambda _one: seen.append(-1.0), always)
     with capture_logs() as logs, at_work(pool):
         for number in range(8):
             lane.put(packet(number, keyframe=number in (0, 5)))
         other.put(packet(0))
         eventually(lambda: len(seen) == 6)
     assert sorted(seen) == [-1.0, *(number / 25 for number in (0, 1, 5, 6, 7))]
-    assert [(entry["event"], entry["camera"]) for entry in logs] == [("decoding failed", "gate")]
+    assert [(entry["event"], entry["camera"]) for entry in logs] == [("decoding_failed", "gate")]

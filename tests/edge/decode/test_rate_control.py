@@ -1,4 +1,4 @@
-"""Overload: cameras ask for less, fairly, and for more again once there is room."""
+"""Under overload cameras lower their rates fairly, and raise them again once there is capacity."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Device:
         self.due_s = dict.fromkeys(self.full_fps, 0.0)
 
     def run(self, seconds: float) -> dict[str, float]:
-        """Let time pass; how many pictures a second of each camera were analysed."""
+        """Let time pass; return how many frames per second of each camera were analysed."""
         analysed = dict.fromkeys(self.full_fps, 0)
         until_s = self.now_s + seconds
         while self.now_s < until_s:
@@ -65,7 +65,7 @@ def test_a_device_that_keeps_up_leaves_every_camera_at_its_rate() -> None:
     assert device.dropped() == 0
 
 
-def test_an_overloaded_device_stops_dropping_and_goes_on_working_at_its_limit() -> None:
+def test_an_overloaded_device_stops_dropping_and_keeps_working_at_its_limit() -> None:
     device = Device({"a": 5.0, "b": 5.0, "c": 5.0}, detect_s=0.2)
     device.run(30.0)
     before = device.dropped()
@@ -76,14 +76,14 @@ def test_an_overloaded_device_stops_dropping_and_goes_on_working_at_its_limit() 
     assert all(controller.is_degraded for controller in device.controllers.values())
 
 
-def test_cameras_that_want_the_same_get_nearly_the_same() -> None:
+def test_cameras_of_equal_rates_get_nearly_equal_shares() -> None:
     device = Device({"a": 5.0, "b": 5.0, "c": 5.0, "d": 5.0}, detect_s=0.2)
     device.run(60.0)
     analysed = device.run(600.0)
     assert max(analysed.values()) < 1.35 * min(analysed.values())
 
 
-def test_a_camera_that_wants_less_than_its_share_is_left_alone() -> None:
+def test_a_camera_below_its_share_keeps_its_rate() -> None:
     device = Device({"modest": 1.5, "greedy": 15.0}, detect_s=0.2)
     device.run(120.0)
     assert device.controllers["modest"].fps == 1.5
@@ -91,7 +91,7 @@ def test_a_camera_that_wants_less_than_its_share_is_left_alone() -> None:
     assert device.controllers["greedy"].is_degraded
 
 
-def test_the_rate_comes_back_when_there_is_room_again() -> None:
+def test_the_rate_recovers_when_there_is_capacity_again() -> None:
     device = Device({"a": 5.0, "b": 5.0}, detect_s=0.5)
     device.run(60.0)
     assert all(controller.fps < 3.0 for controller in device.controllers.values())
@@ -114,7 +114,7 @@ def test_a_single_drop_changes_nothing() -> None:
     assert not any(changes)
 
 
-def test_the_burst_in_which_sessions_begin_is_no_overload_and_drops_that_go_on_are() -> None:
+def test_the_burst_at_the_start_of_a_session_is_no_overload_and_lasting_drops_are() -> None:
     controller = RateController(5.0)
     for step in range(150):
         controller.note(step * 0.2, offered=1, dropped=int(step in (2, 3, 4)))
