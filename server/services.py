@@ -1,4 +1,4 @@
-"""What the application is made of, put together in one place and handed to whoever needs it."""
+"""The services of the application, built in one place."""
 
 from __future__ import annotations
 
@@ -16,11 +16,7 @@ from server.auth.passwords import LogInThrottle, Passwords
 from server.auth.sessions import SessionService
 from server.check.readiness import Readiness
 from server.clips.files import MediaFiles
-from server.ingest.clips import ClipUploads
-from server.ingest.events import EventIngest
-from server.ingest.heartbeats import HeartbeatIngest
-from server.ingest.thumbnails import ThumbnailIngest
-from server.ingest.verdicts import VerdictService
+from server.ingest.service import IngestServices, build_ingest
 from server.kampung import KampungService
 from server.live.cameras import CameraWatch
 from server.live.feed import LiveFeed
@@ -28,9 +24,8 @@ from server.metrics import Metrics
 from server.precision.service import PrecisionService
 from server.settings import Settings
 from server.storage.disk_watch import DiskWatch
-from server.storage.installation import DatabaseFile
+from server.storage.installation import open_database
 from server.storage.reserve import DiskReserve
-from server.store import sqlite
 from server.store.database import Database
 
 
@@ -48,11 +43,7 @@ class Services:
     kampung: KampungService
     precision: PrecisionService
     media: MediaService
-    events: EventIngest
-    uploads: ClipUploads
-    thumbnails: ThumbnailIngest
-    heartbeats: HeartbeatIngest
-    verdicts: VerdictService
+    ingest: IngestServices
     feed: LiveFeed
     cameras: CameraWatch
     disk: DiskWatch
@@ -60,9 +51,8 @@ class Services:
     metrics: Metrics
 
     async def start(self) -> None:
-        """Put right what a killed server left behind, then begin to work."""
-        await self.uploads.recover()
-        self.events.start()
+        """Finish what a killed server left behind, then start the background tasks."""
+        await self.ingest.start()
         self.sessions.start()
         self.cameras.start()
         await self.disk.look()
@@ -73,7 +63,7 @@ class Services:
         await self.disk.stop()
         await self.cameras.stop()
         await self.sessions.stop()
-        await self.events.stop()
+        await self.ingest.stop()
         await self.database.close()
 
 
@@ -82,11 +72,11 @@ def build_services(settings: Settings, clock: Clock | None = None, hasher: Passw
     clock = clock or SystemClock()
     reserve = DiskReserve(settings.data_dir, settings.storage.reserve_bytes)
     disk = DiskWatch((settings.data_dir, settings.clips), reserve, settings.storage, clock)
-    database = _database(settings, disk)
+    database = open_database(settings.database, on_full=disk.out_of_room)
     files = MediaFiles(settings.clips)
     placements = PlacementService(settings.alert_budget)
     feed = LiveFeed(database, placements, settings.live)
-    events = EventIngest(database, clock, feed.wake, settings.limits.clip_bytes, disk.require_room_for_events)
+    ingest = build_ingest(database, clock, files, disk, feed.wake, settings.limits.clip_bytes)
     return Services(
         settings=settings,
         clock=clock,
@@ -98,25 +88,14 @@ def build_services(settings: Settings, clock: Clock | None = None, hasher: Passw
         kampung=KampungService(database),
         precision=PrecisionService(database, clock),
         media=MediaService(database, clock, files),
-        events=events,
-        uploads=ClipUploads(database, clock, files, feed.wake, disk.require_room_for_media),
-        thumbnails=ThumbnailIngest(database, clock, files, feed.wake, disk.require_room_for_media),
-        heartbeats=HeartbeatIngest(database, clock, feed.wake),
-        verdicts=VerdictService(database),
+        ingest=ingest,
         feed=feed,
         cameras=CameraWatch(database, clock, settings.cameras, feed.wake),
         disk=disk,
         readiness=Readiness(database, files, lambda: disk.state),
         metrics=Metrics(
-            feed_clients=lambda: feed.clients, events_waiting=lambda: events.waiting, disk_free_bytes=lambda: disk.free
+            feed_clients=lambda: feed.clients,
+            events_waiting=lambda: ingest.events.waiting,
+            disk_free_bytes=lambda: disk.free,
         ),
     )
-
-
-def _database(settings: Settings, disk: DiskWatch) -> Database:
-    file = sqlite.file_of(settings.database)
-    if file is None:
-        return Database(settings.database, on_full=disk.out_of_room)
-    watched = DatabaseFile(file)
-    watched.is_in_place()  # from here on another file under this name is noticed
-    return Database(settings.database, is_in_place=watched.is_in_place, on_full=disk.out_of_room)

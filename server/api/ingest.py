@@ -46,7 +46,7 @@ async def accept_event(request: Request, response: Response, device: DeviceDep, 
     except ValidationError as error:
         services.metrics.events.labels("malformed").inc()
         raise InvalidBodyError(error) from None
-    receipt = await services.events.accept(device, event)
+    receipt = await services.ingest.events.accept(device, event)
     services.metrics.events.labels("duplicate" if receipt.duplicate else "accepted").inc()
     if receipt.duplicate:
         response.status_code = 200
@@ -62,14 +62,14 @@ async def accept_event(request: Request, response: Response, device: DeviceDep, 
 )
 async def put_thumbnail(event_id: UUID, request: Request, device: DeviceDep, services: ServicesDep) -> Response:
     """Store the thumbnail that an accepted event announced. 201 when it is new, 200 when it is here already."""
-    created = await services.thumbnails.put(device, event_id, await request.body())
+    created = await services.ingest.thumbnails.put(device, event_id, await request.body())
     return Response(status_code=201 if created else 200)
 
 
 @router.head("/clips/{clip_id}", response_class=Response)
 async def clip_status(clip_id: UUID, device: DeviceDep, services: ServicesDep) -> Response:
     """How many bytes of an announced clip are stored."""
-    return _upload_response(200, await services.uploads.status(device, clip_id))
+    return _upload_response(200, await services.ingest.uploads.status(device, clip_id))
 
 
 @router.patch("/clips/{clip_id}", status_code=204, response_class=Response, openapi_extra=_binary(PARTIAL_UPLOAD))
@@ -84,7 +84,7 @@ async def append_clip(
     media_type = request.headers.get("content-type", "").partition(";")[0].strip()
     if media_type != PARTIAL_UPLOAD:
         raise KentonganError(ErrorKind.BAD_INPUT, f"expected Content-Type {PARTIAL_UPLOAD}")
-    return _upload_response(204, await services.uploads.append(device, clip_id, upload_offset, request.stream()))
+    return _upload_response(204, await services.ingest.uploads.append(device, clip_id, upload_offset, request.stream()))
 
 
 @router.post(
@@ -96,7 +96,7 @@ async def accept_heartbeat(request: Request, device: DeviceDep, services: Servic
         heartbeat = Heartbeat.model_validate_json(await request.body())
     except ValidationError as error:
         raise InvalidBodyError(error) from None
-    await services.heartbeats.accept(device, heartbeat)
+    await services.ingest.heartbeats.accept(device, heartbeat)
     return Response(status_code=204)
 
 
@@ -108,7 +108,7 @@ async def list_verdicts(
     limit: Annotated[int, Query(ge=1, le=MAX_VERDICTS)] = MAX_VERDICTS,
 ) -> VerdictPage:
     """The verdicts on the device's own alerts, oldest decision first; without names and notes."""
-    return await services.verdicts.page(device, after, limit)
+    return await services.ingest.verdicts.page(device, after, limit)
 
 
 def _upload_response(status_code: int, status: UploadStatus) -> Response:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
+
+from server.store import sqlite
+from server.store.database import Database
 
 MARKER = "installation.json"
 LOCK = "server.lock"
@@ -96,3 +100,13 @@ class DatabaseFile:
                 self._identity = identity
             return identity == self._identity
         return False
+
+
+def open_database(url: str, on_full: Callable[[], Awaitable[None]] | None = None) -> Database:
+    """The database at `url`. A database in a file refuses to write once another file has taken its name."""
+    file = sqlite.file_of(url)
+    if file is None:
+        return Database(url, on_full=on_full)
+    opened = DatabaseFile(file)
+    opened.is_in_place()  # notes which file it is
+    return Database(url, is_in_place=opened.is_in_place, on_full=on_full)

@@ -235,7 +235,7 @@ def test_the_same_event_many_times_at_once_is_one_event(live_server: LiveServer)
 def test_an_event_that_the_writer_cannot_store_hurts_no_other(
     live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ingest = live_server.services.events
+    ingest = live_server.services.ingest.events
     apply, poison = ingest._apply, event_of(1)
 
     def failing(batch: _Batch, job: _Job) -> Receipt:

@@ -76,6 +76,7 @@ a_stored = aliased(Alert)
 
 
 def _store_modules() -> Iterator[str]:
+    """The modules that hold queries: all but the tables and what opens, copies and migrates databases."""
     for module in pkgutil.iter_modules(server.store.__path__):
         if module.name not in {"tables", "scoping", "sqlite", "migrations", "migrate", "safe_copy", "database"}:
             yield module.name
