@@ -29,7 +29,7 @@ from bench.edge.usage import measured
 from contract.clock import Instant, ManualClock
 from contract.ids import UuidV7Factory
 from contract.reasons import Reason
-from edge.camera.build import PipelineParts, build_detector, build_history, build_pipeline, build_recorder
+from edge.camera.build import PipelineParts, build_detector, build_event_builder, build_history, build_pipeline
 from edge.capture.packets import Packet
 from edge.capture.session import FaultKind, SourceFault, SourceSettings, open_session
 from edge.clips.recorder import ClipRecorder, longest_clip_s, ring_for
@@ -74,7 +74,7 @@ class BenchCamera:
         self.trace = Trace()
         self.ring = shared.rings[self.config.id]
         history = build_history(shared.config.clip)
-        self.recorder = build_recorder(
+        self.event_builder = build_event_builder(
             self.config,
             shared.config,
             shared.detector.model_sha256,
@@ -92,7 +92,7 @@ class BenchCamera:
             learned=CameraLearned(),
             on_frame=self._on_frame,
         )
-        self.pipeline = build_pipeline(self.config, parts, shared.clock, self.recorder)
+        self.pipeline = build_pipeline(self.config, parts, shared.clock, self.event_builder)
         self._ungated = None if gated else AnalysisDecoder(self.config.analysis_fps)
         self._detector = shared.detector
         self._packets = packets_of(video, shared.clock)
@@ -147,7 +147,7 @@ class BenchDevice:
         self.clip_recorder.cut_due(at_once=at_once)
         outcomes = list(self.clip_recorder.outcomes())
         for outcome in outcomes:
-            cameras[outcome.order.camera_id].recorder.settle(outcome)
+            cameras[outcome.order.camera_id].event_builder.settle(outcome)
         return sum(outcome.clip is not None for outcome in outcomes)
 
 

@@ -1,1 +1,1 @@
-"""One camera, wired together: its analysis and its life cycle."""
+"""One camera: its pipeline from packets to signals, the one builder that wires it, and its life cycle in a worker."""

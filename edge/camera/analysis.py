@@ -1,7 +1,4 @@
-"""One camera's analysis: a frame goes in, and what its behaviours mean for the outside leaves through the recorder.
-
-Not thread-safe: the inference thread owns it, with everything that it holds.
-"""
+"""One camera's analysis: detector, tracker and rules turn each frame into signals for a sink."""
 
 from __future__ import annotations
 
@@ -19,14 +16,13 @@ from edge.rules.engine import CameraBehaviours
 from edge.signals import Observation, Signal
 from edge.tracker import Tracker
 
-BELIEVED_SCORE = 0.5
-"""From here on a box that no track carries (yet) counts as somebody who may be there."""
+COUNTED_SCORE = 0.5
+"""A detection without a track counts as a person in view from this score on."""
 
 ASPECT_TOLERANCE = 0.02
 
 UNSEEN_CLOSE_S = 15.0
-"""Without a picture for so long, whatever is open is ended: presence episodes bridge 10 s, so nothing is cut short."""
-
+"""Without a frame for this long, open signals are ended. Longer than the 10 s that presence episodes bridge."""
 
 FrameObserver = Callable[[Frame, Detections, list[Signal]], None]
 """Called with an analysed frame, its tracked people and its signals."""
@@ -41,23 +37,26 @@ class PersonDetector(Protocol):
 
 
 class SignalSink(Protocol):
-    """Where signals go, with the picture on which they were decided, if there is one."""
+    """Takes signals, with the frame on which the rule decided, if there is one."""
 
     def record(self, signal: Signal, frame: Frame | None) -> None:
-        """Take a signal over."""
+        """Take the next signal."""
         ...
 
 
-class ViewWatcher(Protocol):
-    """Who decides how closely the camera is watched, and therefore must know who is there."""
+class PeopleListener(Protocol):
+    """Decides how closely the camera is watched, and needs to know whether people are in view."""
 
     def people_seen(self, people: int, boxes_xyxyn: FloatArray) -> None:
-        """How many people are in view as far as is known, and where: (N, 4) in parts of the picture."""
+        """The number of people in view and their boxes, (N, 4) in normalised coordinates."""
         ...
 
 
 class CameraAnalysis:
-    """Detector, tracker, behaviours of one camera, in this order, on every frame that it is given."""
+    """Detector, tracker and rules of one camera, applied to every frame that it is given.
+
+    Not thread-safe: the inference thread owns it, with everything that it holds.
+    """
 
     def __init__(
         self,
@@ -67,14 +66,14 @@ class CameraAnalysis:
         *,
         history: TrackHistory,
         sink: SignalSink,
-        watcher: ViewWatcher | None = None,
+        people_listener: PeopleListener | None = None,
         crowd_detector: CrowdDetector | None = None,
         on_frame: FrameObserver | None = None,
     ) -> None:
-        """`behaviours_for` makes the behaviours for a picture's aspect, which only the first frame tells.
+        """`behaviours_for` builds the rules for a frame's aspect, which is known from the first frame on.
 
         `crowd_detector` runs tiles on crowds that are too dense to count; without it they are not estimated. `on_frame`
-        is shown every analysed frame with its tracked people and its signals: replay draws it.
+        is called with every analysed frame, its tracked people and its signals.
         """
         self._detector = detector
         self._tracker = tracker
@@ -83,7 +82,7 @@ class CameraAnalysis:
         self._aspect = 0.0
         self._history = history
         self._sink = sink
-        self._watcher = watcher
+        self._people_listener = people_listener
         self._on_frame = on_frame
         self._crowd_flow = CrowdFlow()
         self._crowd_detector = crowd_detector
@@ -93,7 +92,7 @@ class CameraAnalysis:
 
     @property
     def people_count(self) -> int:
-        """Confirmed people in the newest frame."""
+        """The number of confirmed people in the newest frame."""
         return 0 if self._behaviours is None else self._behaviours.people_count
 
     @property
@@ -102,7 +101,7 @@ class CameraAnalysis:
         return self._latest
 
     def analyse(self, frame: Frame) -> None:
-        """Take in the camera's next frame; one that is older than the last (late after a reconnect) is left out."""
+        """Analyse the camera's next frame. A frame older than the last one (late after a reconnect) is ignored."""
         at = frame.captured
         if self._latest is not None and at.mono_s <= self._latest.mono_s:
             return
@@ -113,7 +112,7 @@ class CameraAnalysis:
         people = self._tracker.update(self._detector.detect(frame), at.mono_s, frame.aspect)
         self._history.add(at.mono_s, people)
         signals = self._observe(frame, people)
-        self._tell_watcher(people)
+        self._report_people(people)
         if self._on_frame is not None:
             self._on_frame(frame, people, signals)
         for signal in signals:
@@ -130,36 +129,36 @@ class CameraAnalysis:
         return behaviours.observe(Observation(frame.captured, people, frame.aspect, flow, tile_detections))
 
     def _behave(self, aspect: float) -> CameraBehaviours:
-        """The behaviours for this aspect. Another one than before is another view: what was open is ended."""
+        """The rules for this aspect. After a change of aspect the view is another one, and open signals are ended."""
         if self._behaviours is None or abs(aspect / self._aspect - 1.0) > ASPECT_TOLERANCE:
             if self._behaviours is not None:
                 self.close(Reason(code="camera_lost"))
             self._behaviours, self._aspect = self._behaviours_for(aspect), aspect
         return self._behaviours
 
-    def _tell_watcher(self, people: Detections) -> None:
-        if self._watcher is None:
+    def _report_people(self, people: Detections) -> None:
+        if self._people_listener is None:
             return
-        believed = people.select((people.track_ids > 0) | (people.scores >= BELIEVED_SCORE))
-        self._watcher.people_seen(len(believed), believed.boxes_xyxyn)
+        counted = people.select((people.track_ids > 0) | (people.scores >= COUNTED_SCORE))
+        self._people_listener.people_seen(len(counted), counted.boxes_xyxyn)
 
     def inhibit(self, inhibited: bool) -> None:
-        """While the camera's picture cannot be believed, nothing is concluded from it: what is open is ended."""
+        """Stop or resume analysis: while a fault affects the view, open signals are ended and frames ignored."""
         if inhibited and not self._inhibited:
             self.close(Reason(code="camera_at_fault"))
         self._inhibited = inhibited
 
     def take_shadow(self) -> tuple[Signal, ...]:
-        """What rules in shadow have said since the last call, to be logged and never to alert."""
+        """The signals of rules in shadow mode since the last call: to be logged, never to alert."""
         return () if self._behaviours is None else self._behaviours.shadow.take()
 
     def close_if_unseen(self, now_mono_s: float) -> None:
-        """End what is open when the camera has shown nothing for `UNSEEN_CLOSE_S`."""
+        """End open signals when the camera has sent no frame for `UNSEEN_CLOSE_S`."""
         if self._latest is not None and not self._idle and now_mono_s - self._latest.mono_s >= UNSEEN_CLOSE_S:
             self.close(Reason(code="camera_lost"))
 
     def close(self, reason: Reason) -> None:
-        """End what is open as of the newest frame: afterwards nobody knows."""
+        """End open signals as of the newest frame, since nothing was observed after it."""
         self._idle = True
         if self._latest is not None and self._behaviours is not None:
             for signal in self._behaviours.close(self._latest, reason):

@@ -28,7 +28,7 @@ from edge.decode.masks import PrivacyMask
 from edge.detector import Detector
 from edge.detector.far_people import detector_for_camera
 from edge.detector.tiling import PersonDetector
-from edge.events.builder import ClipPlan, Provenance, SignalRecorder
+from edge.events.builder import ClipPlan, EventBuilder, Provenance
 from edge.events.drafts import DraftQueue
 from edge.events.track_history import TrackHistory
 from edge.learned.state import CameraLearned
@@ -45,12 +45,12 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PipelineParts:
-    """What a pipeline needs from outside, beside its camera's settings.
+    """What a pipeline needs in addition to its camera's settings.
 
-    detector: shared by all cameras of the process. ring: of the stream that is analysed. history: where the boxes of
-    tracked people are kept for events. mask: burnt into every frame. learned: what the camera has learned; the rules
-    change it. view: the reference view of an earlier run. has_spare_time: whether tiled inference may run now.
-    on_tiles: called with whether tiled inference that was due was run. spot_checks: draws the spot checks; None: none.
+    detector: shared by all cameras of the process. ring: of the analysis stream. history: keeps the boxes of tracked
+    people for events. mask: burnt into every frame. learned: what the camera has learned; the rules update it. view:
+    the stored reference view. has_spare_time: whether tiled inference may run now. on_tiles: called with true when
+    tiled inference that was due ran, else with false. spot_checks: the generator that draws spot checks; None: none.
     on_frame: called with every analysed frame, its people and its signals.
     """
 
@@ -68,7 +68,7 @@ class PipelineParts:
 
 
 def build_pipeline(camera: CameraConfig, parts: PipelineParts, clock: Clock, sink: SignalSink) -> CameraPipeline:
-    """Wire one camera's stages, from its packets to the signals that `sink` takes."""
+    """Wire one camera's stages, from its packets to the signals that go to `sink`."""
     view_watch = ViewWatch(parts.view)
     ladder = DecodeLadder(parts.ring, camera.analysis_fps, parts.mask, on_frame=view_watch.observe)
     detector = parts.detector
@@ -78,7 +78,7 @@ def build_pipeline(camera: CameraConfig, parts: PipelineParts, clock: Clock, sin
         lambda aspect: behaviours_for(camera, parts.calendar, parts.learned, aspect, parts.spot_checks),
         history=parts.history,
         sink=sink,
-        watcher=ladder,
+        people_listener=ladder,
         crowd_detector=CrowdDetector(detector, parts.has_spare_time),
         on_frame=parts.on_frame,
     )
@@ -98,11 +98,11 @@ def build_detector(config: DeviceConfig | DetectorConfig) -> Detector:
 
 
 def build_history(clip: ClipConfig) -> TrackHistory:
-    """A history that still holds the first second of the longest clip when that clip is cut at the latest."""
+    """A history that still holds the start of the longest clip when that clip is cut, at most GRACE_S late."""
     return TrackHistory(longest_clip_s(clip) + GRACE_S + clip.after_s)
 
 
-def build_recorder(
+def build_event_builder(
     camera: CameraConfig,
     device: DeviceConfig,
     model_sha256: str,
@@ -111,8 +111,8 @@ def build_recorder(
     drafts: DraftQueue,
     clip_recorder: ClipRecorder,
     new_id: Callable[[], UUID],
-) -> SignalRecorder:
-    """The sink of a pipeline that turns signals into events with clips."""
+) -> EventBuilder:
+    """The sink that turns a camera's signals into events with clips."""
     zones = {zone.id: zone.polygon for zone in camera.zones}
     provenance = Provenance(
         device_id=device.device_id,
@@ -124,7 +124,7 @@ def build_recorder(
         software_version=contract.__version__,
     )
     plan = ClipPlan(device.clip.before_s, device.clip.after_s, device.data_dir / "clips")
-    return SignalRecorder(provenance, plan, history=history, drafts=drafts, clip_recorder=clip_recorder, new_id=new_id)
+    return EventBuilder(provenance, plan, history=history, drafts=drafts, clip_recorder=clip_recorder, new_id=new_id)
 
 
 def behaviours_for(

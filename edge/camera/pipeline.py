@@ -49,7 +49,7 @@ class CameraPipeline:
     """
 
     def __init__(self, camera_id: str, stages: Stages, sink: SignalSink, started: Instant) -> None:
-        """`started`: from when on a stream that shows nothing counts as lost."""
+        """`started`: until the first packet, a missing stream counts from this time."""
         self._camera_id = camera_id
         self._ring = stages.ring
         self._view_watch = stages.view_watch
@@ -64,12 +64,12 @@ class CameraPipeline:
     # ---- the camera's threads --------------------------------------------------------------------------------------
 
     def take_packet(self, packet: Packet) -> None:
-        """Record the stream's next packet, and compare the camera's clock with ours."""
+        """Store the stream's next packet in the ring, and check the camera's clock."""
         self._clock_watch.observe(packet)
         self._ring.append(packet)
 
     def decode(self, packet: Packet) -> list[Frame]:
-        """The frames worth a detection that a recorded packet gives, in the order of capture."""
+        """Feed a stored packet to the decode ladder; returns the frames to analyse, in the order of capture."""
         return self.ladder.feed(packet)
 
     @property
@@ -79,11 +79,11 @@ class CameraPipeline:
 
     @property
     def learnt_view(self) -> LearntView | None:
-        """The reference view, once it is known. Safe from any thread."""
+        """The reference view and noise floor to store; None before they are learnt. Safe from any thread."""
         return self._view_watch.learnt
 
     def accept_view(self) -> None:
-        """Take the next frame's view as the reference: somebody moved the camera on purpose."""
+        """Accept the next frame's view as the reference, because the camera was moved on purpose."""
         self._view_watch.accept_view()
 
     # ---- the inference thread --------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ class CameraPipeline:
         return self._analysis.people_count
 
     def check_health(self, now: Instant) -> None:
-        """Report faults that began or ended, trust the picture only without faults, and end what is out of view."""
+        """Report faults that began or ended, inhibit the rules during faults, and end signals that are out of view."""
         for note in (*self._view_watch.notes(), *self._clock_watch.notes()):
             self._report(self._faults.take(note), note.frame)
         newest_mono_s = self._ring.newest_mono_s
@@ -105,20 +105,20 @@ class CameraPipeline:
 
     @property
     def is_blind(self) -> bool:
-        """Whether a fault keeps the rules from believing what the camera shows."""
+        """Whether an open fault inhibits the rules."""
         return self._faults.is_blind
 
     @property
     def open_faults(self) -> tuple[str, ...]:
-        """The names of the faults that are open."""
+        """The names of the open faults."""
         return self._faults.open_names
 
     def take_shadow(self) -> tuple[Signal, ...]:
-        """The signals of rules in shadow since the last call: logged, never alerted."""
+        """The signals of rules in shadow mode since the last call: to be logged, never to alert."""
         return self._analysis.take_shadow()
 
     def close(self, reason: Reason) -> None:
-        """End every open signal, because the worker stops or the film is over."""
+        """End every open signal, because the worker stops or the video is over."""
         self._analysis.close(reason)
         for signal in self._faults.close(reason):
             self._sink.record(signal, None)
@@ -126,9 +126,9 @@ class CameraPipeline:
     # ---- one thread for everything ---------------------------------------------------------------------------------
 
     def process(self, packet: Packet, *, decode: Callable[[Packet], list[Frame]] | None = None) -> int:
-        """Record, decode and analyse the next packet, and check health for every second of the stream's time up to it.
+        """Store, decode and analyse the next packet, and check health for every second of the stream's time up to it.
 
-        decode: another decoder than the ladder, for comparisons. Returns the number of frames handed to analysis.
+        decode: replaces the decode ladder, for comparisons. Returns the number of frames handed to analysis.
         """
         self._check_health_until(packet.captured)
         self.take_packet(packet)

@@ -1,4 +1,4 @@
-"""What the cameras of a device share."""
+"""The parts that all cameras of a device share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge.telemetry import DeviceTelemetry
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """One of each for all cameras of the process."""
+    """One instance of each part for all cameras of the process."""
 
     config: DeviceConfig
     clock: Clock

@@ -1,4 +1,4 @@
-"""The life of one camera in a worker: streams that are kept open, its pipeline, and what is stored of it."""
+"""The life cycle of one camera in a worker: its supervised streams, its pipeline, and its stored state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from contract.clock import Instant
 from contract.reasons import Reason
 from contract.verdict import AlertVerdict
-from edge.camera.build import PipelineParts, build_history, build_pipeline, build_recorder
+from edge.camera.build import PipelineParts, build_event_builder, build_history, build_pipeline
 from edge.camera.shared import Shared
 from edge.camera_health.store import ViewStore
 from edge.capture.packet_ring import PacketRing
@@ -34,7 +34,7 @@ from edge.learned.store import LearnedStore
 from edge.telemetry import RecordingTelemetry
 
 SUBSTREAM_RING_S, SUBSTREAM_RING_BYTES = 20.0, 8 << 20
-"""Limits of a substream's ring: it only serves to decode back the newest group of pictures after a quiet time."""
+"""Limits of a substream's ring, which serves only to decode the newest group of pictures when a quiet scene wakes."""
 
 Run = Callable[[threading.Event], None]
 
@@ -44,7 +44,7 @@ _log = structlog.get_logger(__name__)
 class CameraUnit:
     """One camera of the device. `streams` run in threads of their own; the inference thread owns everything else.
 
-    pipeline: from packets to signals. recorder: from signals to events.
+    pipeline: from packets to signals. event_builder: from signals to events.
     """
 
     def __init__(self, config: CameraConfig, ring: PacketRing, mask: PrivacyMask | None, shared: Shared) -> None:
@@ -60,7 +60,7 @@ class CameraUnit:
         self._main, self._analysed = main, analysed
         self._analysed_ring = ring if main == analysed else PacketRing(SUBSTREAM_RING_S, SUBSTREAM_RING_BYTES)
         history = build_history(device.clip)
-        self.recorder = build_recorder(
+        self.event_builder = build_event_builder(
             config,
             device,
             shared.detector.model_sha256,
@@ -82,7 +82,7 @@ class CameraUnit:
             on_tiles=partial(telemetry.tiled_inference, config.id),
             spot_checks=random.SystemRandom(),
         )
-        self.pipeline = build_pipeline(config, parts, shared.clock, self.recorder)
+        self.pipeline = build_pipeline(config, parts, shared.clock, self.event_builder)
 
     @property
     def attention(self) -> Attention:
@@ -90,7 +90,7 @@ class CameraUnit:
         return self.pipeline.attention
 
     def streams(self) -> list[tuple[str, Run]]:
-        """The name and `run` of each stream that has to be kept open."""
+        """The name and the `run` function of each of the camera's streams, each for a thread of its own."""
         shared, camera_id, pipeline = self._shared, self.config.id, self.pipeline
         rate_control = RateController(self.config.analysis_fps)
         shared.telemetry.rate_changed(camera_id, rate_control.fps, degraded=False)
@@ -116,7 +116,7 @@ class CameraUnit:
         return [(camera_id, analysis_stream.run), (f"{camera_id} main", recording_stream.run)]
 
     def check_health(self) -> None:
-        """Report what is wrong with the camera, and take on a view that somebody accepted."""
+        """Report the camera's faults, and accept the present view if `kentongan-edge accept-view` asked for it."""
         clock = self._shared.clock
         self.pipeline.check_health(Instant(clock.mono_s(), clock.utc()))
         if self._views.was_removed(self.config.id):
@@ -126,16 +126,16 @@ class CameraUnit:
         """End every open signal, because the worker stops."""
         self.pipeline.close(reason)
 
-    def take_verdict(self, verdict: AlertVerdict) -> None:
+    def apply_verdict(self, verdict: AlertVerdict) -> None:
         """Keep a confirmed event out of what the camera learns as usual."""
         kept_out = keep_out(self._learned, verdict)
         if kept_out:
             _log.info("confirmed_event_not_learned", camera=self.config.id, samples=kept_out)
 
     def save(self) -> bool:
-        """Store what the camera has learned and what its rules in shadow said. Returns whether the disk took it.
+        """Store what the camera has learned, its view, and its shadow log; returns whether that succeeded.
 
-        A disk that refuses is logged, and the learned state is stored at the next call.
+        A failure is logged, and the learned state is stored at the next call.
         """
         try:
             self._shadow_file.append(self.config.id, self.pipeline.take_shadow())

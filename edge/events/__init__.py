@@ -1,1 +1,1 @@
-"""From signals to events: identified, timed, with thumbnail, tracks and clip, committed to the outbox."""
+"""Turns signals into events with id, times, thumbnail, tracks and clip, and commits them to the outbox."""

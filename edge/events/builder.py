@@ -1,8 +1,7 @@
-"""Turns one camera's signals into events: thumbnail at once, clip when it is sealed, and the last word after the clip.
+"""Turning one camera's signals into events: one with a thumbnail at once, one with the sealed clip, and the end after
+the clip.
 
-Signals whose seconds overlap name the same clip, each with its own moment in it.
-
-Not thread-safe: the inference thread owns it. It keeps of each open signal what its later events need.
+Signals whose clips would overlap name the same clip, each with its own trigger offset in it.
 """
 
 from __future__ import annotations
@@ -29,15 +28,14 @@ from edge.signals import Signal
 
 THUMBNAIL_WIDTH_PX = 640
 THUMBNAIL_QUALITY = 75
-MAX_TRACKS_OF_A_SIGNAL = 200
-
+MAX_TRACKS_PER_SIGNAL = 200
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What every event of a camera says of where it comes from."""
+    """What every event of a camera states about its origin."""
 
     device_id: str
     kampung_id: str
@@ -50,7 +48,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class ClipPlan:
-    """How much to record around a trigger, and where clips and thumbnails are put."""
+    """How many seconds to record before and after a trigger, and the folder for clips and thumbnails."""
 
     before_s: float
     after_s: float
@@ -66,15 +64,18 @@ class _OpenSignal:
     clip_id: UUID | None = None
     clip: ClipReference | None = None
     clip_fault: str | None = None
-    last_word: Signal | None = None
+    ended: Signal | None = None
 
     @property
     def clip_settled(self) -> bool:
         return self.clip is not None or self.clip_fault is not None
 
 
-class SignalRecorder:
-    """Makes the events of one camera's signals and orders their clips."""
+class EventBuilder:
+    """Builds the events of one camera's signals, submits them as drafts, and orders their clips.
+
+    Not thread-safe: the inference thread owns it. It keeps what the later events of each open signal need.
+    """
 
     def __init__(
         self,
@@ -97,12 +98,12 @@ class SignalRecorder:
 
     @property
     def open_count(self) -> int:
-        """Signals that have begun and whose last event has not been made."""
-        ended = sum(known.last_word is not None for sharing in self._awaiting.values() for known in sharing)
+        """How many signals have begun and have no `ended` event yet."""
+        ended = sum(known.ended is not None for sharing in self._awaiting.values() for known in sharing)
         return len(self._open) + ended
 
     def record(self, signal: Signal, frame: Frame | None) -> None:
-        """Make the event of a signal. `frame` is the picture on which the rule decided; without it no thumbnail."""
+        """Build the event of a signal. `frame`: the frame on which the rule decided; None: no thumbnail."""
         match signal.phase:
             case Phase.BEGAN:
                 self._begin(signal, frame)
@@ -111,23 +112,23 @@ class SignalRecorder:
                 known.track_ids |= dict.fromkeys(signal.track_ids)
                 self._submit(known, signal)
             case Phase.ENDED:
-                # Its key is free from now on: after a change of the picture's shape, behaviours count anew.
+                # The key is free from now on: after a change of the frame's aspect, rules number their signals anew.
                 known = self._open.pop(signal.key)
                 known.track_ids |= dict.fromkeys(signal.track_ids)
-                known.last_word = signal
+                known.ended = signal
                 self._finish(known)
 
     def settle(self, outcome: ClipOutcome) -> None:
-        """Make the events that name the sealed clip, or say why there will be none; then the last words that wait.
+        """Build the events that name the sealed clip or its fault, then the `ended` events that waited for them.
 
-        A signal that shares the clip and is not in it after all (the clip breaks off where the camera changes its
-        picture) gets one of its own.
+        A signal that shares the clip but is not in it (the clip stops where the camera changes its stream) gets a clip
+        of its own.
         """
         sharing = self._awaiting.pop(outcome.order.clip_id)
-        # The outbox files a clip under the first event that brings it: the most severe decides when it is sent.
+        # The outbox stores a clip with the first event that brings it, and sends it in order of that event's severity.
         for known in sorted(sharing, key=lambda known: known.began.severity.rank, reverse=True):
             later_s = known.began.captured.mono_s - outcome.order.trigger.mono_s
-            clip = None if outcome.clip is None else _seen_from(outcome.clip, later_s)
+            clip = None if outcome.clip is None else _with_later_trigger(outcome.clip, later_s)
             if later_s > 0.0 and (clip is None or clip.trigger_offset_s > clip.duration_s):
                 self._order_clip(known)
                 continue
@@ -140,7 +141,7 @@ class SignalRecorder:
             self._finish(known)
 
     def _begin(self, signal: Signal, frame: Frame | None) -> None:
-        # A stay shown as a spot check is told after it is over: this frame does not show it any more.
+        # A spot check is reported after its stay: this frame no longer shows it.
         thumbnail, attachments = self._thumbnail(frame if signal.spot_check_chance is None else None)
         known = _OpenSignal(self._new_id(), signal, thumbnail, dict.fromkeys(signal.track_ids))
         self._open[signal.key] = known
@@ -163,26 +164,26 @@ class SignalRecorder:
         self._awaiting.setdefault(order.clip_id, []).append(known)
 
     def _finish(self, known: _OpenSignal) -> None:
-        if known.last_word is not None and known.clip_settled:
-            self._submit(known, known.last_word)
+        if known.ended is not None and known.clip_settled:
+            self._submit(known, known.ended)
 
     def _thumbnail(self, frame: Frame | None) -> tuple[ThumbnailReference | None, tuple[Attachment, ...]]:
         if frame is None:
             return None, ()
-        picture = frame.jpeg(THUMBNAIL_WIDTH_PX, THUMBNAIL_QUALITY)
+        jpeg = frame.jpeg(THUMBNAIL_WIDTH_PX, THUMBNAIL_QUALITY)
         path = self._plan.folder / f"{self._new_id()}.jpg"
         try:
-            path.write_bytes(picture)
+            path.write_bytes(jpeg)
             sync_file(path)
         except OSError as error:
-            # The event is worth more than its picture: a full disk costs the picture alone.
-            _log.warning("no thumbnail", camera=self._provenance.camera_id, error=error.strerror)
-            with suppress(OSError):  # a disk that refuses to write may refuse this too
+            # A full disk costs the thumbnail, never the event.
+            _log.warning("thumbnail_not_written", camera=self._provenance.camera_id, error=error.strerror)
+            with suppress(OSError):  # a disk that refuses to write may refuse to delete, too
                 path.unlink(missing_ok=True)
             return None, ()
-        sha256 = hashlib.sha256(picture).hexdigest()
-        attachment = Attachment(AttachmentKind.THUMBNAIL, path, sha256, len(picture))
-        return ThumbnailReference(sha256=sha256, size_bytes=len(picture)), (attachment,)
+        sha256 = hashlib.sha256(jpeg).hexdigest()
+        attachment = Attachment(AttachmentKind.THUMBNAIL, path, sha256, len(jpeg))
+        return ThumbnailReference(sha256=sha256, size_bytes=len(jpeg)), (attachment,)
 
     def _submit(
         self,
@@ -221,20 +222,20 @@ class SignalRecorder:
         self._drafts.submit(Draft(lambda sequence: EventData(device_sequence=sequence, **fields), attachments))
 
     def _tracks(self, known: _OpenSignal, at: Instant) -> tuple[TrackSummary, ...]:
-        """Where the signal's people were, in its clip's seconds once these are known."""
+        """Where the signal's people were, over the whole clip once its bounds are known."""
         since_mono_s, until_mono_s = at.mono_s - self._plan.before_s, at.mono_s + self._plan.after_s
         if known.clip is not None:
             clip_starts_mono_s = known.began.captured.mono_s - known.clip.trigger_offset_s
             since_mono_s = min(since_mono_s, clip_starts_mono_s)
             until_mono_s = max(until_mono_s, clip_starts_mono_s + known.clip.duration_s)
         return self._history.summaries(
-            list(known.track_ids)[-MAX_TRACKS_OF_A_SIGNAL:],
+            list(known.track_ids)[-MAX_TRACKS_PER_SIGNAL:],
             origin_mono_s=at.mono_s,
             since_mono_s=since_mono_s,
             until_mono_s=until_mono_s,
         )
 
 
-def _seen_from(clip: ClipReference, later_s: float) -> ClipReference:
-    """The clip as it concerns a signal that fired so many seconds after the one for which it was cut."""
+def _with_later_trigger(clip: ClipReference, later_s: float) -> ClipReference:
+    """The clip's reference for a signal that began `later_s` seconds after the one for which it was cut."""
     return clip.model_copy(update={"trigger_offset_s": clip.trigger_offset_s + later_s})

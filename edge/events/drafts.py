@@ -1,4 +1,4 @@
-"""Events on their way into the outbox: kept in order and in memory while the disk will not take them."""
+"""Events on their way into the outbox: kept in memory, in order, while the disk refuses them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from contract.event import Event, EventData
 from edge.outbox import Attachment, OutboxError, OutboxFullError
 
 MAX_WAITING = 2000
-"""Drafts kept while the disk is full: a day of a busy box, and some tens of megabytes at the most."""
+"""Drafts kept while the disk is full: a day's events of a busy device, some tens of megabytes at most."""
 
 RETRY_S = 0.5
-"""How often a worker that stops tries again."""
+"""Seconds between two attempts while a worker stops."""
 
 _log = structlog.get_logger(__name__)
 
@@ -28,25 +28,25 @@ class Committer(Protocol):
     """What a queue of drafts needs of the outbox."""
 
     def commit(self, build: Callable[[int], EventData], attachments: Sequence[Attachment] = ()) -> Event:
-        """Make an event durable. Raises OutboxError (OutboxFullError when the disk has no room)."""
+        """Store an event. Raises OutboxError (OutboxFullError when the disk has no room)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event that lacks only its device sequence number, which the outbox gives when it commits."""
+    """An event without its device sequence number, which the outbox assigns when it commits."""
 
     build: Callable[[int], EventData]
     attachments: tuple[Attachment, ...] = ()
 
 
 class DraftQueue:
-    """Commits drafts in the order in which they came; safe to use from several threads.
+    """Commits drafts in the order in which they were submitted; safe to use from several threads.
 
-    A disk that is full or refuses keeps them waiting and the worker watching: nothing is lost unless that lasts until
-    the queue is full as well or the worker stops, and then the loss is logged and counted in `lost`. An event whose
-    file has gone in the meantime is committed without it; one that cannot be made at all is a defect, logged whole and
-    counted too, because it would hold up all that come after.
+    While the disk is full or refuses, drafts wait and analysis continues. Events are lost only when the queue is full
+    as well, or when the worker stops; each loss is logged and counted in `lost`. An event whose file has disappeared is
+    committed without it. An event that cannot be built is a defect: it is logged with its traceback, counted in `lost`
+    and skipped, because it would block all later events.
     """
 
     def __init__(self, outbox: Committer) -> None:
@@ -59,20 +59,20 @@ class DraftQueue:
         """Queue the draft and commit what can be committed."""
         with self._lock:
             if len(self._waiting) >= MAX_WAITING:
-                self._lose(self._waiting.popleft(), "the disk is full and so is the queue")
+                self._lose(self._waiting.popleft(), "the disk and the queue are full")
             self._waiting.append(draft)
             self._flush()
 
     def flush(self) -> int:
-        """Try again; returns how many still wait."""
+        """Commit what can be committed; returns how many drafts still wait."""
         with self._lock:
             self._flush()
             return len(self._waiting)
 
     def close(self, within_s: float, clock: Clock, pause: Callable[[float], None] = time.sleep) -> int:
-        """Try for so long to commit what waits, then give it up: each is logged with its identity and counted.
+        """Retry for up to `within_s` seconds, then give up what still waits: each event is logged and counted as lost.
 
-        For a worker that stops: what waits is in memory only. Returns how many were given up.
+        For a worker that stops, since waiting drafts are in memory only. Returns how many were given up.
         """
         deadline_mono_s = clock.mono_s() + within_s
         while self.flush() and clock.mono_s() < deadline_mono_s:
@@ -84,17 +84,17 @@ class DraftQueue:
                 self._lose(draft, "the worker stopped while the disk refused it")
         return len(given_up)
 
-    def _lose(self, draft: Draft, why: str) -> None:
-        """Log and count an event that is gone: which it was, though it never got its number."""
+    def _lose(self, draft: Draft, reason: str) -> None:
+        """Count and log an event that is given up, with all that identifies it but a sequence number."""
         self.lost += 1
         try:
             data = draft.build(1)
         except ValueError:
-            _log.exception("event lost", why=why, lost=self.lost)
+            _log.exception("event_lost", reason=reason, lost=self.lost)
             return
         _log.error(
-            "event lost",
-            why=why,
+            "event_lost",
+            reason=reason,
             signal_id=str(data.signal_id),
             camera=data.camera_id,
             zone=data.zone_id,
@@ -113,17 +113,17 @@ class DraftQueue:
             except OutboxError as error:
                 if self._without_lost_files(draft, error):
                     continue
-                _log.warning("event waits: the disk refuses it", waiting=len(self._waiting), detail=error.detail)
+                _log.warning("event_waits", error=error.detail, waiting=len(self._waiting))
                 return
             except ValueError:
                 self._waiting.popleft()
                 self.lost += 1
-                _log.exception("event lost: it cannot be made", lost=self.lost)
+                _log.exception("event_lost", reason="the event cannot be built", lost=self.lost)
                 continue
             self._waiting.popleft()
             data = event.data
             _log.info(
-                "event",
+                "event_committed",
                 event_id=str(event.id),
                 sequence=data.device_sequence,
                 camera=data.camera_id,
@@ -135,13 +135,13 @@ class DraftQueue:
             )
 
     def _without_lost_files(self, draft: Draft, error: OutboxError) -> bool:
-        """Take files that are not there any more off the first draft; false if that is not what is wrong."""
+        """Remove missing files from the first draft; false if none is missing, so that the error has another cause."""
         if isinstance(error, OutboxFullError):
             return False
         left = tuple(attachment for attachment in draft.attachments if _is_whole(attachment))
         if len(left) == len(draft.attachments):
             return False
-        _log.error("file of an event lost", files=len(draft.attachments) - len(left), detail=error.detail)
+        _log.error("event_files_lost", error=error.detail, files=len(draft.attachments) - len(left))
         self._waiting[0] = Draft(draft.build, left)
         return True
 
@@ -152,4 +152,4 @@ def _is_whole(attachment: Attachment) -> bool:
     except FileNotFoundError:
         return False
     except OSError:
-        return True  # nobody can tell: it may come back
+        return True  # unknown: the disk may answer again

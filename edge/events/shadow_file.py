@@ -1,4 +1,5 @@
-"""The shadow log on disk: what rules in shadow would have done, one line of JSON each, bounded, and its report."""
+"""The shadow log on disk: the signals of rules in shadow mode, as JSON lines in files of bounded size, and its
+report."""
 
 from __future__ import annotations
 
@@ -13,11 +14,11 @@ from contract.reasons import Reason
 from edge.signals import Signal
 
 MAX_BYTES = 1_000_000
-"""A file that has grown so large becomes the older one of two; the one before that goes."""
+"""A file larger than this becomes the older of two; the previous older one is overwritten."""
 
 
 class ShadowEntry(BaseModel):
-    """One signal that nobody was alerted of."""
+    """One signal of a rule in shadow mode, which raised no alert."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,7 +49,7 @@ class ShadowEntry(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ShadowLine:
-    """One rule on one zone: how often it would have alerted, at what score on average, for how many seconds in all."""
+    """One rule on one zone: how often it would have alerted, its mean score, and the total duration in seconds."""
 
     zone_id: str
     rule: Rule
@@ -58,13 +59,13 @@ class ShadowLine:
 
 
 class ShadowFile:
-    """The shadow logs of a device's cameras, two files at most for each."""
+    """The shadow logs of a device's cameras, at most two files per camera."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def append(self, camera_id: str, signals: Iterable[Signal]) -> None:
-        """Add signals to the camera's log; raises OSError when the disk will not take them."""
+        """Add signals to the camera's log. Raises OSError when the disk refuses them."""
         lines = "".join(f"{ShadowEntry.of(signal).model_dump_json()}\n" for signal in signals)
         if not lines:
             return
@@ -76,7 +77,7 @@ class ShadowFile:
             file.write(lines)
 
     def read(self, camera_id: str) -> list[ShadowEntry]:
-        """The camera's entries, oldest first; a line torn by a power cut is left out."""
+        """The camera's entries, oldest first; lines that cannot be parsed, as after a power cut, are left out."""
         return [entry for path in (self._older(camera_id), self._path(camera_id)) for entry in _entries(path)]
 
     def _path(self, camera_id: str) -> Path:

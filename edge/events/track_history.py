@@ -1,4 +1,4 @@
-"""Where the tracked people of one camera were in the last minute or two, for the boxes that go into events."""
+"""The boxes of one camera's tracked people over the last minute or two, for the tracks in events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_TRACKS = 200
 
 
 class TrackHistory:
-    """A bounded memory of tracked boxes: forgets what is older than `keep_s` seconds before the newest observation."""
+    """Keeps tracked boxes until they are older than `keep_s` seconds before the newest frame. Not thread-safe."""
 
     def __init__(self, keep_s: float) -> None:
         if not keep_s > 0:
@@ -22,7 +22,7 @@ class TrackHistory:
         self._boxes: dict[int, deque[tuple[float, list[float]]]] = {}
 
     def add(self, at_mono_s: float, people: Detections) -> None:
-        """Remember the confirmed tracks of one frame. Boxes are cut at the picture's edge."""
+        """Add the boxes of one frame's confirmed tracks."""
         for track_id, box in zip(people.track_ids.tolist(), people.boxes_xyxyn.tolist(), strict=True):
             if track_id:
                 boxes = self._boxes.get(track_id)
@@ -39,23 +39,23 @@ class TrackHistory:
     def summaries(
         self, track_ids: Iterable[int], *, origin_mono_s: float, since_mono_s: float, until_mono_s: float
     ) -> tuple[TrackSummary, ...]:
-        """The remembered boxes of these tracks between two moments, timed from `origin_mono_s`.
+        """The boxes of these tracks between two times, clipped to the frame, with offsets from `origin_mono_s`.
 
-        Tracks of which nothing is remembered are left out.
+        Tracks without boxes are left out; at most MAX_TRACKS are returned.
         """
         found = []
         for track_id in dict.fromkeys(track_ids):
             boxes = tuple(
                 TimedBox(offset_s=round(at_s - origin_mono_s, 3), box=shown)
                 for at_s, box in self._boxes.get(track_id, ())
-                if since_mono_s <= at_s <= until_mono_s and (shown := _within_picture(box)) is not None
+                if since_mono_s <= at_s <= until_mono_s and (shown := _clipped(box)) is not None
             )
             if boxes:
                 found.append(TrackSummary(track_id=track_id, boxes=boxes))
         return tuple(found[:MAX_TRACKS])
 
 
-def _within_picture(box_xyxyn: list[float]) -> BoxXyxyn | None:
-    """The box cut at the picture's edges and rounded; None where nothing is left of it."""
+def _clipped(box_xyxyn: list[float]) -> BoxXyxyn | None:
+    """The box clipped to the frame and rounded; None if it lies outside."""
     x1, y1, x2, y2 = (round(min(1.0, max(0.0, part)), 4) for part in box_xyxyn)
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None

@@ -1,1 +1,1 @@
-"""What every stage needs of the machine: back-off, whole files, memory, redacted text."""
+"""What every stage needs of the machine: back-off, atomic files, memory, periodic jobs, threads, shutdown, redact."""

@@ -1,4 +1,4 @@
-"""The state of every camera, and the heartbeat made of it."""
+"""The state of every camera, and the heartbeat built from it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from edge.outbox import OutboxStats
 from edge.system.redact import redact_text
 
 LATE_AFTER_S = 3.0
-"""A live camera sends several pictures a second; after so long without one an operator should not call it live."""
+"""A live camera sends several frames a second; without a frame for this long it is late."""
 
 COVERAGE_S = 3600
 RATE_S = 10
-"""The analysis rate is the mean over so many whole seconds."""
+"""The analysis rate is the mean over this many whole seconds."""
 
 FAULT_CHARS = 300
 
@@ -25,7 +25,7 @@ FAULT_CHARS = 300
 class SecondsRing:
     """A count for each of the last `length` whole seconds of a clock, in constant space.
 
-    Times must not decrease by more than the ring is long; what is older than the ring is forgotten.
+    Times must not decrease by more than the ring's length; older counts are dropped.
     """
 
     def __init__(self, length: int, start_s: float) -> None:
@@ -34,7 +34,7 @@ class SecondsRing:
         self._newest = self._start
 
     def add(self, at_s: float, count: int = 1) -> None:
-        """Count something in the second of `at_s`."""
+        """Add `count` to the second of `at_s`."""
         self._advance(int(at_s))
         self._counts[int(at_s) % len(self._counts)] += count
 
@@ -73,11 +73,12 @@ class _Camera:
 
 @dataclass(frozen=True, slots=True)
 class CameraSnapshot:
-    """A camera's telemetry at one moment, with what a heartbeat has no place for.
+    """A camera's telemetry at one moment, with fields that a heartbeat does not carry.
 
-    clock_offset_s: by how much the camera's clock is ahead; None while no sender report of this session told it.
-    capture_uncertainty_s: of the newest picture's capture time; None while there is no session.
-    recorded: whether the stream that clips are cut from is read.
+    tiles_run, tiles_withheld: tiled inferences for far people that ran, or were withheld for lack of time.
+    clock_offset_s: how far the camera's clock is ahead of the device's; None without a sender report in this session.
+    capture_uncertainty_s: of the newest frame's capture time; None without a session. recorded: whether the recording
+    stream is read.
     """
 
     telemetry: CameraTelemetry
@@ -91,7 +92,7 @@ class CameraSnapshot:
 
 
 class DeviceTelemetry:
-    """Takes in what the cameras' threads report and says how the device is. Every method is safe from any thread."""
+    """Collects what the cameras' threads report. Every method is safe from any thread."""
 
     def __init__(self, device_id: str, camera_ids: Sequence[str], software_version: str, clock: Clock) -> None:
         self._device_id = device_id
@@ -113,7 +114,7 @@ class DeviceTelemetry:
         return self._clock.mono_s() - self._started_s
 
     def session_started(self, camera_id: str) -> None:
-        """The camera answered; it counts as live once a picture arrives."""
+        """The camera answered; it counts as live once a frame arrives."""
         with self._lock:
             self._cameras[camera_id].connected = True
 
@@ -128,7 +129,7 @@ class DeviceTelemetry:
             camera.fault = redact_text(fault)[:FAULT_CHARS]
 
     def frame_seen(self, camera_id: str) -> None:
-        """A picture arrived, decoded or not."""
+        """A frame arrived, whether it is decoded or not."""
         now_s = self._clock.mono_s()
         with self._lock:
             camera = self._cameras[camera_id]
@@ -139,38 +140,38 @@ class DeviceTelemetry:
             camera.seen.add(now_s)
 
     def recording_changed(self, camera_id: str, fault: str | None) -> None:
-        """Why the main stream of a camera whose substream is analysed, the one for clips, is not read; None: it is."""
+        """The recording stream of a camera whose substream is analysed is read (None) or is not, for this `fault`."""
         with self._lock:
             camera = self._cameras[camera_id]
             camera.recorded = fault is None
             camera.recording_fault = None if fault is None else f"no clips: {redact_text(fault)}"[:FAULT_CHARS]
 
     def frame_dated(self, camera_id: str, uncertainty_s: float, clock_offset_s: float | None) -> None:
-        """How well the newest picture's capture time is known, and how far ahead the camera's clock is, if told."""
+        """The newest frame's capture uncertainty, and the camera's clock offset, None without a sender report."""
         with self._lock:
             self._cameras[camera_id].capture_uncertainty_s = uncertainty_s
             self._cameras[camera_id].clock_offset_s = clock_offset_s
 
     def frame_analysed(self, camera_id: str, people_count: int) -> None:
-        """A picture went through detector and rules, with so many tracked people in it."""
+        """A frame passed detector and rules, with `people_count` tracked people."""
         with self._lock:
             camera = self._cameras[camera_id]
             camera.analysed.add(self._clock.mono_s())
             camera.people_count = people_count
 
     def frames_dropped(self, camera_id: str, count: int = 1) -> None:
-        """Pictures that were due for analysis were not analysed."""
+        """Frames that were due for analysis were dropped."""
         with self._lock:
             self._cameras[camera_id].dropped += count
 
     def rate_changed(self, camera_id: str, target_fps: float, *, degraded: bool) -> None:
-        """From now on so many pictures a second are asked for; `degraded`: fewer than configured."""
+        """The target analysis rate changed; `degraded`: it is below the configured rate."""
         with self._lock:
             self._cameras[camera_id].target_fps = target_fps
             self._cameras[camera_id].degraded = degraded
 
     def tiled_inference(self, camera_id: str, ran: bool) -> None:
-        """Tiles for far people were due, and ran or were withheld for lack of time."""
+        """Tiled inference for far people was due, and ran or was withheld for lack of time."""
         with self._lock:
             camera = self._cameras[camera_id]
             camera.tiles_run += ran
@@ -183,7 +184,7 @@ class DeviceTelemetry:
             return any(camera.degraded for camera in self._cameras.values())
 
     def cameras(self) -> list[CameraSnapshot]:
-        """How every camera is now, in the order of the configuration."""
+        """A snapshot of every camera, in the order of the configuration."""
         now_s = self._clock.mono_s()
         with self._lock:
             return [_snapshot(camera_id, camera, now_s) for camera_id, camera in self._cameras.items()]
@@ -231,14 +232,14 @@ def _snapshot(camera_id: str, camera: _Camera, now_s: float) -> CameraSnapshot:
 
 
 class RecordingTelemetry:
-    """What the main stream of a camera with a substream tells: nothing is seen by it, but clips are cut from it."""
+    """Takes the reports of a separate recording stream: they change `recorded`, not whether the camera is live."""
 
     def __init__(self, telemetry: DeviceTelemetry) -> None:
         self._telemetry = telemetry
         self._is_read = False
 
     def session_started(self, camera_id: str) -> None:
-        """An answer is no picture yet."""
+        """Nothing is known before the first frame."""
 
     def session_lost(self, camera_id: str, fault: str) -> None:
         self._is_read = False

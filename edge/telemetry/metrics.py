@@ -1,6 +1,6 @@
-"""The device's Prometheus metrics, read at the moment of the scrape; `docs/metrics.md` lists them.
+"""The device's Prometheus metrics, collected at each scrape; `docs/metrics.md` lists them.
 
-Labels are ids that the operator chose. There is nothing about people in them, not even how many there are.
+Labels are configured ids. No metric is about people, not even how many there are.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edge.telemetry.cameras import CameraSnapshot, DeviceTelemetry
 
 
 class DetectorWork(Protocol):
-    """What the detector did since it was made."""
+    """What the detector did since it was created."""
 
     @property
     def inferences(self) -> int: ...
@@ -32,14 +32,17 @@ class DetectorWork(Protocol):
 
 
 class MetricsServer:
-    """Serves a registry at http://host:port/metrics from its own thread until `close`. Raises OSError if it cannot."""
+    """Serves a registry at http://host:port/metrics from its own thread until `close`.
+
+    Raises OSError when the address cannot be bound.
+    """
 
     def __init__(self, registry: CollectorRegistry, config: MetricsConfig) -> None:
         self._server, self._thread = start_http_server(config.port, config.host, registry)
 
     @property
     def port(self) -> int:
-        """The port that is served, also where the configuration asked for any."""
+        """The port that is served; the one that the system chose when the configuration has port 0."""
         return int(self._server.server_port)
 
     def close(self) -> None:
@@ -63,7 +66,7 @@ def device_registry(
     detector_stats: Callable[[], DetectorWork],
     clock: Clock,
 ) -> CollectorRegistry:
-    """A registry of its own with the device's metrics; other parts may register theirs in it."""
+    """A registry with the device's metrics."""
     registry = CollectorRegistry()
     registry.register(_DeviceCollector(telemetry, outbox_stats, sender_status, detector_stats, clock))
     return registry
@@ -101,7 +104,7 @@ class _DeviceCollector(Collector):
         yield from self._sender_metrics(self._sender_status())
 
     def _outbox_metrics(self, stats: OutboxStats) -> Iterator[Metric]:
-        pending = _gauge("outbox_pending", "What the server does not have yet.", "kind")
+        pending = _gauge("outbox_pending", "Items that the server does not have yet.", "kind")
         pending.add_metric(["event"], stats.pending_events)
         pending.add_metric(["thumbnail"], stats.pending_thumbnails)
         pending.add_metric(["clip"], stats.pending_clips)
@@ -110,15 +113,15 @@ class _DeviceCollector(Collector):
         yield pending
         yield _gauge("outbox_oldest_pending_age_seconds", "Age of the oldest unsent event; 0 without one.", value=age_s)
         yield _gauge("outbox_parked", "Events and files that the server refused for good.", value=stats.parked)
-        yield _gauge("outbox_used_bytes", "Disk that database and files take.", value=stats.used_bytes)
-        yield _gauge("outbox_quota_bytes", "Disk that they may take.", value=stats.quota_bytes)
-        yield _gauge("outbox_last_sequence", "Number of the newest event.", value=stats.last_sequence)
+        yield _gauge("outbox_used_bytes", "Disk space of database and files.", value=stats.used_bytes)
+        yield _gauge("outbox_quota_bytes", "Limit of that disk space.", value=stats.quota_bytes)
+        yield _gauge("outbox_last_sequence", "Device sequence number of the newest event.", value=stats.last_sequence)
         yield _counter(
             "outbox_deleted_unsent", "Events and files deleted before they were sent.", value=stats.deleted_unsent
         )
 
     def _sender_metrics(self, status: SenderStatus) -> Iterator[Metric]:
-        sent = _counter("sender_delivered", "What the server took since the start.", "kind")
+        sent = _counter("sender_delivered", "Items that the server accepted since the start.", "kind")
         sent.add_metric(["event"], status.events_sent)
         sent.add_metric(["thumbnail"], status.thumbnails_sent)
         sent.add_metric(["clip"], status.clips_sent)
@@ -128,21 +131,21 @@ class _DeviceCollector(Collector):
         )
         yield _counter("sender_failures", "Requests that were refused or got no reply.", value=status.failures)
         yield _gauge(
-            "sender_held_back", "1 while a fault keeps everything back.", value=float(status.fault is not None)
+            "sender_held_back", "1 while a fault holds all delivery back.", value=float(status.fault is not None)
         )
 
 
 def _camera_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
     state = _gauge("camera_state", "1 for the state the camera is in, 0 for the others.", "camera", "state")
-    coverage = _gauge("camera_coverage_ratio", "Share of the last hour that was seen, 0 to 1.", "camera")
-    age = _gauge("camera_last_frame_age_seconds", "Time since the last picture; absent before it.", "camera")
+    coverage = _gauge("camera_coverage_ratio", "Share of the last hour's seconds with a frame, 0 to 1.", "camera")
+    age = _gauge("camera_last_frame_age_seconds", "Time since the last frame; absent before the first.", "camera")
     rate = _gauge("camera_analysed_frames_per_second", "Mean analysis rate of the last 10 s.", "camera")
-    target = _gauge("camera_target_frames_per_second", "Analysis rate that is aimed at while it moves.", "camera")
-    slowed = _gauge("camera_degraded", "1 while that is below the configured rate, for overload.", "camera")
-    dropped = _counter("camera_dropped_frames", "Pictures due for analysis that were dropped.", "camera")
-    tiles = _counter("camera_tiled_inferences", "Tiles for far people that were due.", "camera", "outcome")
-    lost = _counter("camera_sessions_lost", "Times the camera's session ended or did not begin.", "camera")
-    recorded = _gauge("camera_recorded", "1 while the stream that clips are cut from is read.", "camera")
+    target = _gauge("camera_target_frames_per_second", "Target analysis rate while something moves.", "camera")
+    slowed = _gauge("camera_degraded", "1 while overload lowers the target rate.", "camera")
+    dropped = _counter("camera_dropped_frames", "Frames due for analysis that were dropped.", "camera")
+    tiles = _counter("camera_tiled_inferences", "Tiled inferences for far people that were due.", "camera", "outcome")
+    lost = _counter("camera_sessions_lost", "Sessions that ended or did not open.", "camera")
+    recorded = _gauge("camera_recorded", "1 while the recording stream is read.", "camera")
     for snapshot in cameras:
         camera = snapshot.telemetry.camera_id
         for each in CameraState:
@@ -163,15 +166,17 @@ def _camera_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
 
 
 def _time_metrics(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
-    offset = _gauge("camera_clock_offset_seconds", "Camera's clock ahead of ours; absent without its word.", "camera")
-    doubt = _gauge("camera_capture_uncertainty_seconds", "Of the newest picture's time, to each side.", "camera")
+    offset = _gauge(
+        "camera_clock_offset_seconds", "Camera's clock minus the device's; absent without reports.", "camera"
+    )
+    uncertainty = _gauge("camera_capture_uncertainty_seconds", "Uncertainty of the newest frame's time, +-.", "camera")
     for snapshot in cameras:
         camera = snapshot.telemetry.camera_id
         if snapshot.clock_offset_s is not None:
             offset.add_metric([camera], snapshot.clock_offset_s)
         if snapshot.capture_uncertainty_s is not None:
-            doubt.add_metric([camera], snapshot.capture_uncertainty_s)
-    yield from (offset, doubt)
+            uncertainty.add_metric([camera], snapshot.capture_uncertainty_s)
+    yield from (offset, uncertainty)
 
 
 def _gauge(name: str, text: str, *labels: str, value: float | None = None) -> GaugeMetricFamily:

@@ -28,7 +28,7 @@ MAX_BYTES = 1 << 20
 
 
 class CameraStatus(BaseModel):
-    """One camera: what the heartbeat says of it, and more."""
+    """One camera: its telemetry as in the heartbeat, its attention, and its lost sessions."""
 
     model_config = ConfigDict(frozen=True)
 

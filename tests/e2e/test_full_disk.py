@@ -33,7 +33,7 @@ def nobody_listens() -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def told(logs: list[Any], event: str) -> list[Any]:
+def entries(logs: list[Any], event: str) -> list[Any]:
     return [line for line in logs if line["event"] == event]
 
 
@@ -47,22 +47,22 @@ def test_a_stop_on_a_full_disk_says_each_event_that_is_lost_ends_in_time_and_kee
         )  # fmt: skip
         with capture_logs() as logs:
             with working(load_device_config(path)):
-                eventually(lambda: len(told(logs, "event")) >= ZONES or None)
+                eventually(lambda: len(entries(logs, "event_committed")) >= ZONES or None)
                 fill_disk(disk / "ballast")
-                before = [line["event_id"] for line in told(logs, "event")]
-                eventually(lambda: told(logs, "event waits: the disk refuses it"))
+                before = [line["event_id"] for line in entries(logs, "event_committed")]
+                eventually(lambda: entries(logs, "event_waits"))
                 stopping_mono_s = time.monotonic()
             stopped_within_s = time.monotonic() - stopping_mono_s
         assert stopped_within_s < STOPS_WITHIN_S
-        lost = told(logs, "event lost")
+        lost = entries(logs, "event_lost")
         assert len(lost) >= ZONES  # at the least that each zone's signal has ended
         assert [line["lost"] for line in lost] == list(range(1, len(lost) + 1))
         assert len({(line["signal_id"], line["phase"], line["captured_at"]) for line in lost}) == len(lost)
         assert {line["zone"] for line in lost} == {f"ronda-{number}" for number in range(ZONES)}
-        assert told(logs, "worker stopped")[0]["lost"] == len(lost)
+        assert entries(logs, "worker_stopped")[0]["lost"] == len(lost)
         (disk / "ballast").unlink()
         kept = left_behind(disk).unsent
-        committed = [line["event_id"] for line in told(logs, "event")]
+        committed = [line["event_id"] for line in entries(logs, "event_committed")]
         assert [str(event.id) for event in kept] == committed
         assert committed[: len(before)] == before
         assert [event.data.device_sequence for event in kept] == list(range(1, len(kept) + 1))

@@ -1,4 +1,4 @@
-"""One camera's analysis: what is concluded, and when nothing may be."""
+"""One camera's analysis: which signals it reports, and when it reports none."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ POOR = {
         for first, second, metres in ((1, 2, 5.0), (2, 3, 9.0), (3, 4, 30.0), (4, 1, 9.0), (1, 3, 2.0))
     ],
 }
-"""Distances that no four points have."""
+"""Distances that no four points on a plane have."""
 
 
 def frame(second: float, width: int = 160) -> Frame:
@@ -42,14 +42,14 @@ def frame(second: float, width: int = 160) -> Frame:
 
 
 class Crowd:
-    """A detector's place: three people who stand still, as long as `present`."""
+    """Replaces the detector: three people who stand still, while `present`."""
 
     def __init__(self) -> None:
         self.present = True
-        self.asked = 0
+        self.calls = 0
 
     def detect(self, _frame: Frame) -> Detections:
-        self.asked += 1
+        self.calls += 1
         boxes = [[left, 0.4, left + 0.1, 0.8] for left in (0.1, 0.4, 0.7)]
         return Detections.of(boxes, [0.9] * 3) if self.present else Detections.empty()
 
@@ -62,7 +62,7 @@ class Sink:
         self.signals.append(signal)
 
     @property
-    def told(self) -> list[tuple[Phase, str]]:
+    def phases(self) -> list[tuple[Phase, str]]:
         return [(signal.phase, signal.reasons[0].code) for signal in self.signals]
 
 
@@ -72,21 +72,21 @@ def camera_with(rules: Mapping[str, object], **more: object) -> CameraConfig:
     return CameraConfig.model_validate(fields)
 
 
-class Watcher:
-    """Remembers how many people it was told of."""
+class Listener:
+    """Keeps the numbers of people that were reported."""
 
     def __init__(self) -> None:
-        self.told: list[int] = []
+        self.reported: list[int] = []
 
     def people_seen(self, people: int, boxes_xyxyn: FloatArray) -> None:
         assert boxes_xyxyn.shape == (people, 4)
-        self.told.append(people)
+        self.reported.append(people)
 
 
 class Site:
     """An analysis on a crowd of three where two are allowed."""
 
-    def __init__(self, config: CameraConfig | None = None, watcher: Watcher | None = None) -> None:
+    def __init__(self, config: CameraConfig | None = None, listener: Listener | None = None) -> None:
         self.crowd, self.sink = Crowd(), Sink()
         chosen = config or camera_with(CROWD)
         self.analysis = CameraAnalysis(
@@ -95,7 +95,7 @@ class Site:
             lambda aspect: behaviours_for(chosen, CalendarConfig(), CameraLearned(), aspect),
             history=TrackHistory(30.0),
             sink=self.sink,
-            watcher=watcher,
+            people_listener=listener,
         )
 
     def watch(self, from_s: float, to_s: float, width: int = 160) -> None:
@@ -106,25 +106,25 @@ class Site:
 def test_a_crowd_is_a_signal_and_counted() -> None:
     site = Site()
     site.watch(0.0, 5.0)
-    assert site.sink.told == [(Phase.BEGAN, "people_over_capacity")]
+    assert site.sink.phases == [(Phase.BEGAN, "people_over_capacity")]
     assert site.analysis.people_count == 3
 
 
-def test_a_camera_at_fault_ends_what_is_open_and_concludes_nothing_until_it_is_well() -> None:
+def test_a_camera_fault_ends_open_signals_and_inhibits_the_rules_until_it_ends() -> None:
     site = Site()
     site.watch(0.0, 5.0)
     site.analysis.inhibit(True)
-    asked = site.crowd.asked
+    calls = site.crowd.calls
     site.watch(5.0, 15.0)
-    assert site.sink.told[1:] == [(Phase.ENDED, "camera_at_fault")]
-    assert site.crowd.asked == asked
+    assert site.sink.phases[1:] == [(Phase.ENDED, "camera_at_fault")]
+    assert site.crowd.calls == calls
     site.analysis.inhibit(False)
     site.watch(15.0, 20.0)
-    assert site.sink.told[2:] == [(Phase.BEGAN, "people_over_capacity")]
+    assert site.sink.phases[2:] == [(Phase.BEGAN, "people_over_capacity")]
     assert site.sink.signals[2].key != site.sink.signals[0].key
 
 
-def test_a_camera_that_shows_nothing_has_its_signals_ended_as_of_its_last_picture() -> None:
+def test_without_frames_open_signals_end_as_of_the_last_frame() -> None:
     site = Site()
     site.watch(0.0, 5.0)
     last = site.analysis.newest
@@ -133,36 +133,36 @@ def test_a_camera_that_shows_nothing_has_its_signals_ended_as_of_its_last_pictur
     assert len(site.sink.signals) == 1
     site.analysis.close_if_unseen(last.mono_s + UNSEEN_CLOSE_S)
     site.analysis.close_if_unseen(last.mono_s + 10 * UNSEEN_CLOSE_S)
-    assert site.sink.told[1:] == [(Phase.ENDED, "camera_lost")]
+    assert site.sink.phases[1:] == [(Phase.ENDED, "camera_lost")]
     assert site.sink.signals[1].captured == last
 
 
-def test_a_picture_older_than_the_last_is_left_out() -> None:
+def test_a_frame_older_than_the_last_is_ignored() -> None:
     site = Site()
     site.watch(0.0, 5.0)
-    asked = site.crowd.asked
+    calls = site.crowd.calls
     site.analysis.analyse(frame(2.0))
-    assert site.crowd.asked == asked
+    assert site.crowd.calls == calls
 
 
-def test_a_picture_of_another_shape_is_another_view() -> None:
+def test_a_frame_of_another_aspect_is_another_view() -> None:
     site = Site()
     site.watch(0.0, 5.0)
     site.watch(5.0, 10.0, width=120)
-    assert site.sink.told == [
+    assert site.sink.phases == [
         (Phase.BEGAN, "people_over_capacity"),
         (Phase.ENDED, "camera_lost"),
         (Phase.BEGAN, "people_over_capacity"),
     ]
 
 
-def test_closing_without_a_picture_says_nothing() -> None:
+def test_closing_without_a_frame_reports_nothing() -> None:
     site = Site()
     site.analysis.close(Reason(code="worker_restarted"))
     assert site.sink.signals == []
 
 
-def test_a_calibration_that_cannot_be_trusted_costs_the_metric_rules_only() -> None:
+def test_an_untrusted_calibration_disables_the_metric_rules_only() -> None:
     density = {"density": {"limit_per_m2": 0.01, "min_people": 2, "on_delay_s": 0.0}}
     site = Site(camera_with({**CROWD, **density}, calibration=POOR))
     with capture_logs() as logs:
@@ -174,9 +174,9 @@ def test_a_calibration_that_cannot_be_trusted_costs_the_metric_rules_only() -> N
 
 
 @pytest.mark.parametrize("present", [True, False])
-def test_the_watcher_is_told_who_may_be_there(*, present: bool) -> None:
-    watcher = Watcher()
-    site = Site(watcher=watcher)
+def test_the_listener_learns_how_many_people_are_in_view(*, present: bool) -> None:
+    listener = Listener()
+    site = Site(listener=listener)
     site.crowd.present = present
     site.watch(0.0, 2.0)
-    assert set(watcher.told) == {3 if present else 0}
+    assert set(listener.reported) == {3 if present else 0}

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("edge", "server", "demo", "bench", "models", "contract", "scripts")
 BUILDER = "edge/camera/build.py"
 STAGES = {"CameraAnalysis", "CameraPipeline", "DecodeLadder", "ViewWatch", "ClockWatch", "CameraFaults"} | {
-    "SignalRecorder", "Stages"
+    "EventBuilder", "Stages"
 }  # fmt: skip
 STARTS_AT = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 

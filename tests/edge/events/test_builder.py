@@ -1,4 +1,4 @@
-"""From signals to events: what is said when, with which files."""
+"""From signals to events: which event is committed when, with which files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edge.capture.packet_ring import PacketRing
 from edge.capture.packets import Packet
 from edge.clips.recorder import GRACE_S, ClipRecorder
 from edge.detections import Detections
-from edge.events.builder import ClipPlan, Provenance, SignalRecorder
+from edge.events.builder import ClipPlan, EventBuilder, Provenance
 from edge.events.drafts import DraftQueue
 from edge.events.track_history import TrackHistory
 from edge.outbox import AttachmentKind, Outbox
@@ -36,7 +36,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> list[Packet]:
 
 @dataclass
 class Site:
-    """A recorder with everything that it works with, none of it made up."""
+    """An event builder with real outbox, clip recorder and ring."""
 
     outbox: Outbox
     clips: Path
@@ -44,16 +44,16 @@ class Site:
     ring: PacketRing
     clip_recorder: ClipRecorder
     history: TrackHistory
-    recorder: SignalRecorder
+    builder: EventBuilder
     film: list[Packet]
 
     def at_second(self, second: float) -> None:
-        """Let the camera record up to that second of the film, and settle the clips that are due."""
+        """Record up to that second of the film, and settle the clips that are due."""
         fill(self.ring, self.film, second)
         self.clock.advance(START.mono_s + second - self.clock.mono_s())
         self.clip_recorder.cut_due()
         for outcome in self.clip_recorder.outcomes():
-            self.recorder.settle(outcome)
+            self.builder.settle(outcome)
 
     def events(self) -> list[Event]:
         """Every event so far, taken out of the outbox."""
@@ -74,7 +74,7 @@ def site_in(folder: Path, film: list[Packet]) -> Iterator[Site]:
     history = TrackHistory(60.0)
     square = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9))
     with open_outbox(folder, clock) as outbox:
-        recorder = SignalRecorder(
+        builder = EventBuilder(
             Provenance("box-1", "bahari", "gate", {"ronda": square}, DIGEST, DIGEST, "0.1.0"),
             ClipPlan(5.0, 5.0, clips),
             history=history,
@@ -82,7 +82,7 @@ def site_in(folder: Path, film: list[Packet]) -> Iterator[Site]:
             clip_recorder=clip_recorder,
             new_id=new_id,
         )
-        yield Site(outbox, clips, clock, ring, clip_recorder, history, recorder, film)
+        yield Site(outbox, clips, clock, ring, clip_recorder, history, builder, film)
 
 
 @pytest.fixture
@@ -91,8 +91,8 @@ def site(tmp_path: Path, film: list[Packet]) -> Iterator[Site]:
         yield made
 
 
-def test_a_signal_is_told_at_once_then_with_its_clip_then_to_its_end(site: Site) -> None:
-    site.recorder.record(signal("crowd", BEGAN, 10.0), frame(10.0))
+def test_a_signal_becomes_an_event_at_once_one_with_its_clip_and_one_for_its_end(site: Site) -> None:
+    site.builder.record(signal("crowd", BEGAN, 10.0), frame(10.0))
     (began,) = site.events()
     assert (began.data.phase, began.data.clip) == (BEGAN, None)
     assert began.data.thumbnail is not None
@@ -101,33 +101,33 @@ def test_a_signal_is_told_at_once_then_with_its_clip_then_to_its_end(site: Site)
     assert (sealed.data.phase, sealed.data.captured_at) == (CONTINUES, at(10.0).utc)
     assert sealed.data.clip is not None
     assert sealed.data.clip.clip_id == began.data.clip_id
-    site.recorder.record(signal("crowd", ENDED, 20.0), None)
+    site.builder.record(signal("crowd", ENDED, 20.0), None)
     (ended,) = site.events()
     assert (ended.data.phase, ended.data.captured_at, ended.data.clip) == (ENDED, at(20.0).utc, sealed.data.clip)
     assert {event.data.signal_id for event in (began, sealed, ended)} == {began.data.signal_id}
-    assert site.recorder.open_count == 0
+    assert site.builder.open_count == 0
     assert site.outbox.open_signals() == []
 
 
-def test_the_last_word_waits_for_the_clip(site: Site) -> None:
-    site.recorder.record(signal("crowd", BEGAN, 10.0), frame(10.0))
-    site.recorder.record(signal("crowd", ENDED, 12.0), None)
+def test_the_ended_event_waits_for_the_clip(site: Site) -> None:
+    site.builder.record(signal("crowd", BEGAN, 10.0), frame(10.0))
+    site.builder.record(signal("crowd", ENDED, 12.0), None)
     assert [event.data.phase for event in site.events()] == [BEGAN]
     site.at_second(15.0)
     assert [event.data.phase for event in site.events()] == [CONTINUES, ENDED]
-    assert site.recorder.open_count == 0
+    assert site.builder.open_count == 0
 
 
-def test_a_key_that_is_used_again_before_the_clip_is_cut_belongs_to_another_signal(site: Site) -> None:
+def test_a_key_used_again_before_the_clip_is_cut_is_another_signal(site: Site) -> None:
     for phase, film_s in ((BEGAN, 10.0), (ENDED, 11.0), (BEGAN, 12.0)):
-        site.recorder.record(signal("crowd", phase, film_s), None)
+        site.builder.record(signal("crowd", phase, film_s), None)
     site.at_second(17.0)
-    site.recorder.record(signal("crowd", ENDED, 18.0), None)
-    told = site.events()
-    first, second = dict.fromkeys(event.data.signal_id for event in told)
-    assert [event.data.phase for event in told if event.data.signal_id == first] == [BEGAN, CONTINUES, ENDED]
-    assert [event.data.phase for event in told if event.data.signal_id == second] == [BEGAN, CONTINUES, ENDED]
-    assert site.recorder.open_count == 0
+    site.builder.record(signal("crowd", ENDED, 18.0), None)
+    events = site.events()
+    first, second = dict.fromkeys(event.data.signal_id for event in events)
+    assert [event.data.phase for event in events if event.data.signal_id == first] == [BEGAN, CONTINUES, ENDED]
+    assert [event.data.phase for event in events if event.data.signal_id == second] == [BEGAN, CONTINUES, ENDED]
+    assert site.builder.open_count == 0
     assert site.outbox.open_signals() == []
 
 
@@ -136,24 +136,24 @@ def test_a_full_disk_costs_the_thumbnail_and_not_the_event(site: Site, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", no_room)
-    site.recorder.record(signal("crowd", BEGAN, 10.0), frame(10.0))
+    site.builder.record(signal("crowd", BEGAN, 10.0), frame(10.0))
     (began,) = site.events()
     assert began.data.thumbnail is None
     assert site.outbox.next_attachment() is None
     assert list(site.clips.iterdir()) == []
 
 
-def test_a_clip_that_cannot_be_is_told_with_its_reason(site: Site) -> None:
-    site.recorder.record(signal("crowd", BEGAN, 10.0), None)
-    site.recorder.record(signal("crowd", ENDED, 11.0), None)
+def test_a_clip_that_cannot_be_cut_is_reported_with_its_fault(site: Site) -> None:
+    site.builder.record(signal("crowd", BEGAN, 10.0), None)
+    site.builder.record(signal("crowd", ENDED, 11.0), None)
     site.clock.advance(15.0 + GRACE_S)
     site.clip_recorder.cut_due()
     for outcome in site.clip_recorder.outcomes():
-        site.recorder.settle(outcome)
-    told = site.events()
-    assert [event.data.phase for event in told] == [BEGAN, CONTINUES, ENDED]
-    assert told[1].data.clip_fault == told[2].data.clip_fault == "the clip holds no picture from before its trigger"
-    assert told[1].data.clip_id == told[0].data.clip_id
+        site.builder.settle(outcome)
+    events = site.events()
+    assert [event.data.phase for event in events] == [BEGAN, CONTINUES, ENDED]
+    assert events[1].data.clip_fault == events[2].data.clip_fault == "the clip holds no picture from before its trigger"
+    assert events[1].data.clip_id == events[0].data.clip_id
     assert site.outbox.open_signals() == []
 
 
@@ -162,16 +162,16 @@ def test_the_sealed_event_carries_the_boxes_of_the_whole_clip(site: Site) -> Non
         second = tenth / 10.0
         box = np.array([[0.1, 0.1, 0.2 + tenth * 0.001, 0.5]], np.float32)
         site.history.add(at(second).mono_s, Detections(box, np.array([0.9], np.float32), np.array([1], np.int64)))
-    site.recorder.record(signal("crowd", BEGAN, 10.0), None)
+    site.builder.record(signal("crowd", BEGAN, 10.0), None)
     site.at_second(15.0)
     sealed = site.events()[-1]
     offsets = [timed.offset_s for timed in sealed.data.tracks[0].boxes]
     assert (min(offsets), max(offsets)) == pytest.approx((-5.0, 5.0), abs=0.11)
 
 
-def test_overlapping_signals_name_one_clip_each_with_its_own_moment_in_it(site: Site) -> None:
-    site.recorder.record(signal("crowd", BEGAN, 10.0), frame(10.0))
-    site.recorder.record(signal("stay", BEGAN, 13.0, severity=Severity.CRITICAL), frame(13.0))
+def test_overlapping_signals_name_one_clip_each_with_its_own_trigger_offset(site: Site) -> None:
+    site.builder.record(signal("crowd", BEGAN, 10.0), frame(10.0))
+    site.builder.record(signal("stay", BEGAN, 13.0, severity=Severity.CRITICAL), frame(13.0))
     first, second = site.events()
     assert first.data.clip_id == second.data.clip_id
     assert first.data.signal_id != second.data.signal_id
@@ -186,9 +186,9 @@ def test_overlapping_signals_name_one_clip_each_with_its_own_moment_in_it(site: 
     assert len(list(site.clips.glob("*.mp4"))) == 1
 
 
-def test_a_shared_clip_is_sent_as_soon_as_its_most_severe_signal_deserves(site: Site) -> None:
-    site.recorder.record(signal("crowd", BEGAN, 10.0, severity=Severity.NOTICE), None)
-    site.recorder.record(signal("stay", BEGAN, 12.0, severity=Severity.CRITICAL), None)
+def test_a_shared_clip_is_sent_in_the_order_of_its_most_severe_signal(site: Site) -> None:
+    site.builder.record(signal("crowd", BEGAN, 10.0, severity=Severity.NOTICE), None)
+    site.builder.record(signal("stay", BEGAN, 12.0, severity=Severity.CRITICAL), None)
     site.at_second(17.0)
     critical = next(event for event in site.events() if event.data.clip and event.data.severity is Severity.CRITICAL)
     waiting = site.outbox.next_attachment()
@@ -197,12 +197,12 @@ def test_a_shared_clip_is_sent_as_soon_as_its_most_severe_signal_deserves(site: 
     assert site.outbox.stats().pending_clips == 1
 
 
-def test_a_signal_that_the_shared_clip_does_not_show_gets_one_of_its_own(tmp_path: Path, film: list[Packet]) -> None:
+def test_a_signal_that_the_shared_clip_does_not_show_gets_a_clip_of_its_own(tmp_path: Path, film: list[Packet]) -> None:
     narrow = [packet for packet in film if packet.captured.mono_s < at(12.0).mono_s]
     wide = packets_of(make_video(tmp_path / "wide.mp4", Film(width=320, height=192, seconds=8.0)), starts=at(12.0))
     with site_in(tmp_path, narrow + wide) as site:
-        site.recorder.record(signal("crowd", BEGAN, 10.0), None)
-        site.recorder.record(signal("stay", BEGAN, 14.0), None)
+        site.builder.record(signal("crowd", BEGAN, 10.0), None)
+        site.builder.record(signal("stay", BEGAN, 14.0), None)
         crowd, stay = (event.data for event in site.events())
         assert crowd.clip_id == stay.clip_id
         site.at_second(19.0)
@@ -215,11 +215,11 @@ def test_a_signal_that_the_shared_clip_does_not_show_gets_one_of_its_own(tmp_pat
         assert sealed.data.clip_id == sealed.data.clip.clip_id != crowd.clip_id
 
 
-def test_a_stay_for_audit_says_so_in_every_event_and_has_a_clip_but_no_picture_of_a_later_moment(site: Site) -> None:
+def test_a_spot_check_is_marked_in_every_event_and_has_a_clip_but_no_thumbnail(site: Site) -> None:
     site.at_second(8.0)
     shown = replace(signal("a", BEGAN, 6.0), spot_check_chance=0.03)
-    site.recorder.record(shown, frame(8.0))
-    site.recorder.record(replace(shown, phase=ENDED), frame(8.0))
+    site.builder.record(shown, frame(8.0))
+    site.builder.record(replace(shown, phase=ENDED), frame(8.0))
     site.at_second(14.0)
 
     events = site.events()

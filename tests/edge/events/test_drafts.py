@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 
 
 class FullDisk:
-    """An outbox whose disk is full until `room` is true: the one thing here that cannot be made in a test's folder."""
+    """An outbox whose disk is full until `room` is true."""
 
     def __init__(self, outbox: Outbox, error: OutboxError | None = None) -> None:
         self.outbox = outbox
@@ -116,7 +116,7 @@ def test_a_disk_that_cannot_be_written_keeps_events_waiting_as_a_full_one_does(t
     assert stored_counts(tmp_path) == [0, 1, 2]
 
 
-def test_an_event_that_cannot_be_made_holds_nobody_up(tmp_path: Path) -> None:
+def test_an_event_that_cannot_be_built_does_not_block_later_events(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
     new_id = UuidV7Factory(clock)
     outbox = Outbox(tmp_path / "outbox.sqlite3", quota_bytes=1 << 30, clock=clock, new_id=new_id)
@@ -130,7 +130,7 @@ def test_an_event_that_cannot_be_made_holds_nobody_up(tmp_path: Path) -> None:
     assert stored_counts(tmp_path) == [1, 2]
 
 
-def test_an_event_whose_file_has_gone_is_committed_without_it(tmp_path: Path) -> None:
+def test_an_event_whose_file_is_missing_is_committed_without_it(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
     new_id = UuidV7Factory(clock)
     outbox = Outbox(tmp_path / "outbox.sqlite3", quota_bytes=1 << 30, clock=clock, new_id=new_id)
@@ -146,7 +146,7 @@ def test_an_event_whose_file_has_gone_is_committed_without_it(tmp_path: Path) ->
     assert queue.lost == 0
 
 
-def test_a_worker_that_stops_waits_a_while_for_the_disk(tmp_path: Path) -> None:
+def test_a_stopping_worker_waits_for_the_disk(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
     new_id = UuidV7Factory(clock)
     outbox = Outbox(tmp_path / "outbox.sqlite3", quota_bytes=1 << 30, clock=clock, new_id=new_id)
@@ -167,7 +167,7 @@ def test_a_worker_that_stops_waits_a_while_for_the_disk(tmp_path: Path) -> None:
     assert queue.lost == 0
 
 
-def test_what_a_stopping_worker_cannot_store_is_logged_one_by_one_and_counted(tmp_path: Path) -> None:
+def test_each_event_that_a_stopping_worker_cannot_store_is_logged_and_counted(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
     new_id = UuidV7Factory(clock)
     outbox = Outbox(tmp_path / "outbox.sqlite3", quota_bytes=1 << 30, clock=clock, new_id=new_id)
@@ -179,7 +179,7 @@ def test_what_a_stopping_worker_cannot_store_is_logged_one_by_one_and_counted(tm
     with capture_logs() as logs:
         assert queue.close(4.0, clock, clock.advance) == 3
     assert clock.mono_s() - began_mono_s == 4.0
-    lost = [entry for entry in logs if entry["event"] == "event lost"]
+    lost = [entry for entry in logs if entry["event"] == "event_lost"]
     assert [entry["signal_id"] for entry in lost] == [str(one) for one in signal_ids]
     assert {(entry["camera"], entry["zone"], entry["rule"], entry["phase"]) for entry in lost} == {
         ("gate", "post", "occupancy", "began")

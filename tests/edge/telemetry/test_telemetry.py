@@ -58,7 +58,7 @@ def state_of(telemetry: DeviceTelemetry, index: int = 0) -> CameraState:
     return telemetry.cameras()[index].telemetry.state
 
 
-def test_a_camera_is_lost_until_it_answers_and_live_from_its_first_picture(telemetry: DeviceTelemetry) -> None:
+def test_a_camera_is_lost_until_it_answers_and_live_from_its_first_frame(telemetry: DeviceTelemetry) -> None:
     assert state_of(telemetry) is CameraState.LOST
     telemetry.session_started("gate")
     assert state_of(telemetry) is CameraState.LATE
@@ -67,7 +67,7 @@ def test_a_camera_is_lost_until_it_answers_and_live_from_its_first_picture(telem
     assert state_of(telemetry, 1) is CameraState.LOST
 
 
-def test_a_camera_without_pictures_is_late_and_without_a_session_lost(
+def test_a_camera_without_frames_is_late_and_without_a_session_lost(
     telemetry: DeviceTelemetry, clock: ManualClock
 ) -> None:
     telemetry.frame_seen("gate")
@@ -81,7 +81,7 @@ def test_a_camera_without_pictures_is_late_and_without_a_session_lost(
     assert state_of(telemetry) is CameraState.LIVE
 
 
-def test_a_fault_is_told_until_a_picture_arrives_and_never_with_a_login(telemetry: DeviceTelemetry) -> None:
+def test_a_fault_is_reported_until_a_frame_arrives_and_never_with_credentials(telemetry: DeviceTelemetry) -> None:
     telemetry.session_lost("gate", "cannot open rtsp://admin:hunter2@10.0.0.1/x" + "!" * 500)
     fault = telemetry.cameras()[0].telemetry.fault
     assert fault is not None
@@ -93,7 +93,7 @@ def test_a_fault_is_told_until_a_picture_arrives_and_never_with_a_login(telemetr
     assert telemetry.cameras()[0].telemetry.fault is None
 
 
-def test_a_main_stream_that_is_not_read_is_a_fault_of_a_camera_that_is_live(telemetry: DeviceTelemetry) -> None:
+def test_a_recording_stream_that_is_not_read_is_a_fault_of_a_live_camera(telemetry: DeviceTelemetry) -> None:
     recording = RecordingTelemetry(telemetry)
     telemetry.frame_seen("gate")
     assert telemetry.cameras()[0].recorded
@@ -153,7 +153,7 @@ def test_the_analysis_rate_is_the_mean_of_the_last_ten_seconds(telemetry: Device
     assert telemetry.cameras()[0].telemetry.analysed_fps == 0.0
 
 
-def test_the_rate_that_is_aimed_at_is_told(telemetry: DeviceTelemetry) -> None:
+def test_the_target_rate_is_reported(telemetry: DeviceTelemetry) -> None:
     assert telemetry.cameras()[0].telemetry.target_fps is None
     telemetry.rate_changed("gate", 3.5, degraded=True)
     reported = telemetry.cameras()[0].telemetry
@@ -175,7 +175,7 @@ def test_a_ring_of_seconds_takes_constant_space() -> None:
     assert len(ring._counts) == 5
 
 
-def test_the_heartbeat_says_how_everything_is(telemetry: DeviceTelemetry, clock: ManualClock) -> None:
+def test_the_heartbeat_carries_cameras_and_outbox(telemetry: DeviceTelemetry, clock: ManualClock) -> None:
     telemetry.frame_seen("gate")
     telemetry.frames_dropped("gate", 3)
     clock.advance(2.0)
@@ -220,8 +220,8 @@ def test_metrics_are_served_as_they_are_at_the_moment_of_the_scrape(
         assert f"\n{line}\n" in text
 
 
-def test_a_cameras_clock_is_told_while_its_reports_tell_it(telemetry: DeviceTelemetry, clock: ManualClock) -> None:
-    def told() -> dict[str, float]:
+def test_a_clock_offset_is_served_while_sender_reports_state_it(telemetry: DeviceTelemetry, clock: ManualClock) -> None:
+    def served() -> dict[str, float]:
         samples = [sample for metric in registry_of(telemetry, clock).collect() for sample in metric.samples]
         names = ("camera_clock_offset_seconds", "camera_capture_uncertainty_seconds")
         assert all(sample.labels["camera"] == "gate" for sample in samples if sample.name.endswith(names))
@@ -229,13 +229,13 @@ def test_a_cameras_clock_is_told_while_its_reports_tell_it(telemetry: DeviceTele
             sample.name[len("kentongan_edge_") :]: sample.value for sample in samples if sample.name.endswith(names)
         }
 
-    assert told() == {}
+    assert served() == {}
     telemetry.frame_dated("gate", 0.5, None)
-    assert told() == {"camera_capture_uncertainty_seconds": 0.5}
+    assert served() == {"camera_capture_uncertainty_seconds": 0.5}
     telemetry.frame_dated("gate", 0.1, -7.5)
-    assert told() == {"camera_clock_offset_seconds": -7.5, "camera_capture_uncertainty_seconds": 0.1}
+    assert served() == {"camera_clock_offset_seconds": -7.5, "camera_capture_uncertainty_seconds": 0.1}
     telemetry.session_lost("gate", "gone")
-    assert told() == {}
+    assert served() == {}
 
 
 def test_the_document_lists_every_metric_and_no_other(telemetry: DeviceTelemetry, clock: ManualClock) -> None:
