@@ -17,8 +17,8 @@ from contract.event import Phase
 from edge.config.zones import ZoneConfig
 from edge.geometry import Polygon
 from edge.learned.state import CameraLearned
-from edge.rules.base import BODY_HEIGHT_M
 from edge.rules.engine import CameraBehaviours
+from edge.rules.moment import BODY_HEIGHT_M
 
 SCENE_S, ACTS_AT_S = 60.0, 25.0
 RUN_MPS, RUN_FOR_S, AGAINST_FOR_S = 3.0, 1.0, 2.0

@@ -19,8 +19,8 @@ from edge.config.zones import ZoneConfig
 from edge.detections import Detections
 from edge.learned.dwell import cell_of
 from edge.learned.state import CameraLearned
-from edge.rules.base import BODY_HEIGHT_M
 from edge.rules.engine import CameraBehaviours
+from edge.rules.moment import BODY_HEIGHT_M
 from edge.rules.staying_model import SCALE_EXPONENT
 from edge.signals import Observation
 

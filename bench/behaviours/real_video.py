@@ -24,7 +24,7 @@ from edge.cli.replay import ReplayReport, replay
 from edge.config import DeviceConfig
 from edge.config.credentials import Surroundings
 from edge.config.rules import RunningConfig
-from edge.rules.base import BODY_HEIGHT_M
+from edge.rules.moment import BODY_HEIGHT_M
 
 VIDEO = data_folder() / "video"
 NO_PERSON = ("intel_car_noperson.mp4", "bgs_highway_noperson.avi")

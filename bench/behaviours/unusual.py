@@ -19,8 +19,9 @@ from edge.config.rules import UnusualCountConfig
 from edge.config.zones import ZoneConfig
 from edge.learned.state import ZoneLearned
 from edge.presence.episodes import BoxJitter, Episode, Path, Presence
-from edge.rules.base import ZoneMoment
+from edge.rules.base import RuleContext
 from edge.rules.learner import ZoneLearner
+from edge.rules.moment import ZoneMoment
 from edge.rules.unusual_count import UnusualCountRule
 
 Array = npt.NDArray[np.float64]
@@ -114,9 +115,8 @@ def _in_surge(alarm_s: float, surges: list[float]) -> bool:
 
 
 def _alarms(seen: Array, usual: Array) -> tuple[list[float], list[float]]:
-    calendar = CalendarConfig()
     zone = ZoneConfig.model_validate({"id": "z", "name": "z", "polygon": POLYGON, "rules": {"unusual_count": {}}})
-    rule = UnusualCountRule(zone, UnusualCountConfig(), calendar)
+    rule = UnusualCountRule(RuleContext(zone, CalendarConfig()), UnusualCountConfig())
     learned = ZoneLearned(POLYGON)
     learner = ZoneLearner(learned)
     ours: list[float] = []
@@ -132,7 +132,7 @@ def _alarms(seen: Array, usual: Array) -> tuple[list[float], list[float]]:
         local = (STARTS_AT + timedelta(seconds=at_s, hours=7)).replace(tzinfo=None)
         moment = ZoneMoment(at=at, local=local, presence=present, metric=False, learned=learned)
         ours.extend(one.captured.mono_s for one in rule.observe(moment) if one.phase is Phase.BEGAN)
-        learner.observe(moment, unusual=rule.firing, special=False)
+        learner.observe(moment, unusual=rule.suppresses_learning, special=False)
         if at_s >= LEARN_DAYS * 86_400 and at_s >= quiet_until and count > limits[float(usual[step])]:
             poisson.append(at_s)
             quiet_until = at_s + 600.0

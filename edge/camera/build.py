@@ -32,7 +32,7 @@ from edge.events.builder import ClipPlan, EventBuilder, Provenance
 from edge.events.drafts import DraftQueue
 from edge.events.track_history import TrackHistory
 from edge.learned.state import CameraLearned
-from edge.rules.engine import CameraBehaviours, build_behaviours
+from edge.rules.engine import CameraBehaviours, build_behaviours, without_area_rules
 from edge.tracker import Tracker, TrackerSettings
 from models.manifest import load_manifest
 
@@ -144,12 +144,10 @@ def behaviours_for(
             calendar=calendar,
             calibration=camera.calibration,
             learned=learned,
-            chance=spot_checks,
+            spot_checks=spot_checks,
             aspect=aspect,
         )
     except CalibrationError as error:
         _log.error("calibration_refused", camera=camera.id, error=str(error))
-        zones = [
-            zone.model_copy(update={"rules": zone.rules.model_copy(update={"density": None})}) for zone in camera.zones
-        ]
-        return build_behaviours(zones, calendar=calendar, learned=learned, chance=spot_checks)
+        zones = [without_area_rules(zone) for zone in camera.zones]
+        return build_behaviours(zones, calendar=calendar, learned=learned, spot_checks=spot_checks)

@@ -87,14 +87,19 @@ class LoiteringConfig(RuleConfig):
         return default_s if self.threshold_s is None else min(default_s, self.threshold_s)
 
 
-class OccupancyConfig(RuleConfig):
-    """More people in the zone than it should hold."""
+class LevelConfig(RuleConfig):
+    """What the rules about a quantity share that rises above a limit and falls below it again."""
 
-    cooldown_s: float = Field(default=30.0, ge=0.0, le=86_400.0)
+    cooldown_s: float = Field(default=30.0, ge=0.0, le=86_400.0, description="quiet time in the zone after it ended")
+    on_delay_s: float = Field(default=10.0, ge=0.0, le=3600.0, description="above the limit before it begins")
+    off_delay_s: float = Field(default=20.0, ge=0.0, le=3600.0, description="clear of the limit before it ends")
+
+
+class OccupancyConfig(LevelConfig):
+    """More people in the zone than its capacity."""
+
     capacity: int = Field(ge=1, le=1000, description="people; the rule fires above it")
     clear_below: int | None = Field(default=None, ge=0, le=1000, description="people; null: 80 % of the capacity")
-    on_delay_s: float = Field(default=10.0, ge=0.0, le=3600.0, description="above the capacity before it begins")
-    off_delay_s: float = Field(default=20.0, ge=0.0, le=3600.0, description="at or below clear_below before it ends")
 
     @model_validator(mode="after")
     def _hysteresis(self) -> Self:
@@ -108,16 +113,13 @@ class OccupancyConfig(RuleConfig):
         return self.clear_below if self.clear_below is not None else int(self.capacity * 0.8)
 
 
-class DensityConfig(RuleConfig):
+class DensityConfig(LevelConfig):
     """More people per square metre than is safe. Needs a calibrated camera."""
 
     severity: Severity = Severity.CRITICAL
-    cooldown_s: float = Field(default=30.0, ge=0.0, le=86_400.0)
     limit_per_m2: float = Field(default=2.0, gt=0.0, le=8.0, description="people/m²; the rule fires above it")
     clear_per_m2: float | None = Field(default=None, ge=0.0, le=8.0, description="people/m²; null: 80 % of the limit")
     min_people: int = Field(default=5, ge=2, le=1000, description="fewer are no crowd, however close they stand")
-    on_delay_s: float = Field(default=10.0, ge=0.0, le=3600.0)
-    off_delay_s: float = Field(default=20.0, ge=0.0, le=3600.0)
 
     @model_validator(mode="after")
     def _hysteresis(self) -> Self:
@@ -168,7 +170,7 @@ class BriefContactConfig(RuleConfig):
         return self
 
 
-class UnusualCountConfig(RuleConfig):
+class UnusualCountConfig(LevelConfig):
     """Far more people than this hour of the week has seen before."""
 
     cooldown_s: float = Field(default=600.0, ge=0.0, le=86_400.0)

@@ -1,4 +1,4 @@
-"""Group: several people stand together, the same ones, for a while."""
+"""Group: the same people stand together for a while."""
 
 from __future__ import annotations
 
@@ -7,41 +7,49 @@ from dataclasses import dataclass
 from contract.clock import Instant
 from contract.event import Rule
 from contract.reasons import Reason
-from edge.config.hours import CalendarConfig
 from edge.config.rules import GroupConfig
-from edge.config.zones import ZoneConfig
 from edge.crowds.near import distances
 from edge.presence.episodes import Episode
-from edge.rules.base import Findings, Reporter, ZoneMoment, lasted
+from edge.rules.base import RuleContext, ZoneRule
+from edge.rules.moment import ZoneMoment
+from edge.rules.reporter import Findings, lasted
 from edge.signals import Signal
 
 APART_FACTOR = 1.4
-"""Two who were together are apart beyond this many radii: hysteresis."""
-APART_S = 5.0
-DISSOLVED_S = 10.0
+"""Hysteresis: a pair is apart beyond this many radii."""
+APART_AFTER_S = 5.0
+"""Seconds apart after which a pair is forgotten."""
+DISSOLVED_AFTER_S = 10.0
+"""Seconds with too few members after which a group ends."""
 
 _Pair = tuple[int, int]
 
 
 @dataclass(slots=True)
 class _Together:
+    """A pair of people. near_s: when they were last near each other."""
+
     since: Instant
     near_s: float
 
 
 @dataclass(slots=True)
 class _Group:
+    """members: everybody who has belonged to it. complete_s: when it last had enough members."""
+
     members: set[int]
     began: Instant
-    whole_s: float
+    complete_s: float
 
 
-class GroupRule:
+class GroupRule(ZoneRule):
     """See `docs/behaviours.md`, Group."""
 
-    def __init__(self, zone: ZoneConfig, config: GroupConfig, calendar: CalendarConfig) -> None:
+    kind = Rule.GROUP
+
+    def __init__(self, context: RuleContext, config: GroupConfig) -> None:
+        super().__init__(context, config)
         self._config = config
-        self._reporter = Reporter(Rule.GROUP, zone.id, config, calendar)
         self._pairs: dict[_Pair, _Together] = {}
         self._groups: dict[str, _Group] = {}
 
@@ -57,10 +65,9 @@ class GroupRule:
                 signals.append(self._begin(moment, [by_id[one] for one in sorted(members)]))
         return signals
 
-    def close(self, at: Instant, reason: Reason) -> list[Signal]:
+    def _forget(self) -> None:
         self._pairs.clear()
         self._groups.clear()
-        return self._reporter.close(at, reason)
 
     def _pair_up(self, here: list[Episode], at: Instant) -> None:
         ids = {one.person_id for one in here}
@@ -77,11 +84,11 @@ class GroupRule:
                         self._pairs[pair] = _Together(at, at.mono_s)
                     else:
                         known.near_s = at.mono_s
-                elif known is not None and at.mono_s - known.near_s > APART_S:
+                elif known is not None and at.mono_s - known.near_s > APART_AFTER_S:
                     del self._pairs[pair]
 
     def _settled(self, at: Instant) -> list[set[int]]:
-        """Everybody who has at least `min_people` - 1 others around for the duration, with those others."""
+        """Disjoint sets: a person and the others near for `duration_s`, at least `min_people` in all."""
         around: dict[int, set[int]] = {}
         for (first, second), known in self._pairs.items():
             if at.mono_s - known.since.mono_s >= self._config.duration_s:
@@ -102,13 +109,13 @@ class GroupRule:
                 if not group.members.isdisjoint(pair):
                     group.members.update(pair)
             paired = {one for pair in self._pairs for one in pair if one in group.members}
-            self._reporter.update(key, people_count=len(paired), track_ids=())
+            self._reporter.update(key, people_count=len(paired))
             if len(paired) >= self._config.min_people:
-                group.whole_s = moment.at.mono_s
-            elif moment.at.mono_s - group.whole_s >= DISSOLVED_S:
+                group.complete_s = moment.at.mono_s
+            elif moment.at.mono_s - group.complete_s >= DISSOLVED_AFTER_S:
                 del self._groups[key]
-                lasting = lasted(moment.at.mono_s - group.began.mono_s)
-                signals.append(self._reporter.end(key, moment.at, (Reason(code="group_dissolved"), lasting)))
+                reasons = (Reason(code="group_dissolved"), lasted(group.began, moment.at))
+                signals.append(self._reporter.end(key, moment.at, reasons))
         return signals
 
     def _begin(self, moment: ZoneMoment, members: list[Episode]) -> Signal:
@@ -119,8 +126,8 @@ class GroupRule:
         code, name = ("group_metres", "radius_m") if moment.metric else ("group_body_heights", "radius")
         together = Reason(code=code, params={"count": len(members), name: self._config.radius})
         tracks = tuple(track for one in members for track in one.track_ids)
-        score = min(1.0, 0.4 + 0.1 * len(members))
-        lasting = lasted(moment.at.mono_s - since.mono_s)
-        signal = self._reporter.begin(moment.at, Findings(since, score, (together, lasting), len(members), tracks))
+        score = 0.4 + 0.1 * len(members)
+        findings = Findings(since, score, (together, lasted(since, moment.at)), len(members), tracks)
+        signal = self._reporter.begin(moment, findings)
         self._groups[signal.key] = _Group(ids, since, moment.at.mono_s)
         return signal

@@ -1,16 +1,18 @@
-"""Delays and hysteresis for conditions that flicker."""
+"""`Latch`: delays and hysteresis for conditions that flicker."""
 
 from __future__ import annotations
 
 from contract.clock import Instant
-from edge.rules.base import UNSEEN_AFTER_S
+from edge.rules.moment import UNSEEN_AFTER_S
 
 
 class Latch:
-    """A condition that must hold for `on_s` before it counts, and be clear for `off_s` before it counts no more.
+    """Switches on once a condition has held for `on_s`, and off once it has been clear for `off_s`.
 
-    Two conditions and not one, so that between them (hysteresis) nothing changes. A pause of observations longer
-    than `UNSEEN_AFTER_S` starts a delay anew, because nobody knows what happened meanwhile.
+    Between above and clear (hysteresis) the latch stays as it is. A pause of more than `UNSEEN_AFTER_S` between two
+    moments restarts a running delay.
+
+    on: the present state. began: when the condition began that switched the latch on, kept after it switches off.
     """
 
     def __init__(self, on_s: float, off_s: float) -> None:
@@ -20,11 +22,11 @@ class Latch:
         self.on = False
         self.began: Instant | None = None
 
-    def observe(self, at: Instant, *, over: bool, clear: bool) -> bool:
-        """Take in one moment; true if the latch has just switched. `began` then says since when it has been over."""
+    def observe(self, at: Instant, *, above: bool, clear: bool) -> bool:
+        """Take in one moment and return whether the latch has just switched."""
         unseen = self._last_s is not None and at.mono_s - self._last_s > UNSEEN_AFTER_S
         self._last_s = at.mono_s
-        heading = clear if self.on else over
+        heading = clear if self.on else above
         if not heading:
             self._since = None
             return False
@@ -37,4 +39,5 @@ class Latch:
         return True
 
     def reset(self) -> None:
+        """Switch off at once."""
         self.on, self._since, self.began = False, None, None

@@ -1,4 +1,4 @@
-"""Feeds a zone's learned state from its moments; the rules only read that state."""
+"""`ZoneLearner`: feeds a zone's learned state from its moments. Rules only read that state."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import math
 from edge.learned.dwell import cell_of
 from edge.learned.flow import FlowMap
 from edge.learned.state import Pending, ZoneLearned
-from edge.rules.base import ZoneMoment
+from edge.rules.moment import ZoneMoment
 
 MOVING = 0.4
-"""Units per second from which movement has a direction worth learning."""
-SAMPLE_S = 60.0
+"""Units per second from which the direction of a movement is worth learning."""
+COUNT_EVERY_S = 60.0
 MOVE_EVERY_S = 1.0
 EXCLUDED_AT_MOST_S = 7200.0
-"""An unusual count is not learned, for so long at most: what lasts longer is the new usual."""
+"""Seconds for which an unusual count is not learned. What lasts longer becomes usual."""
 
 
 class ZoneLearner:
-    """One zone's teacher. Counts and stays wait a day for a verdict; movement is learned at once."""
+    """Teaches one zone. Counts and stays wait a day for a verdict (`Pending`); movement is learned at once."""
 
     def __init__(self, learned: ZoneLearned) -> None:
         self._learned = learned
@@ -27,7 +27,11 @@ class ZoneLearner:
         self._unusual_since_s: float | None = None
 
     def observe(self, moment: ZoneMoment, *, unusual: bool, special: bool) -> None:
-        """Learn from a moment. unusual: a rule says that the count is no usual one. special: the calendar does."""
+        """Learn from a moment.
+
+        unusual: a rule finds the count unusual, see `ZoneRule.suppresses_learning`. special: the calendar has an
+        override today; then neither counts nor stays are learned.
+        """
         now_s, utc_s = moment.at.mono_s, moment.at.utc.timestamp()
         if not unusual:
             self._unusual_since_s = None
@@ -38,7 +42,7 @@ class ZoneLearner:
             if not special:
                 cell = cell_of(*episode.path.middle_xyn())
                 self._learned.see(Pending(utc_s, "dwell", moment.hour_of_week, cell, episode.dwell_s))
-        if now_s - self._counted_s >= SAMPLE_S:
+        if now_s - self._counted_s >= COUNT_EVERY_S:
             self._counted_s = now_s
             if not (excluded or special):
                 count = float(moment.presence.count)
@@ -51,6 +55,6 @@ class ZoneLearner:
 
 
 def _learn_movement(flow: FlowMap, moment: ZoneMoment, elapsed_s: float) -> None:
-    for mover in moment.people:
-        if mover.inside and math.hypot(*mover.velocity) >= MOVING:
-            flow.learn(cell_of(*mover.foot_xyn), mover.velocity, elapsed_s)
+    for person in moment.people:
+        if person.inside and person.speed >= MOVING:
+            flow.learn(cell_of(*person.foot_xyn), person.velocity, elapsed_s)

@@ -1,4 +1,4 @@
-"""What rules in shadow would have done, on its way to the log."""
+"""`ShadowLog`: the signals of rules in shadow mode, on their way to the log."""
 
 from __future__ import annotations
 
@@ -7,25 +7,21 @@ from collections.abc import Iterable
 
 from edge.signals import Signal
 
-KEEP = 2000
+MAX_SIGNALS = 2000
 
 
 class ShadowLog:
-    """The newest signals of rules in shadow, until somebody takes them. They never leave the box as events."""
+    """The newest `MAX_SIGNALS` signals of rules in shadow mode, until they are taken. They never become events."""
 
     def __init__(self) -> None:
-        self._signals: deque[Signal] = deque(maxlen=KEEP)
+        self._signals: deque[Signal] = deque(maxlen=MAX_SIGNALS)
 
     def add(self, signals: Iterable[Signal]) -> None:
+        """Keep signals; of too many, the oldest are dropped."""
         self._signals.extend(signals)
 
-    @property
-    def signals(self) -> tuple[Signal, ...]:
-        """Those not yet taken, oldest first."""
-        return tuple(self._signals)
-
     def take(self) -> tuple[Signal, ...]:
-        """Those not yet taken, oldest first; the next call returns later ones."""
+        """The signals since the last call, oldest first."""
         taken = tuple(self._signals)
         self._signals.clear()
         return taken

@@ -1,7 +1,7 @@
-"""Stays that did not alert, a few of them picked by chance: only people who see them can say what a rule misses.
+"""Spot checks: a few stays that raised no alert, drawn at random for operators to judge (docs/design/spot-checks.md).
 
-Whether a stay is picked depends on chance and on how many were picked in the last hour, never on who stayed, where or
-how. So each picked one stands for 1 / chance of those that were not, whatever they have in common.
+Whether a stay is drawn depends on chance and on the number drawn in the last hour, never on who stayed, where or how.
+So each drawn stay stands for 1 / chance stays that were not drawn, whatever they have in common.
 """
 
 from __future__ import annotations
@@ -13,22 +13,24 @@ from dataclasses import replace
 from contract.clock import Instant
 from contract.event import Phase, Rule, Severity
 from contract.reasons import Reason
+from edge.config.rules import LoiteringConfig, Mode
 from edge.presence.episodes import Episode
-from edge.rules.base import Findings
+from edge.rules.base import RuleContext
+from edge.rules.reporter import Findings
 from edge.signals import Signal
 
 SPOT_CHECK_FROM = 0.5
-"""Of the limit, from where on a stay that ended may be shown: shorter ones are mostly people who pass."""
+"""Share of the limit from which a finished stay may be drawn. Shorter stays are mostly people who pass."""
 HOUR_S = 3600.0
 RARER = 0.25
-"""Once an hour's picks are made, each further one makes the next so many times as likely: never impossible, since a
-stay that cannot be picked stands for nothing and would be missing from every estimate."""
+"""Factor on the chance for each draw beyond the hour's number. It is never zero: a stay that cannot be drawn would be
+missing from every estimate."""
 
 
 class SpotCheckDraw:
-    """Picks stays of one rule in one zone.
+    """Draws stays of one rule in one zone.
 
-    share: chance of each, 0 to 1, while fewer than `per_hour` were picked in the last hour. source: of randomness.
+    share: chance of each stay, 0 to 1, while fewer than `per_hour` were drawn in the last hour. source: of randomness.
     """
 
     def __init__(self, share: float, per_hour: int, source: random.Random) -> None:
@@ -37,25 +39,32 @@ class SpotCheckDraw:
         self._share = share
         self._per_hour = per_hour
         self._source = source
-        self._picked_s: deque[float] = deque()
+        self._drawn_s: deque[float] = deque()
         self._count = 0
 
-    def pick(self, at: Instant) -> float | None:
-        """The chance with which a stay that has just ended was picked; None if it was not."""
-        while self._picked_s and at.mono_s - self._picked_s[0] >= HOUR_S:
-            self._picked_s.popleft()
-        beyond = max(0, len(self._picked_s) - self._per_hour + 1)
+    @classmethod
+    def of(cls, context: RuleContext, config: LoiteringConfig) -> SpotCheckDraw | None:
+        """The draw that a zone asks for; None if it asks for none, in shadow mode, and without a source."""
+        if context.spot_checks is None or config.mode is Mode.SHADOW or config.spot_check_share <= 0.0:
+            return None
+        return cls(config.spot_check_share, config.spot_checks_per_hour, context.spot_checks)
+
+    def draw(self, at: Instant) -> float | None:
+        """Draw or pass over a stay that has just ended: the chance with which it was drawn, None if it was not."""
+        while self._drawn_s and at.mono_s - self._drawn_s[0] >= HOUR_S:
+            self._drawn_s.popleft()
+        beyond = max(0, len(self._drawn_s) - self._per_hour + 1)
         chance = self._share * RARER**beyond
         if self._source.random() >= chance:
             return None
-        self._picked_s.append(at.mono_s)
+        self._drawn_s.append(at.mono_s)
         return chance
 
-    def told(self, episode: Episode, zone_id: str, chance: float, findings: Findings) -> list[Signal]:
-        """The picked stay as a signal that is over as it begins, dated when the person was last seen in the zone."""
+    def signals(self, episode: Episode, zone_id: str, chance: float, findings: Findings) -> list[Signal]:
+        """The begin and end of a drawn stay, both at the moment when the person was last seen in the zone."""
         self._count += 1
         began = Signal(
-            key=f"{zone_id}/{Rule.LOITERING.value}/audit/{self._count}",
+            key=f"{zone_id}/{Rule.LOITERING.value}/spot_check/{self._count}",
             rule=Rule.LOITERING,
             zone_id=zone_id,
             phase=Phase.BEGAN,
@@ -74,9 +83,9 @@ class SpotCheckDraw:
 def why_quiet(
     dwell_s: float, limit_s: float, score: float, min_score: float, usual_s: float | None
 ) -> tuple[Reason, ...]:
-    """Why a stay of at least `SPOT_CHECK_FROM` of the limit did not alert; empty without a reason in length or path.
+    """Why a stay of at least `SPOT_CHECK_FROM` of the limit did not alert; empty if neither dwell nor path says why.
 
-    usual_s: the stay that is usual here, where that is what kept it quiet.
+    usual_s: the dwell that is usual here, where that is what kept the stay quiet.
     """
     reasons = []
     if usual_s is not None and dwell_s < usual_s:

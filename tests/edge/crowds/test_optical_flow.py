@@ -92,7 +92,7 @@ def run_apart(speed: float) -> CameraBehaviours:
 
 
 def test_a_dense_crowd_that_runs_apart_is_told_by_the_flow_of_its_picture() -> None:
-    (signal,) = run_apart(0.45).shadow.signals
+    (signal,) = run_apart(0.45).shadow.take()
 
     assert signal.phase is Phase.BEGAN
     assert 10 < signal.captured.mono_s < 11.5
@@ -101,7 +101,7 @@ def test_a_dense_crowd_that_runs_apart_is_told_by_the_flow_of_its_picture() -> N
 
 
 def test_a_dense_crowd_that_walks_apart_is_not_told() -> None:
-    assert run_apart(0.1).shadow.signals == ()
+    assert run_apart(0.1).shadow.take() == ()
 
 
 def test_a_loose_crowd_asks_for_no_flow() -> None:

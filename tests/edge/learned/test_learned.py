@@ -16,9 +16,9 @@ from edge.learned.flow import FlowMap, direction_of
 from edge.learned.state import MAX_PENDING, CameraLearned, Pending, ZoneLearned
 from edge.learned.store import LearnedStore
 from edge.presence.episodes import Presence
-from edge.rules.base import ZoneMoment
 from edge.rules.engine import CameraBehaviours
 from edge.rules.learner import ZoneLearner
+from edge.rules.moment import ZoneMoment
 from tests.support.scenes import NOON_WIB, Someone, instant, observations, run, standing, walking, zone_of
 
 POLYGON = ((0.1, 0.1), (0.9, 0.1), (0.9, 0.9))

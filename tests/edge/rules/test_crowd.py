@@ -12,9 +12,10 @@ from edge.config.calibration import CalibrationConfig
 from edge.config.hours import CalendarConfig
 from edge.geometry import FramePlane, Located, Polygon
 from edge.presence.episodes import Presence
-from edge.rules.base import Mover, ZoneMoment
+from edge.rules.base import RuleContext
 from edge.rules.engine import CameraBehaviours, build_behaviours
-from edge.rules.movement import RunningRule
+from edge.rules.moment import PersonMotion, ZoneMoment
+from edge.rules.running import RunningRule
 from tests.support.scenes import ASPECT, HEIGHT, Someone, Where, instant, observations, run, standing, walking, zone_of
 
 
@@ -187,12 +188,12 @@ def told_of_speeds(speeds_mps: list[float]) -> int:
     """How often running is told of somebody who has these speeds, five times a second."""
     zone = zone_of({"running": {}})
     assert zone.rules.running is not None
-    rule = RunningRule(zone, zone.rules.running, CalendarConfig())
+    rule = RunningRule(RuleContext(zone, CalendarConfig()), zone.rules.running)
     signals = []
     for number, speed_mps in enumerate(speeds_mps):
         at = instant(number / 5)
-        movers = (Mover(1, 1, (0.0, 0.0), 1.0, (speed_mps, 0.0), (0.5, 0.5), inside=True),)
-        moment = ZoneMoment(at, at.utc, Presence(at, (), (), (), ()), metric=True, movers=partial(tuple, movers))
+        people = (PersonMotion(1, 1, (0.0, 0.0), 1.0, (speed_mps, 0.0), (0.5, 0.5), inside=True),)
+        moment = ZoneMoment(at, at.utc, Presence(at, (), (), (), ()), metric=True, load_people=partial(tuple, people))
         signals += rule.observe(moment)
     return sum(one.phase is Phase.BEGAN for one in signals)
 

@@ -26,7 +26,7 @@ class Always(random.Random):
 def behaviours(
     chance: random.Random | None, zone: dict[str, object] | None = None, **loitering: object
 ) -> CameraBehaviours:
-    return CameraBehaviours([zone_of({"loitering": loitering}, **(zone or {}))], chance=chance)
+    return CameraBehaviours([zone_of({"loitering": loitering}, **(zone or {}))], spot_checks=chance)
 
 
 SHORT = [Someone(standing(0.5, 0.5, 10, 100))]
@@ -52,7 +52,7 @@ def test_without_chance_or_with_a_share_of_zero_or_in_shadow_nothing_is_shown() 
     assert run(behaviours(Always(), spot_check_share=0.0), observations(SHORT, 130)) == []
     shadow = behaviours(Always(), mode="shadow")
     assert run(shadow, observations(SHORT, 130)) == []
-    assert shadow.shadow.signals == ()
+    assert shadow.shadow.take() == ()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_long_stay_that_is_usual_for_its_place_is_shown_as_such() -> None:
     for number in range(100):
         dwell.learn(cell_of(0.5, 0.5), number, 290.0)
     people = [Someone(standing(0.5, 0.5, 10, 200))]
-    began, _ = run(CameraBehaviours([zone], learned=learned, chance=Always()), observations(people, 230))
+    began, _ = run(CameraBehaviours([zone], learned=learned, spot_checks=Always()), observations(people, 230))
     assert began.spot_check_chance == 0.03
     assert began.reasons[-1].code == "usual_stay_here"
     assert began.reasons[-1].params["usual_s"] > 250.0
@@ -121,12 +121,12 @@ def test_the_same_chance_picks_the_same_turns_whoever_stays_and_wherever() -> No
 
 def test_about_the_asked_share_is_picked() -> None:
     draw = SpotCheckDraw(0.03, 20, random.Random(1))
-    picks = [draw.pick(instant(HOUR_S * turn)) for turn in range(20_000)]
+    picks = [draw.draw(instant(HOUR_S * turn)) for turn in range(20_000)]
     assert sum(one is not None for one in picks) / 20_000 == pytest.approx(0.03, abs=0.004)
 
 
 def hour_of_picks(draw: SpotCheckDraw, hour: int, stays: int) -> list[float]:
-    picks = [draw.pick(instant(HOUR_S * (hour + turn / stays))) for turn in range(stays)]
+    picks = [draw.draw(instant(HOUR_S * (hour + turn / stays))) for turn in range(stays)]
     return [one for one in picks if one is not None]
 
 

@@ -73,7 +73,7 @@ def test_brief_contacts_are_an_entry_for_review_and_never_an_alert() -> None:
     alerts = run(camera, observations([stander, *contacts], 400))
 
     assert alerts == []
-    assert [(one.rule, one.phase, one.track_ids) for one in camera.shadow.signals] == [
+    assert [(one.rule, one.phase, one.track_ids) for one in camera.shadow.take()] == [
         (Rule.BRIEF_CONTACT, Phase.BEGAN, (1,))
     ]
 
@@ -85,7 +85,7 @@ def test_a_companion_who_stays_and_those_who_pass_are_no_brief_contacts() -> Non
 
     run(camera, observations([stander, companion, *passers], 400))
 
-    assert camera.shadow.signals == ()
+    assert camera.shadow.take() == ()
 
 
 def test_brief_contact_in_alert_mode_is_refused() -> None:
