@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from functools import cache
@@ -11,7 +12,13 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from contract.event import Rule
 from edge.config.device import Backend
+from edge.config.hours import CalendarConfig
+from edge.config.rules import ZoneRules
+from edge.config.zones import ZoneConfig
+from edge.rules.base import RuleContext, ZoneRule
+from edge.rules.registry import RULES, build_rules
 from models.layouts import _DECODERS
 from models.manifest import Layout, load_manifest
 from server.app import ROUTERS, create_app, guard_of, routes_of
@@ -20,7 +27,7 @@ from server.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SECTION = re.compile(r"^## Places to touch[^\n]*\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-PAGES = [ROOT / "docs/howto/add-a-route.md", ROOT / "docs/howto/add-a-detector.md"]
+PAGES = [ROOT / "docs/howto" / name for name in ("add-a-route.md", "add-a-detector.md", "add-a-rule.md")]
 
 
 def listed_places(page: Path) -> list[tuple[str, list[str]]]:
@@ -136,3 +143,45 @@ def test_every_model_that_ships_has_weights_and_a_card_in_their_folders() -> Non
         assert spec.file.parent == ROOT / "models/weights"
         assert spec.card is not None
         assert spec.card.parent == ROOT / "models/cards"
+
+
+# --- add-a-rule -----------------------------------------------------------------------------------------------------
+
+
+def class_of(kind: Rule) -> type[ZoneRule]:
+    """The rule's class, built from the least configuration that switches it on."""
+    least: dict[str, object] = {"capacity": 1} if kind is Rule.OCCUPANCY else {}
+    zone = ZoneConfig.model_validate(
+        {"id": "z", "name": "Z", "polygon": [[0, 0], [1, 0], [1, 1]], "rules": {kind.value: least}}
+    )
+    (rule,) = build_rules(RuleContext(zone, CalendarConfig()))
+    return type(rule)
+
+
+def test_every_rule_was_added_as_the_page_says() -> None:
+    behaviours = (ROOT / "docs/behaviours.md").read_text(encoding="utf-8")
+    assert set(RULES) == {Rule(name) for name in ZoneRules.model_fields}
+    modules = set()
+    for kind in RULES:
+        rule = class_of(kind)
+        assert rule.kind is kind
+        modules.add(rule.__module__)
+        assert f"(`{kind.value}`)" in behaviours, kind
+    assert len(modules) == len(RULES), "a file for each rule"
+
+
+def test_no_code_asks_a_rule_for_its_class() -> None:
+    asked = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in (ROOT / "edge").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "isinstance"
+        and "Rule" in ast.unparse(node.args[1])
+    ]
+    assert asked == []
+
+
+def test_the_rule_on_the_page_is_the_one_in_the_code() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", PAGES[2].read_text(encoding="utf-8"), re.DOTALL)
+    assert example in (ROOT / "edge/rules/occupancy.py").read_text(encoding="utf-8")
