@@ -102,9 +102,6 @@ class MediaFiles:
         if self._part(name).exists():
             os.truncate(self._part(name), size_bytes)
 
-    def drop_partial(self, name: str) -> None:
-        self._part(name).unlink(missing_ok=True)
-
     def seal(self, name: str, sha256: str) -> bool:
         """Give the partial file its final name if its bytes have the hash; otherwise drop it and return False.
 

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contract.clock import ManualClock
 from contract.event import Event
-from server.ingest.events import EventIngest, Receipt
+from server.ingest.batch import Receipt
+from server.ingest.events import EventIngest
 from server.store import incidents
 from server.store.database import Database
 from server.store.devices import EnrolledDevice

@@ -15,7 +15,7 @@ from sqlalchemy.event import listen
 
 from contract.event import Event, Phase, Severity
 from contract.reasons import Reason
-from server.ingest.events import Receipt, _Batch, _Job
+from server.ingest.batch import EventBatch, Receipt, ReceivedEvent
 from tests.support.events import NOON, new_id
 from tests.support.server import API, LiveServer, consistency_findings, event_of, following, problem, send
 
@@ -235,15 +235,14 @@ def test_the_same_event_many_times_at_once_is_one_event(live_server: LiveServer)
 def test_an_event_that_the_writer_cannot_store_hurts_no_other(
     live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ingest = live_server.services.ingest.events
-    apply, poison = ingest._apply, event_of(1)
+    apply, poison = EventBatch.apply, event_of(1)
 
-    def failing(batch: _Batch, job: _Job) -> Receipt:
-        if job.event.id == poison.id:
+    def failing(batch: EventBatch, received: ReceivedEvent) -> Receipt:
+        if received.event.id == poison.id:
             raise RuntimeError("a fault that nobody foresaw")
-        return apply(batch, job)
+        return apply(batch, received)
 
-    monkeypatch.setattr(ingest, "_apply", failing)
+    monkeypatch.setattr(EventBatch, "apply", failing)
     device = live_server.device()
     with ThreadPoolExecutor(8) as pool:
         bad = pool.submit(send, device, poison)
