@@ -1,6 +1,6 @@
-"""What crosses the wire or is promised to others: events, heartbeats, errors, identifiers, the clock.
+"""The contract between edge and server: events, heartbeats, verdicts, errors, identifiers and the clock.
 
-Small, frozen, versioned, no I/O. `edge` and `server` both import it and never each other.
+Models are small, frozen and versioned, and do no I/O. `edge` and `server` import this package and never each other.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Time as a dependency: everything that needs a clock is handed one, so that ten minutes pass in a test at once."""
+"""Time as a dependency: code that needs a clock gets one passed in, so that tests need not wait."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """One moment on both of the box's clocks.
+    """One moment on both clocks of the device.
 
-    `mono_s` orders and measures: durations are differences of it and nothing else, so that a step of the wall
-    clock changes no dwell. `utc` names the moment for people and is good to ± `uncertainty_s` seconds.
+    mono_s: monotonic seconds, the only source of order and durations: a step of the wall clock changes no dwell.
+    utc: timezone-aware wall-clock time, for people; correct within ± `uncertainty_s` seconds (>= 0).
+
+    Raises ValueError for a naive `utc` or a negative uncertainty.
     """
 
     mono_s: float
@@ -27,19 +29,19 @@ class Instant:
             raise ValueError(f"Instant.uncertainty_s must be >= 0 seconds, got {self.uncertainty_s}")
 
     def shifted(self, by_s: float) -> Instant:
-        """The moment `by_s` seconds later (earlier if negative), equally certain."""
+        """Return the moment `by_s` seconds later (earlier if negative), with the same uncertainty."""
         return Instant(self.mono_s + by_s, self.utc + timedelta(seconds=by_s), self.uncertainty_s)
 
 
 class Clock(Protocol):
-    """The box's two clocks."""
+    """The two clocks of a machine."""
 
     def utc(self) -> datetime:
-        """The wall clock, timezone-aware in UTC; may step."""
+        """Return the wall clock, timezone-aware in UTC. It may step."""
         ...
 
     def mono_s(self) -> float:
-        """Seconds on a clock that never steps; its zero means nothing."""
+        """Return seconds on a clock that never steps and whose zero is arbitrary."""
         ...
 
 
@@ -54,7 +56,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until it is told to move; for tests and for replaying files."""
+    """A clock that only moves when `advance` or `step_wall` is called; for tests and for replaying files."""
 
     def __init__(self, utc: datetime, mono_s: float = 0.0) -> None:
         if utc.tzinfo is None:
@@ -69,12 +71,12 @@ class ManualClock:
         return self._mono_s
 
     def advance(self, by_s: float) -> None:
-        """Let `by_s` seconds pass on both clocks."""
+        """Let `by_s` seconds (>= 0) pass on both clocks. Raises ValueError for a negative time."""
         if by_s < 0:
             raise ValueError(f"time only passes forwards: advance() got {by_s} s; use step_wall() for a clock step")
         self._mono_s += by_s
         self._utc += timedelta(seconds=by_s)
 
     def step_wall(self, by_s: float) -> None:
-        """Step the wall clock alone, as an NTP correction does."""
+        """Step the wall clock by `by_s` seconds and not the monotonic clock, as an NTP correction does."""
         self._utc += timedelta(seconds=by_s)

@@ -1,4 +1,4 @@
-"""One vocabulary of errors, and the one JSON shape (RFC 9457 problem details) in which they cross the wire."""
+"""The kinds of errors, and their one JSON form on the wire: RFC 9457 problem details."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ErrorKind(StrEnum):
-    """What went wrong, as far as a caller needs to tell cases apart. The value is the problem type's last part."""
+    """What went wrong, as far as callers distinguish it. The value is the last part of the problem type."""
 
     BAD_INPUT = "bad-input"
     UNAUTHENTICATED = "unauthenticated"
@@ -27,7 +27,7 @@ class ErrorKind(StrEnum):
 
 
 class KentonganError(Exception):
-    """An error with a kind and a sentence that says what was expected and what came. Never carries a credential."""
+    """An error with a kind and a sentence on what was expected and what came. It never contains credentials."""
 
     def __init__(self, kind: ErrorKind, detail: str) -> None:
         super().__init__(detail)
@@ -36,7 +36,7 @@ class KentonganError(Exception):
 
 
 class FieldFault(BaseModel):
-    """One field that was wrong in a request: where it is, and what is wrong with it."""
+    """One wrong field of a request: its location and what is wrong with it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +45,7 @@ class FieldFault(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457 problem details; served as application/problem+json."""
+    """RFC 9457 problem details, served as application/problem+json."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,5 +58,5 @@ class Problem(BaseModel):
 
     @staticmethod
     def type_of(kind: ErrorKind) -> str:
-        """The problem type's URI of an error kind."""
+        """Return the URI of the problem type for an error kind."""
         return f"urn:kentongan:problem:{kind.value}"

@@ -1,8 +1,8 @@
 """The event: a rule's signal made durable, as a CloudEvents 1.0 envelope around frozen data.
 
-One signal is told by several events that share `signal_id`: `began` the moment the rule fires, `continues` when there
-is more to tell (always once its clip is sealed, with the hash of the clip), and `ended`. `ended` waits for the clip, so
-that a signal that has a clip names it before its last word.
+A signal results in several events with the same `signal_id`: `began` when the rule fires, `continues` when there is
+news (always once its clip is sealed, with the hash of the clip), and `ended`. `ended` waits for the clip, so that the
+clip of a signal is named before its last event.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ TYPE_SUFFIX = ".v1"
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 BoxXyxyn = tuple[Unit, Unit, Unit, Unit]
-"""A box x1, y1, x2, y2 in parts of the picture's width and height, origin top left."""
+"""A box x1, y1, x2, y2 in normalised coordinates, origin top left."""
 
 
 class Rule(StrEnum):
-    """The behaviour that a rule recognises."""
+    """The behaviour that a rule reports."""
 
     LOITERING = "loitering"
     REVISIT = "revisit"
@@ -45,10 +45,12 @@ class Rule(StrEnum):
 
 
 CAMERA_ZONE = "camera"
-"""A camera's fault concerns the whole picture: its events name this in place of a zone."""
+"""The zone of a camera fault's events, since such a fault concerns the whole frame."""
 
 
 class Phase(StrEnum):
+    """The phase of a signal that an event reports."""
+
     BEGAN = "began"
     CONTINUES = "continues"
     ENDED = "ended"
@@ -71,10 +73,9 @@ class Severity(StrEnum):
 
     @staticmethod
     def rank_of(severity: str) -> int:
-        """The rank of a severity given as a member or as its value, for use as a sort key.
+        """Return the rank of a severity, given as member or as value, for use as a sort key.
 
-        Raises:
-            KeyError: `severity` is unknown.
+        Raises KeyError for an unknown severity.
         """
         return _SEVERITY_RANK[severity]
 
@@ -87,7 +88,7 @@ class _Frozen(BaseModel):
 
 
 class TimedBox(_Frozen):
-    """Where a tracked person was at one moment, in seconds from the event's `time` (negative: before)."""
+    """The box of a tracked person at `offset_s` seconds from the event's `time` (negative: before)."""
 
     offset_s: float = Field(ge=-86_400.0, le=86_400.0)
     box: BoxXyxyn
@@ -102,21 +103,21 @@ class TimedBox(_Frozen):
 
 
 class TrackSummary(_Frozen):
-    """A track that the signal is about. The id is a number that dies with the track: it identifies nobody."""
+    """A track that the signal is about. Its id ends with the track and identifies nobody."""
 
     track_id: int = Field(ge=1, le=MAX_COUNT)
     boxes: tuple[TimedBox, ...] = Field(min_length=1, max_length=600)
 
 
 class ClipGap(_Frozen):
-    """A stretch of the clip in which no picture arrived, in seconds from the clip's start."""
+    """A part of the clip for which no frame arrived, in seconds from the clip's start."""
 
     starts_s: float = Field(ge=0.0)
     ends_s: float = Field(ge=0.0)
 
 
 class ClipReference(_Frozen):
-    """A sealed clip: what it is, what it covers, and the hash that the uploaded bytes must have."""
+    """A sealed clip: its format, what it covers, and the hash that the uploaded bytes must have."""
 
     clip_id: UuidV7
     sha256: Sha256Hex
@@ -136,13 +137,13 @@ class ClipReference(_Frozen):
 
     @property
     def covers_trigger(self) -> bool:
-        """Whether the moment the rule fired lies inside the clip and not inside one of its gaps."""
+        """Whether the trigger lies inside the clip and outside its gaps."""
         at = self.trigger_offset_s
         return 0.0 <= at <= self.duration_s and not any(gap.starts_s < at < gap.ends_s for gap in self.gaps)
 
 
 class ThumbnailReference(_Frozen):
-    """The still picture of the moment the rule fired, privacy masks burnt in."""
+    """The JPEG of the frame that triggered the event, with privacy masks burnt in."""
 
     sha256: Sha256Hex
     size_bytes: int = Field(ge=1, le=2_000_000)
@@ -150,13 +151,15 @@ class ThumbnailReference(_Frozen):
 
 
 class SpotCheck(_Frozen):
-    """This is no alert: a stay that did not alert, picked by chance for people to say whether it should have."""
+    """Marks a stay that raised no alert and was picked at random, so that people judge whether it should have."""
 
-    chance: float = Field(gt=0.0, le=1.0, description="with which it was picked: it stands for 1 / chance such stays")
+    chance: float = Field(
+        gt=0.0, le=1.0, description="probability with which it was picked: it represents 1 / chance such stays"
+    )
 
 
 class EventData(_Frozen):
-    """What the event says. Times are UTC; `captured_at` lies within ± `time_uncertainty_s` of the true moment."""
+    """The content of an event. Times are UTC; `captured_at` is correct within ± `time_uncertainty_s` seconds."""
 
     signal_id: UuidV7
     device_id: Slug
@@ -225,7 +228,7 @@ class Event(_Frozen):
 
     @classmethod
     def wrap(cls, event_id: UuidV7, data: EventData) -> Event:
-        """The envelope that belongs around `data`."""
+        """Return `data` in its envelope."""
         return cls(
             id=event_id,
             source=source_of(data.kampung_id, data.camera_id),
@@ -236,13 +239,15 @@ class Event(_Frozen):
         )
 
     def to_json(self) -> bytes:
-        """The structured-mode JSON of the event, UTF-8."""
+        """Return the event as structured-mode JSON, UTF-8."""
         return self.model_dump_json(exclude_none=True).encode()
 
 
 def source_of(kampung_id: str, camera_id: str) -> str:
+    """Return the `source` of a camera's events."""
     return f"/kampung/{kampung_id}/camera/{camera_id}"
 
 
 def type_of(rule: Rule) -> str:
+    """Return the `type` of a rule's events."""
     return f"{TYPE_PREFIX}{rule.value}{TYPE_SUFFIX}"

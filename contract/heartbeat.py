@@ -1,4 +1,4 @@
-"""The heartbeat: how a device and its cameras are, sent every half minute and never stored as evidence."""
+"""The heartbeat: a device's telemetry, sent every half minute and never stored as evidence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contract.ids import MAX_COUNT, Slug
 
 
 class CameraState(StrEnum):
-    """`live`: pictures arrive; `late`: none for some seconds; `lost`: the session is down and being retried."""
+    """`live`: frames arrive; `late`: none for some seconds; `lost`: the session is down and being retried."""
 
     LIVE = "live"
     LATE = "late"
@@ -18,18 +18,21 @@ class CameraState(StrEnum):
 
 
 class CameraTelemetry(BaseModel):
+    """The telemetry of one camera."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     camera_id: Slug
     state: CameraState
     last_frame_at: AwareDatetime | None = None
-    coverage: float = Field(ge=0.0, le=1.0, description="share of the last hour (or since the start) that was seen")
-    analysed_fps: float = Field(ge=0.0)
-    target_fps: float | None = Field(
-        default=None, ge=0.0, description="analysis rate that is aimed at while something moves"
+    coverage: float = Field(
+        ge=0.0, le=1.0, description="share of the last hour, or of the time since the start, for which frames arrived"
     )
+    analysed_fps: float = Field(ge=0.0)
+    target_fps: float | None = Field(default=None, ge=0.0, description="analysis rate aimed at while something moves")
     degraded: bool = Field(
-        default=False, description="true while that is below the configured rate, because the device cannot keep up"
+        default=False,
+        description="true while target_fps is below the configured rate, because the device cannot keep up",
     )
     dropped_frames: int = Field(
         ge=0, le=MAX_COUNT, description="frames due for analysis that were dropped since the start"
@@ -38,11 +41,13 @@ class CameraTelemetry(BaseModel):
     fault: str | None = Field(
         default=None,
         max_length=300,
-        description="why it is not live, or, while it is, what it lacks; never a credential",
+        description="why the camera is not live, or what it lacks while it is; never contains credentials",
     )
 
 
 class Heartbeat(BaseModel):
+    """The telemetry of a device and its cameras at `sent_at`."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     device_id: Slug

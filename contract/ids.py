@@ -1,4 +1,4 @@
-"""Identifiers: UUIDv7 for things that happen, slugs for things that people name."""
+"""Identifiers: UUIDv7 for what happens, slugs for what people name."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
-"""A name in lower-case letters, digits and inner hyphens, 1 to 64 characters: safe in URLs, paths and topics."""
+"""A name of 1 to 64 lower-case letters, digits and inner hyphens: safe in URLs, paths and topics."""
 
 MAX_COUNT = 2**53 - 1
-"""The largest counter: beyond it JSON numbers are no longer exact everywhere, and databases overflow."""
+"""The largest counter. Beyond it, JSON numbers are not exact everywhere, and databases overflow."""
 
 Sha256Hex = Annotated[str, StringConstraints(pattern=SHA256_PATTERN)]
 """A SHA-256 digest as 64 lower-case hexadecimal digits."""
@@ -31,13 +31,14 @@ def _require_version_7(value: UUID) -> UUID:
 
 
 UuidV7 = Annotated[UUID, AfterValidator(_require_version_7)]
+"""A UUID of version 7 (RFC 9562)."""
 
 
 class UuidV7Factory:
-    """Makes UUIDs of version 7 (RFC 9562, section 5.7) that sort in the order in which they were made.
+    """Makes UUIDs of version 7 (RFC 9562, section 5.7) that sort by order of creation. Thread-safe.
 
-    The 12 bits of `rand_a` and the top of `rand_b` count within one millisecond (section 6.2, method 1); when the
-    wall clock steps back, the last millisecond is kept, so that order is never lost.
+    The 12 bits of `rand_a` and the top 12 bits of `rand_b` count within one millisecond (section 6.2, method 1). If the
+    wall clock steps back, the last millisecond is kept, so that the order holds.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -1,7 +1,7 @@
-"""Reasons in words: every reason that a rule can give, with its parameters and its sentence in both languages.
+"""Every reason that a rule can give, with its parameters and its words in both languages.
 
 A reason is sent as a code with numbers, so that each reader gets it in their own language and a test can prove that
-every code has a sentence. Rules may use only the codes of `REASON_WORDS`.
+every code has words. Rules may use only the codes of `REASON_WORDS`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Language = Literal["id", "en"]
 LANGUAGES: tuple[Language, ...] = ("id", "en")
+
+ON_THE_SPOT_RADIUS = 0.5
+"""Metres or body heights: a person within this radius stayed on the spot, and the reason gives no number."""
 
 REASON_WORDS: Mapping[str, Mapping[Language, str]] = MappingProxyType(
     {
@@ -172,10 +175,6 @@ REASON_WORDS: Mapping[str, Mapping[Language, str]] = MappingProxyType(
 )
 
 
-ON_THE_SPOT_RADIUS = 0.5
-"""Metres or body heights: within this radius a person is said to stay on the spot, without a number."""
-
-
 class Reason(BaseModel):
     """Why a rule signals: a code of `REASON_WORDS` and the numbers of its sentence (SI units)."""
 
@@ -195,7 +194,7 @@ class Reason(BaseModel):
         return self
 
     def text(self, language: Language) -> str:
-        """The reason as part of a sentence, numbers and durations written as the language does."""
+        """Return the reason as part of a sentence, with numbers and durations in the language's notation."""
         radius = {"within_body_heights": "radius", "within_metres": "radius_m"}.get(self.code)
         on_the_spot = radius is not None and self.params[radius] <= ON_THE_SPOT_RADIUS
         words = REASON_WORDS["on_the_spot" if on_the_spot else self.code][language]
@@ -203,12 +202,12 @@ class Reason(BaseModel):
 
 
 def parameters_of(template: str) -> set[str]:
-    """The names of the parameters in a template of `REASON_WORDS`."""
+    """Return the names of the parameters in a template of `REASON_WORDS`."""
     return {name for _, name, _, _ in string.Formatter().parse(template) if name}
 
 
 def sentence(reasons: tuple[Reason, ...], language: Language) -> str:
-    """All reasons as one sentence, first letter capital, no full stop; empty without reasons."""
+    """Return all reasons as one sentence, capitalised and without a full stop; empty without reasons."""
     joined = ", ".join(reason.text(language) for reason in reasons)
     return joined[:1].upper() + joined[1:]
 
@@ -235,7 +234,7 @@ class _WordsFormatter(string.Formatter):
 
 
 def format_duration(seconds: float, language: Language) -> str:
-    """`2 mnt 40 dtk` in Indonesian, `2 min 40 s` in English; hours from 60 minutes on."""
+    """Return the duration as `2 mnt 40 dtk` in Indonesian or `2 min 40 s` in English; in hours from 60 minutes on."""
     hour, minute, second = ("jam", "mnt", "dtk") if language == "id" else ("h", "min", "s")
     whole = round(max(0.0, seconds))
     if whole < 60:

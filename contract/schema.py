@@ -1,4 +1,4 @@
-"""The contract as JSON Schema, for those who read events in another language.
+"""The contract as JSON Schema, for readers of events in other programming languages.
 
 `python -m contract.schema` writes `contract/schemas/*.schema.json`; a test keeps them equal to the code.
 """
@@ -28,18 +28,18 @@ SCHEMAS: Mapping[str, tuple[str, type[BaseModel]]] = MappingProxyType(
         "verdicts": ("urn:kentongan:schema:verdicts:1", VerdictPage),
     }
 )
-"""File name without its ending → (the schema's `$id`, the model)."""
+"""Maps a file name without its extension to the schema's `$id` and its model."""
 
 
 def schema_text(name: str) -> str:
-    """The schema `name` of SCHEMAS as it stands in its file: what is accepted, so fields with defaults are optional."""
+    """Return the file content of a schema of SCHEMAS. It describes input, so fields with defaults are optional."""
     identifier, model = SCHEMAS[name]
     schema = {"$schema": DIALECT, "$id": identifier} | model.model_json_schema(mode="validation")
     return json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def schema_path(name: str) -> Path:
-    """Where the schema `name` is stored."""
+    """Return the path of the schema `name`."""
     return SCHEMA_FOLDER / f"{name}.schema.json"
 
 

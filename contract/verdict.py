@@ -1,6 +1,6 @@
-"""Verdicts: what operators made of a device's own alerts, so that it keeps confirmed events out of what is usual.
+"""Verdicts: operators' judgements of a device's own alerts, so that it does not learn confirmed events as usual.
 
-A verdict names neither the person who gave it nor what they wrote: a box on a pole is the least safe place of all.
+A verdict contains neither the operator's name nor their note, because a device on a pole is the least safe place.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contract.event import Rule
 from contract.ids import MAX_COUNT, Slug
 
 MAX_VERDICTS = 100
-"""The most verdicts of one page: about 30 KiB, which a weak link still carries."""
+"""Maximum number of verdicts in a page: about 30 KiB, which a weak link can carry."""
 
 
 class VerdictKind(StrEnum):
-    """`useful`: what the rule said did happen; the others say why it need not have alerted."""
+    """`useful`: the reported behaviour happened. The others name why the alert was unnecessary."""
 
     USEFUL = "useful"
     NORMAL_ACTIVITY = "normal_activity"
@@ -26,17 +26,17 @@ class VerdictKind(StrEnum):
 
 
 class AlertVerdict(BaseModel):
-    """One closed alert. An alert is closed once, so there is one of these per signal."""
+    """The verdict on one closed alert. An alert is closed once, so a signal has at most one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    cursor: int = Field(ge=1, le=MAX_COUNT, description="where the list goes on after this one")
-    signal_id: str = Field(min_length=1, max_length=64, description="the device's own name of what it saw")
+    cursor: int = Field(ge=1, le=MAX_COUNT, description="cursor of the position after this verdict")
+    signal_id: str = Field(min_length=1, max_length=64, description="the signal_id of the device's events")
     camera_id: Slug
     zone_id: str = Field(min_length=1, max_length=64)
     rule: Rule
     began_at: AwareDatetime
-    ended_at: AwareDatetime | None = Field(description="null when the device never said that it ended")
+    ended_at: AwareDatetime | None = Field(description="null if the device never reported the end")
     verdict: VerdictKind
     decided_at: AwareDatetime
 
@@ -47,5 +47,7 @@ class VerdictPage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     verdicts: tuple[AlertVerdict, ...] = Field(max_length=MAX_VERDICTS)
-    cursor: int = Field(ge=0, le=MAX_COUNT, description="what to ask for next; the one asked with when nothing is new")
-    more: bool = Field(description="true while further verdicts are ready")
+    cursor: int = Field(
+        ge=0, le=MAX_COUNT, description="cursor for the next request; unchanged when there is nothing new"
+    )
+    more: bool = Field(description="true if further verdicts are ready")

@@ -694,17 +694,17 @@ export interface components {
         };
         /**
          * AlertVerdict
-         * @description One closed alert. An alert is closed once, so there is one of these per signal.
+         * @description The verdict on one closed alert. An alert is closed once, so a signal has at most one.
          */
         AlertVerdict: {
             /**
              * Cursor
-             * @description where the list goes on after this one
+             * @description cursor of the position after this verdict
              */
             cursor: number;
             /**
              * Signal Id
-             * @description the device's own name of what it saw
+             * @description the signal_id of the device's events
              */
             signal_id: string;
             /** Camera Id */
@@ -719,7 +719,7 @@ export interface components {
             began_at: string;
             /**
              * Ended At
-             * @description null when the device never said that it ended
+             * @description null if the device never reported the end
              */
             ended_at: string | null;
             verdict: components["schemas"]["VerdictKind"];
@@ -763,7 +763,7 @@ export interface components {
         };
         /**
          * CameraState
-         * @description `live`: pictures arrive; `late`: none for some seconds; `lost`: the session is down and being retried.
+         * @description `live`: frames arrive; `late`: none for some seconds; `lost`: the session is down and being retried.
          * @enum {string}
          */
         CameraState: "live" | "late" | "lost";
@@ -788,7 +788,10 @@ export interface components {
              */
             coverage: number | null;
         };
-        /** CameraTelemetry */
+        /**
+         * CameraTelemetry
+         * @description The telemetry of one camera.
+         */
         CameraTelemetry: {
             /** Camera Id */
             camera_id: string;
@@ -800,20 +803,20 @@ export interface components {
             last_frame_at: string | null;
             /**
              * Coverage
-             * @description share of the last hour (or since the start) that was seen
+             * @description share of the last hour, or of the time since the start, for which frames arrived
              */
             coverage: number;
             /** Analysed Fps */
             analysed_fps: number;
             /**
              * Target Fps
-             * @description analysis rate that is aimed at while something moves
+             * @description analysis rate aimed at while something moves
              * @default null
              */
             target_fps: number | null;
             /**
              * Degraded
-             * @description true while that is below the configured rate, because the device cannot keep up
+             * @description true while target_fps is below the configured rate, because the device cannot keep up
              * @default false
              */
             degraded: boolean;
@@ -826,14 +829,14 @@ export interface components {
             people_count: number;
             /**
              * Fault
-             * @description why it is not live, or, while it is, what it lacks; never a credential
+             * @description why the camera is not live, or what it lacks while it is; never contains credentials
              * @default null
              */
             fault: string | null;
         };
         /**
          * ClipGap
-         * @description A stretch of the clip in which no picture arrived, in seconds from the clip's start.
+         * @description A part of the clip for which no frame arrived, in seconds from the clip's start.
          */
         ClipGap: {
             /** Starts S */
@@ -843,7 +846,7 @@ export interface components {
         };
         /**
          * ClipReference
-         * @description A sealed clip: what it is, what it covers, and the hash that the uploaded bytes must have.
+         * @description A sealed clip: its format, what it covers, and the hash that the uploaded bytes must have.
          */
         ClipReference: {
             /**
@@ -1051,7 +1054,7 @@ export interface components {
         };
         /**
          * EventData
-         * @description What the event says. Times are UTC; `captured_at` lies within ± `time_uncertainty_s` of the true moment.
+         * @description The content of an event. Times are UTC; `captured_at` is correct within ± `time_uncertainty_s` seconds.
          */
         EventData: {
             /**
@@ -1163,7 +1166,7 @@ export interface components {
         };
         /**
          * FieldFault
-         * @description One field that was wrong in a request: where it is, and what is wrong with it.
+         * @description One wrong field of a request: its location and what is wrong with it.
          */
         FieldFault: {
             /**
@@ -1183,7 +1186,10 @@ export interface components {
              */
             kampung_id: string | null;
         };
-        /** Heartbeat */
+        /**
+         * Heartbeat
+         * @description The telemetry of a device and its cameras at `sent_at`.
+         */
         Heartbeat: {
             /** Device Id */
             device_id: string;
@@ -1413,6 +1419,7 @@ export interface components {
         Permission: "kampung.read" | "alert.read" | "picture.view" | "alert.handle" | "audit.read";
         /**
          * Phase
+         * @description The phase of a signal that an event reports.
          * @enum {string}
          */
         Phase: "began" | "continues" | "ended";
@@ -1445,7 +1452,7 @@ export interface components {
         };
         /**
          * Problem
-         * @description RFC 9457 problem details; served as application/problem+json.
+         * @description RFC 9457 problem details, served as application/problem+json.
          */
         Problem: {
             /**
@@ -1542,7 +1549,7 @@ export interface components {
         Role: "operator" | "auditor" | "administrator";
         /**
          * Rule
-         * @description The behaviour that a rule recognises.
+         * @description The behaviour that a rule reports.
          * @enum {string}
          */
         Rule: "loitering" | "revisit" | "group" | "brief_contact" | "occupancy" | "density" | "unusual_count" | "gathering" | "dispersal" | "counter_flow" | "running" | "camera_fault";
@@ -1582,12 +1589,12 @@ export interface components {
         };
         /**
          * SpotCheck
-         * @description This is no alert: a stay that did not alert, picked by chance for people to say whether it should have.
+         * @description Marks a stay that raised no alert and was picked at random, so that people judge whether it should have.
          */
         SpotCheck: {
             /**
              * Chance
-             * @description with which it was picked: it stands for 1 / chance such stays
+             * @description probability with which it was picked: it represents 1 / chance such stays
              */
             chance: number;
         };
@@ -1641,7 +1648,7 @@ export interface components {
         };
         /**
          * ThumbnailReference
-         * @description The still picture of the moment the rule fired, privacy masks burnt in.
+         * @description The JPEG of the frame that triggered the event, with privacy masks burnt in.
          */
         ThumbnailReference: {
             /** Sha256 */
@@ -1657,7 +1664,7 @@ export interface components {
         };
         /**
          * TimedBox
-         * @description Where a tracked person was at one moment, in seconds from the event's `time` (negative: before).
+         * @description The box of a tracked person at `offset_s` seconds from the event's `time` (negative: before).
          */
         TimedBox: {
             /** Offset S */
@@ -1694,7 +1701,7 @@ export interface components {
         };
         /**
          * TrackSummary
-         * @description A track that the signal is about. The id is a number that dies with the track: it identifies nobody.
+         * @description A track that the signal is about. Its id ends with the track and identifies nobody.
          */
         TrackSummary: {
             /** Track Id */
@@ -1717,7 +1724,7 @@ export interface components {
         };
         /**
          * VerdictKind
-         * @description `useful`: what the rule said did happen; the others say why it need not have alerted.
+         * @description `useful`: the reported behaviour happened. The others name why the alert was unnecessary.
          * @enum {string}
          */
         VerdictKind: "useful" | "normal_activity" | "detector_error" | "camera_fault";
@@ -1730,12 +1737,12 @@ export interface components {
             verdicts: components["schemas"]["AlertVerdict"][];
             /**
              * Cursor
-             * @description what to ask for next; the one asked with when nothing is new
+             * @description cursor for the next request; unchanged when there is nothing new
              */
             cursor: number;
             /**
              * More
-             * @description true while further verdicts are ready
+             * @description true if further verdicts are ready
              */
             more: boolean;
         };
