@@ -164,7 +164,7 @@ def wait_for(port: int) -> None:
             time.sleep(0.05)
         else:
             return
-    raise TimeoutError(f"nobody listens on port {port}")
+    raise TimeoutError(f"no server listens on port {port} after 20 s")
 
 
 if __name__ == "__main__":

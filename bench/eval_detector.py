@@ -32,7 +32,7 @@ from models.manifest import load_manifest
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 AP_SCORE_THRESHOLD = 0.01
-CPU_PICTURES_PER_SET = 40
+CPU_FRAMES_PER_SET = 40
 
 Opener = Callable[[str, float | None], PersonDetector]
 """Opens a model's detector with a score threshold, or with the manifest's own (None)."""
@@ -41,8 +41,8 @@ Opener = Callable[[str, float | None], PersonDetector]
 def measure_ap(detector: PersonDetector, labelled: LabelledSet, every: int) -> float:
     """AP50 of a detector whose score threshold is AP_SCORE_THRESHOLD."""
     precision = AveragePrecision()
-    for index, picture in labelled.pictures(every):
-        precision.add(detector.detect(picture), labelled.truths[index])
+    for index, frame in labelled.frames(every):
+        precision.add(detector.detect(frame), labelled.truths[index])
     return precision.value()
 
 
@@ -50,12 +50,12 @@ def measure_cpu_ms(detectors: Sequence[PersonDetector], sets: list[LabelledSet],
     """The median CPU milliseconds of one detect(), for each detector."""
     spent: list[list[float]] = [[] for _ in detectors]
     for labelled in sets:
-        for count, (_, picture) in enumerate(labelled.pictures(every)):
-            if count >= CPU_PICTURES_PER_SET:
+        for count, (_, frame) in enumerate(labelled.frames(every)):
+            if count >= CPU_FRAMES_PER_SET:
                 break
             for times_ms, detector in zip(spent, detectors, strict=True):
                 # A frame caches its smaller versions: each detector must pay for its own.
-                fresh = replace(picture) if isinstance(picture, Frame) else picture
+                fresh = replace(frame) if isinstance(frame, Frame) else frame
                 started = time.thread_time()
                 detector.detect(fresh)
                 times_ms.append(1000 * (time.thread_time() - started))

@@ -1,10 +1,10 @@
-"""What tiled inference for far people gains and costs: `python -m bench.eval_far_people DATA`.
+"""What tiled inference on far people gains and costs: `python -m bench.eval_far_people [DATA]`.
 
 On every MOT set that has small people (below `FAR_PX` in the detector's input) the region is that of their boxes. A set
-`NAME quartered` is made besides: four pictures of a set in one, as a camera of four times the pixels would see them,
-with the upper right quarter as the region. AP50 is that of everybody, recall that of small people in the region at the
-model's strong score; `tracked` is the share of those small people whom a confirmed track carries when the pictures pass
-at the product's 5 a second. Every way of detecting runs on each picture in turn. The last line is one JSON object.
+`NAME quartered` is added: four frames of a set in one, as a camera with four times the pixels would see them, with the
+upper right quarter as the region. AP50 covers all people; recall covers small people in the region at the model's
+strong score; `tracked` is the share of those small people who have a confirmed track when the frames pass at the
+product's 5 a second. Every way of detecting runs on each frame in turn. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class Row:
     cpu_ms: list[float] = field(default_factory=list)
 
     def add(self, found: Detections, tracked: Detections, truth: Truth, small: np.ndarray, strong_score: float) -> None:
-        """One picture; `small`: which people of `truth` are counted for recall."""
+        """Add one frame; `small`: which people of `truth` count for recall."""
         self.precision.add(found, truth)
         people = truth.boxes_xyxyn[small].astype(np.float32)
         self.people += len(people)
         self.found += _hits(people, found.select(found.scores >= strong_score))
         self.tracked += _hits(people, tracked.tracked)
 
-    def told(self) -> dict[str, float]:
+    def figures(self) -> dict[str, float]:
         return {
             "ap50": round(self.precision.value(), 4),
             "small_people": self.people,
@@ -72,19 +72,19 @@ def _hits(people: np.ndarray, found: Detections) -> int:
 
 
 def at_rate(labelled: LabelledSet, every: int) -> Iterator[Labelled]:
-    """The set's pictures at about `RATE_HZ`, every so-manieth of them, as if no other had been taken."""
+    """The set's frames at about `RATE_HZ`, and of those every `every`-th."""
     step = max(1, round(labelled.frame_rate_hz / RATE_HZ)) * every
-    for count, (index, picture) in enumerate(labelled.pictures(step)):
-        if isinstance(picture, Frame):
-            at = replace(picture.captured, mono_s=count / RATE_HZ)
-            yield replace(picture, captured=at), labelled.truths[index]
+    for count, (index, frame) in enumerate(labelled.frames(step)):
+        if isinstance(frame, Frame):
+            at = replace(frame.captured, mono_s=count / RATE_HZ)
+            yield replace(frame, captured=at), labelled.truths[index]
 
 
-def quartered(pictures: Sequence[Labelled]) -> Iterator[Labelled]:
-    """Four stretches of a sequence side by side, half as tall and wide in the whole."""
-    count = len(pictures) // 4
+def quartered(frames: Sequence[Labelled]) -> Iterator[Labelled]:
+    """Four stretches of a sequence side by side, each half as tall and wide."""
+    count = len(frames) // 4
     for index in range(count):
-        parts = [pictures[index + quarter * count] for quarter in range(4)]
+        parts = [frames[index + quarter * count] for quarter in range(4)]
         planes = (
             np.block([[getattr(parts[0][0], name), getattr(parts[1][0], name)],
                       [getattr(parts[2][0], name), getattr(parts[3][0], name)]])
@@ -106,15 +106,15 @@ def small_people(frame: Frame, truth: Truth, input_wh: tuple[int, int]) -> np.nd
     return small
 
 
-def region_of(pictures: Sequence[Labelled], input_wh: tuple[int, int]) -> Region | None:
+def region_of(frames: Sequence[Labelled], input_wh: tuple[int, int]) -> Region | None:
     """The smallest region around all small people; None without any."""
-    boxes = [truth.boxes_xyxyn[small_people(frame, truth, input_wh)] for frame, truth in pictures]
+    boxes = [truth.boxes_xyxyn[small_people(frame, truth, input_wh)] for frame, truth in frames]
     corners = np.concatenate(boxes).reshape(-1, 2)
     return bounds(corners) if len(corners) else None
 
 
-def compare(detector: Detector, pictures: Sequence[Labelled], region: Region) -> dict[str, dict[str, float]]:
-    """One row for each way of detecting, on the same pictures in turn."""
+def compare(detector: Detector, frames: Sequence[Labelled], region: Region) -> dict[str, dict[str, float]]:
+    """One row for each way of detecting, on the same frames in turn."""
     spec = detector.spec
     input_wh = spec.input.width, spec.input.height
     ways: dict[str, PersonDetector] = {
@@ -124,7 +124,7 @@ def compare(detector: Detector, pictures: Sequence[Labelled], region: Region) ->
     }
     rows = {name: Row() for name in ways}
     trackers = {name: Tracker(TrackerSettings(strong_score=spec.output.strong_score)) for name in ways}
-    for frame, truth in pictures:
+    for frame, truth in frames:
         middles = (truth.boxes_xyxyn[:, :2] + truth.boxes_xyxyn[:, 2:]) / 2
         inside = ((middles >= region[:2]) & (middles <= region[2:])).all(axis=1)
         small = small_people(frame, truth, input_wh) & inside
@@ -136,33 +136,33 @@ def compare(detector: Detector, pictures: Sequence[Labelled], region: Region) ->
             rows[name].cpu_ms.append(1000 * (time.thread_time() - started))
             tracked = trackers[name].update(found, frame.captured.mono_s, frame.aspect)
             rows[name].add(found, tracked, truth, small, spec.output.strong_score)
-    return {name: row.told() for name, row in rows.items()}
+    return {name: row.figures() for name, row in rows.items()}
 
 
 def main(
     data: Annotated[
         Path, typer.Argument(help="folder of MOT sets", default_factory=data_folder, exists=True, file_okay=False)
     ],
-    every: Annotated[int, typer.Option(min=1, help="take every so-manieth picture of 5 a second")] = 1,
+    every: Annotated[int, typer.Option(min=1, help="take every Nth of 5 frames a second")] = 1,
 ) -> None:
-    """Measure tiled inference for far people on labelled pictures."""
+    """Measure tiled inference for far people on labelled frames."""
     detector = Detector(load_manifest().get())
     input_wh = detector.spec.input.width, detector.spec.input.height
-    told = {}
+    results = {}
     for labelled in find_sets(data):
-        pictures = list(at_rate(labelled, every))
-        four = list(quartered(pictures))
+        frames = list(at_rate(labelled, every))
+        four = list(quartered(frames))
         cases = {
-            labelled.name: (pictures, region_of(pictures, input_wh)),
+            labelled.name: (frames, region_of(frames, input_wh)),
             f"{labelled.name} quartered": (four, QUARTER),
         }
         for name, (case, region) in cases.items():
             if region is None or not any(small_people(*one, input_wh).any() for one in case):
                 continue
-            told[name] = compare(detector, case, region)
-            for way, row in told[name].items():
+            results[name] = compare(detector, case, region)
+            for way, row in results[name].items():
                 print(f"{name:28} {way:20}", *(f"{key} {value:<7}" for key, value in row.items()))
-    print(json.dumps({"every": every, "sets": told}))
+    print(json.dumps({"every": every, "sets": results}))
 
 
 if __name__ == "__main__":

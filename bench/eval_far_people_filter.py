@@ -1,10 +1,10 @@
-"""What decoding without the loop filter does to tiles for far people: `python -m bench.eval_far_people_filter DATA`.
+"""What decoding without the loop filter does to tiled inference: `python -m bench.eval_far_people_filter [DATA]`.
 
-The product leaves the filter out of large pictures (`edge.decode.decoder.UNFILTERED_LINES`), and tiles are nearer to
-the pictures' own size than the whole picture. Every MOT set is quartered as `bench.eval_far_people` does it, so that
-the pictures are large without having been enlarged, given a sensor's noise, encoded as a camera would, and decoded with
-and without the filter. The region is the upper right quarter; detection is at the product's 5 pictures a second. The
-last line is one JSON object.
+The product skips the filter on large frames (`edge.decode.decoder.UNFILTERED_LINES`), and tiles are closer to full
+resolution than the reduced whole frame. Every MOT set is quartered as in `bench.eval_far_people`, so that frames are
+large without having been enlarged, given a sensor's noise, encoded as a camera would, and decoded with and without the
+filter. The region is the upper right quarter; detection runs at the product's 5 frames a second. The last line is one
+JSON object.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import typer
 
 from bench.data_folder import data_folder
 from bench.eval_far_people import QUARTER, RATE_HZ, Labelled, compare, quartered, small_people
-from bench.eval_loop_filter import BITS_PER_PIXEL, NOISE_LEVELS, Encoder, options, pictures
+from bench.eval_loop_filter import BITS_PER_PIXEL, NOISE_LEVELS, Encoder, decoded_frames, options
 from bench.motdata import LabelledSet, find_sets
 from edge.decode.decoder import UNFILTERED_GROUP, UNFILTERED_LINES
 from edge.decode.frame import Frame
@@ -31,27 +31,27 @@ from edge.detector import Detector
 from models.manifest import load_manifest
 
 GROUPS = (20, UNFILTERED_GROUP)
-"""Pictures from one keyframe to the next: usual, and the most at which the product leaves the filter out."""
+"""Frames from one keyframe to the next: a usual distance, and the largest at which the product skips the filter."""
 
 
 def four_in_one(labelled: LabelledSet) -> list[Labelled]:
-    """The set's pictures at its own rate, four stretches of it side by side."""
-    every = [(picture, labelled.truths[at]) for at, picture in labelled.pictures() if isinstance(picture, Frame)]
+    """The set's frames at its own rate, four stretches of it side by side."""
+    every = [(frame, labelled.truths[at]) for at, frame in labelled.frames() if isinstance(frame, Frame)]
     return list(quartered(every))
 
 
 def encode(four: Sequence[Labelled], rate_hz: float, encoder: Encoder, group: int, target: Path) -> None:
-    """Write the pictures as a video: constant bitrate, no B-frames, a keyframe every `group` pictures."""
+    """Write the frames as a video: constant bitrate, no B-frames, a keyframe every `group` frames."""
     rng = np.random.default_rng(0)
     rate = Fraction(rate_hz).limit_denominator(1000)
     with av.open(str(target), "w") as out:
         stream = out.add_stream(encoder, rate=rate, options=options(encoder, group))
         stream.width, stream.height, stream.pix_fmt = four[0][0].width // 2 * 2, four[0][0].height // 2 * 2, "yuv420p"
         stream.bit_rate = round(BITS_PER_PIXEL[encoder] * stream.width * stream.height * rate_hz)
-        for number, (picture, _) in enumerate(four):
-            y = picture.y[: stream.height, : stream.width]
+        for number, (original, _) in enumerate(four):
+            y = original.y[: stream.height, : stream.width]
             noisy = np.clip(y + rng.normal(0.0, NOISE_LEVELS, y.shape), 0, 255).astype(np.uint8)
-            chroma = [plane[: stream.height // 2, : stream.width // 2].ravel() for plane in (picture.u, picture.v)]
+            chroma = [plane[: stream.height // 2, : stream.width // 2].ravel() for plane in (original.u, original.v)]
             planes = np.concatenate([noisy.ravel(), *chroma]).reshape(-1, stream.width)
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts, frame.time_base = number, 1 / rate
@@ -60,13 +60,13 @@ def encode(four: Sequence[Labelled], rate_hz: float, encoder: Encoder, group: in
 
 
 def decoded(video: Path, four: Sequence[Labelled], step: int, *, filtered: bool) -> Iterator[Labelled]:
-    """Every `step`-th picture of the video with what is in it, at `RATE_HZ`."""
-    for number, (picture, (_, truth)) in enumerate(zip(pictures(video, filtered=filtered), four, strict=True)):
+    """Every `step`-th frame of the video with its truth, at `RATE_HZ`."""
+    for number, (frame, (_, truth)) in enumerate(zip(decoded_frames(video, filtered=filtered), four, strict=True)):
         if number % step == 0:
-            at = replace(picture.captured, mono_s=number // step / RATE_HZ)
-            # The decoder goes on predicting from its own planes, and gives them to the next picture.
-            y, u, v = (plane.copy() for plane in (picture.y, picture.u, picture.v))
-            yield replace(picture, y=y, u=u, v=v, captured=at), truth
+            at = replace(frame.captured, mono_s=number // step / RATE_HZ)
+            # The decoder predicts the next frame from its own planes and reuses them.
+            y, u, v = (plane.copy() for plane in (frame.y, frame.u, frame.v))
+            yield replace(frame, y=y, u=u, v=v, captured=at), truth
 
 
 def main(
@@ -75,11 +75,11 @@ def main(
     ],
     encoder: Annotated[str, typer.Option(help="libx264 or libx265")] = "libx264",
 ) -> None:
-    """Measure tiles on pictures decoded with and without the loop filter."""
+    """Measure tiles on frames decoded with and without the loop filter."""
     chosen = next(one for one in BITS_PER_PIXEL if one == encoder)
     detector = Detector(load_manifest().get())
     input_wh = detector.spec.input.width, detector.spec.input.height
-    told: dict[str, dict[str, dict[str, float]]] = {}
+    results: dict[str, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory(prefix="kentongan-bench-") as scratch:
         video = Path(scratch) / "camera.mp4"
         for labelled in find_sets(data):
@@ -95,11 +95,11 @@ def main(
                 for filtered in (True, False):
                     step = max(1, round(labelled.frame_rate_hz / RATE_HZ))
                     rows = compare(detector, list(decoded(video, four, step, filtered=filtered)), QUARTER)
-                    name = f"{labelled.name}, {group} pictures a group, {'filtered' if filtered else 'unfiltered'}"
-                    told[name] = rows
+                    name = f"{labelled.name}, {group} frames a group, {'filtered' if filtered else 'unfiltered'}"
+                    results[name] = rows
                     for way, row in rows.items():
                         print(f"{name:55} {way:20}", *(f"{key} {value:<7}" for key, value in row.items()), flush=True)
-    print(json.dumps({"encoder": encoder, "sets": told}))
+    print(json.dumps({"encoder": encoder, "sets": results}))
 
 
 if __name__ == "__main__":

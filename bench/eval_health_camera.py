@@ -67,18 +67,21 @@ ENCODINGS = {
         (2, 4),
     )
 } | {"crf 23, 12 s": Encoding("crf 23, 12 s", {"crf": "23"}, 12)}  # fmt: skip
-"""The last as encoders do that call themselves smart: they leave keyframes out where little moves."""
+"""The last is a smart codec, which leaves out keyframes where little moves."""
 
 
 def packets(
     footage: Footage, spells: list[Spell], encoding: Encoding
 ) -> Iterator[tuple[Spell, float, Instant, Packet | None]]:
-    """The stream's packets with their spell and the seconds since it began. One encoder goes through all of it, unless
-    a spell asks for another: cameras then begin anew with a keyframe. Where nothing is sent, there is no packet."""
+    """The stream's packets with their spell and the seconds since the spell began; no packet while nothing is sent.
+
+    One encoder runs through the whole stream unless a spell needs other options: then the camera starts again with a
+        keyframe.
+    """
     encoder, options = _encoder(encoding.options, encoding.keyframes_s), encoding.options
     sets: ParameterSets | None = None
     session = 1
-    for number, (spell, at_s, picture) in enumerate(footage.pictures(spells)):
+    for number, (spell, at_s, image) in enumerate(footage.images(spells)):
         captured = STARTS.shifted(number / FPS)
         if spell.silent:
             if sets is not None:
@@ -88,9 +91,9 @@ def packets(
         wanted = spell.quieter or (options if spell.still else encoding.options)
         if wanted != options:
             encoder, options = _encoder(wanted, encoding.keyframes_s), wanted
-        frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+        frame = av.VideoFrame.from_ndarray(image, format="yuv420p")
         frame.pts, frame.time_base = number, Fraction(1, FPS)
-        for made in encoder.encode(frame):  # zero latency: one picture in, one packet out
+        for made in encoder.encode(frame):  # zero latency: one frame in, one packet out
             data = bytes(made)
             units = leading_parameter_sets(Codec.H264, data)
             if sets is None:
@@ -120,7 +123,7 @@ def _encoder(options: dict[str, str], keyframes_s: float) -> VideoCodecContext:
 
 
 class _Script:
-    """Stands in for the detector: as many people as the script says, standing still side by side."""
+    """Replaces the detector: returns the scripted number of people, standing side by side."""
 
     def __init__(self, people: Callable[[float], int]) -> None:
         self._people = people
@@ -133,10 +136,10 @@ class _Script:
 
 
 class WatchedCamera:
-    """One camera with the worker's own pipeline. Only its detector is scripted.
+    """One camera with the worker's own pipeline; only its detector is scripted.
 
-    people: how many the detector sees at that second. Without any the ladder falls to keyframes alone when nothing
-        moves; with one it decodes everything.
+    people: how many people the detector sees at a given second. Without any, the ladder falls back to keyframes when
+        nothing moves; with one, it decodes everything.
     """
 
     def __init__(self, people: Callable[[float], int]) -> None:
@@ -155,7 +158,7 @@ class WatchedCamera:
 
     @property
     def is_blind(self) -> bool:
-        """Whether the product would not believe what this camera shows."""
+        """Whether the product distrusts what this camera shows."""
         return self._pipeline.is_blind
 
     def record(self, signal: Signal, frame: Frame | None) -> None:  # noqa: ARG002 - a SignalSink
@@ -164,7 +167,7 @@ class WatchedCamera:
             self._reported.append((signal.key.split("/")[1], signal.phase))
 
     def step(self, now: Instant, packet: Packet | None) -> list[tuple[str, Phase]]:
-        """Take a packet, or none that came; the faults that begin and end now."""
+        """Take a packet, or None where none came; returns the faults that begin or end now."""
         if packet is not None:
             self._pipeline.take_packet(packet)
             for frame in self._pipeline.decode(packet):

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Picture = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
 Change = Callable[[FloatArray, float], FloatArray]
 """Maps luma (HEIGHT, WIDTH) in levels, and the seconds since the change began, to the luma that the sensor sees."""
@@ -65,21 +65,21 @@ class Footage:
 
     def __init__(self, video: Path) -> None:
         self.name = video.stem
-        self._pictures = list(_read(video))
-        sample = self._pictures[:: max(1, len(self._pictures) // 40)]
-        self._empty: Picture = np.median(sample, axis=0).astype(np.uint8)
+        self._images = list(_read(video))
+        sample = self._images[:: max(1, len(self._images) // 40)]
+        self._empty: Image = np.median(sample, axis=0).astype(np.uint8)
         self._grains = _grains(np.random.default_rng(20261124))
 
-    def pictures(self, spells: list[Spell]) -> Iterator[tuple[Spell, float, Picture]]:
+    def images(self, spells: list[Spell]) -> Iterator[tuple[Spell, float, Image]]:
         """Each image with its spell and the seconds since the spell began."""
-        count = len(self._pictures)
+        count = len(self._images)
         index, step = 0, 1
         rng, turns = np.random.default_rng(7), np.random.default_rng(8)
-        shown = self._pictures[0]
+        shown = self._images[0]
         for spell in spells:
             for number in range(round(spell.seconds * FPS)):
                 at_s = number / FPS
-                seen = self._pictures[index]
+                seen = self._images[index]
                 if spell.wanders and turns.random() < 1.0 / (WANDERS_S * FPS):
                     step = -step
                 if not 0 <= index + step < count:
@@ -89,33 +89,33 @@ class Footage:
                     shown = self._sensed(self._empty if spell.empty else seen, spell, at_s, rng)
                 yield spell, at_s, shown
 
-    def _sensed(self, picture: Picture, spell: Spell, at_s: float, rng: np.random.Generator) -> Picture:
+    def _sensed(self, image: Image, spell: Spell, at_s: float, rng: np.random.Generator) -> Image:
         if spell.change is None and not spell.noise_levels:
-            return picture
-        luma = picture[:HEIGHT].astype(np.float32)
+            return image
+        luma = image[:HEIGHT].astype(np.float32)
         if spell.change is not None:
             luma = spell.change(luma, at_s)
         if spell.noise_levels:
-            # Half of the variance is read-out, half grows with the light, as of a sensor with a fixed gain.
+            # Half of the variance is read-out noise, half grows with the light, as with a sensor of fixed gain.
             grain = self._grains[int(rng.integers(len(self._grains)))]
             top, left = int(rng.integers(HEIGHT)), int(rng.integers(WIDTH))
             strength = spell.noise_levels * cv2.sqrt(0.5 + luma * np.float32(1.0 / 256.0))
             luma = luma + strength * grain[top : top + HEIGHT, left : left + WIDTH]
-        whole = picture.copy()
+        whole = image.copy()
         whole[:HEIGHT] = cv2.convertScaleAbs(np.maximum(luma, 0.0))
         return whole
 
 
-def _read(video: Path) -> Iterator[Picture]:
+def _read(video: Path) -> Iterator[Image]:
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
         rate = float(stream.average_rate or 25)
         due_s = 0.0
-        for index, picture in enumerate(container.decode(stream)):
-            # The footage at 7 pictures a second goes somewhat faster than it was filmed.
+        for index, image in enumerate(container.decode(stream)):
+            # Footage of 7 frames a second plays slightly faster than it was filmed.
             if index / rate >= due_s - 1e-6 or rate < FPS:
                 due_s += 1.0 / FPS
-                yield np.asarray(picture.to_ndarray(width=WIDTH, height=HEIGHT, format="yuv420p"), dtype=np.uint8)
+                yield np.asarray(image.to_ndarray(width=WIDTH, height=HEIGHT, format="yuv420p"), dtype=np.uint8)
             if due_s > LONGEST_S:
                 return
 

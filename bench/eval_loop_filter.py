@@ -65,10 +65,10 @@ def encode(labelled: LabelledSet, encoder: Encoder, group: int, target: Path) ->
         stream.width, stream.height = (round(scale * side / 2) * 2 for side in (given.width, given.height))
         stream.pix_fmt = "yuv420p"
         stream.bit_rate = round(BITS_PER_PIXEL[encoder] * stream.width * stream.height * float(rate))
-        for number, picture in enumerate(source.decode(given)):
-            pixels = picture.to_ndarray(width=stream.width, height=stream.height, format="gray")
+        for number, original in enumerate(source.decode(given)):
+            pixels = original.to_ndarray(width=stream.width, height=stream.height, format="gray")
             noisy = np.clip(pixels + rng.normal(0.0, NOISE_LEVELS, pixels.shape), 0, 255).astype(np.uint8)
-            frame = picture.reformat(stream.width, stream.height, "yuv420p")
+            frame = original.reformat(stream.width, stream.height, "yuv420p")
             luma = frame.planes[0]
             lines = np.frombuffer(memoryview(luma), np.uint8).reshape(luma.height, luma.line_size)
             lines[:, : luma.width] = noisy
@@ -86,7 +86,7 @@ def options(encoder: Encoder, group: int) -> dict[str, str]:
     return {"preset": "veryfast", "x264-params": settings}
 
 
-def pictures(video: Path, *, filtered: bool) -> Iterator[Frame]:
+def decoded_frames(video: Path, *, filtered: bool) -> Iterator[Frame]:
     """All frames, decoded on one thread."""
     with av.open(str(video)) as container:
         context = container.streams.video[0].codec_context
@@ -94,8 +94,8 @@ def pictures(video: Path, *, filtered: bool) -> Iterator[Frame]:
         context.thread_count = 1
         if not filtered:
             context.options = {"skip_loop_filter": "all"}
-        for picture in container.decode(video=0):
-            yield Frame.from_av(picture, NO_TIME)
+        for frame in container.decode(video=0):
+            yield Frame.from_av(frame, NO_TIME)
 
 
 def measure(detector: Detector, labelled: LabelledSet, video: Path, every: int) -> Outcome:
@@ -103,15 +103,15 @@ def measure(detector: Detector, labelled: LabelledSet, video: Path, every: int) 
     ap50, cpu_s = [], []
     for filtered in (True, False):
         precision, spent_s = AveragePrecision(), 0.0
-        source = pictures(video, filtered=filtered)
+        source = decoded_frames(video, filtered=filtered)
         for index, truth in enumerate(labelled.truths):
             began_s = time.thread_time()
-            picture = next(source, None)
+            frame = next(source, None)
             spent_s += time.thread_time() - began_s
-            if picture is None:
+            if frame is None:
                 break
             if index % every == 0:
-                precision.add(detector.detect(picture), truth)
+                precision.add(detector.detect(frame), truth)
         ap50.append(precision.value())
         cpu_s.append(spent_s)
     return Outcome((ap50[0], ap50[1]), (cpu_s[0], cpu_s[1]))
@@ -126,7 +126,7 @@ def main(
 ) -> None:
     """Measure what skipping the loop filter saves and loses."""
     detector = Detector(load_manifest().get(), score_threshold=AP_SCORE_THRESHOLD)
-    table = Table("set", "encoder", "pictures a group", "AP50", "without the filter", "change", "decoding CPU")
+    table = Table("set", "encoder", "frames a group", "AP50", "without the filter", "change", "decoding CPU")
     lost: dict[tuple[Encoder, int], list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="kentongan-bench-") as scratch:
         for labelled in find_sets(data):

@@ -2,15 +2,16 @@
 
     python -m bench.fit_loitering [--write] [--tracks DIR]
 
-Tracks with neighbouring numbers come from the same minutes and are labelled alike, so that whole blocks of numbers go
-into one part or the other. Training part: the blocks whose number hashes (SHA-256) to a first byte below 179, about
-seven tenths; the features were chosen and the numbers in the product come from it alone. The rest is held out and
-scored once. The nested cross-validation (5 outer folds of blocks; within each, 2 x 5 inner folds of blocks choose the
-ridge penalty, the exponent of the scale and the cut for F1) speaks of the method on all tracks (`docs/behaviours.md`).
-The set is 384 x 288 px thermal pictures without calibration: the walking speed at each height of the picture gives
-pixels per metre, taken from the training part without its labels. That overstates how the scale grows towards the
-camera (people walk obliquely, and far ones move by single pixels), so that the inner folds choose how much of it to
-believe.
+Tracks with neighbouring numbers come from the same minutes and have similar labels, so whole blocks of numbers are
+assigned to one part. Training part: the blocks whose number hashes (SHA-256) to a first byte below 179, about seven
+tenths; the choice of features and the numbers in the product come from it alone. The other part is held out and scored
+once. The nested cross-validation (5 outer folds of blocks; within each, 2 x 5 inner folds of blocks choose the ridge
+penalty, the exponent of the scale and the threshold for F1) evaluates the method on all tracks (`docs/behaviours.md`).
+
+The set consists of thermal images of 384 x 288 px without calibration: the walking speed in each row of the image gives
+    pixels per metre, taken from the training part without its labels. This overstates how the scale grows towards the
+    camera (people walk obliquely, and distant ones move by single pixels), so the inner folds choose how far to trust
+    it.
 """
 
 from __future__ import annotations
@@ -36,17 +37,16 @@ ROOT = Path(__file__).parents[1]
 TRACKS = data_folder() / "tracks/ltd"
 TARGET = ROOT / "edge/rules/staying_model.py"
 WALKING_MPS = 1.4
-"""Upper quartile of the speed of people who walk in a street (Weidmann 1993 gives 1.34 m/s as the mean)."""
+"""Upper quartile of walking speeds in a street (Weidmann 1993 gives a mean of 1.34 m/s)."""
 PENALTIES = (4.0, 12.0, 36.0)
 EXPONENTS = (0.25, 0.5, 1.0)
-"""Of a track's scale over the median one: 0 would be one scale for the whole picture, 1 the walking speed's."""
+"""Of a track's scale over the median one: 0 is one scale for the whole frame, 1 the scale of the walking speed."""
 DIRECTIONS = np.array((1, 1, -1, 1, 1, -1, 1, 1))
-"""The sense in which each feature of `Confinement` may move the score: a long way and turning without getting anywhere,
-circles that hold, standing still for it; straightness and many cells against it.
-"""
+"""The direction in which each feature of `Confinement` may move the score: a long path, turning without progress,
+circles and standing still raise it; straightness and many cells lower it."""
 INNER_ROUNDS = 2
 BLOCK = 250
-"""Track numbers that stay together."""
+"""Number of consecutive track numbers that stay together."""
 QUANTILES = (0.01, 0.2, 0.4, 0.6, 0.8, 0.99)
 SEED = 20260304
 
@@ -57,9 +57,9 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """paths: per track (P, 3) of seconds, x px, y px. loitering: (N,) 0 or 1. blocks: (N,) which tracks stay together.
+    """paths: per track (P, 3) of seconds, x px, y px. loitering: (N,) 0 or 1.
 
-    training: (N,) bool.
+    blocks: (N,) the block of each track. training: (N,) bool.
     """
 
     paths: list[Array]
@@ -110,7 +110,7 @@ def pixels_per_metre(paths: list[Array]) -> tuple[float, float]:
 
 
 def units_of(paths: list[Array], slope: float, horizon: float, exponent: float) -> Array:
-    """(N,) pixels per metre of each track: the walking speed's, drawn towards their median as `exponent` says."""
+    """(N,) pixels per metre of each track, from the walking speed, drawn towards their median by `exponent`."""
     walked = np.array([max(1.0, float(np.median(slope * (path[:, 2] - horizon)))) for path in paths])
     middle = float(np.median(walked))
     units: Array = middle * (walked / middle) ** exponent
@@ -118,7 +118,7 @@ def units_of(paths: list[Array], slope: float, horizon: float, exponent: float) 
 
 
 def features_of(data: Labelled, part: Bools, exponent: float) -> Array:
-    """(N, F): the product's own features of every path, in metres as far as the walking speed in a part tells."""
+    """(N, F): the product's own features of every path, in metres by the walking speed of `part`."""
     scale = pixels_per_metre([path for path, use in zip(data.paths, part, strict=True) if use])
     units = units_of(data.paths, *scale, exponent)
     rows = [
@@ -130,7 +130,7 @@ def features_of(data: Labelled, part: Bools, exponent: float) -> Array:
 def fit(features: Array, loitering: Ints, penalty: float, directions: Ints = DIRECTIONS) -> Model:
     """Ridge-penalised logistic regression on ramps between the features' quantiles, each sloping in its direction only.
 
-    Newton's method on the weights that are free, those that would slope the other way held at zero (Bertsekas 1982).
+    Newton's method on the free weights; weights that would slope the other way are held at zero (Bertsekas 1982).
     """
     knots = tuple(tuple(float(k) for k in np.unique(np.quantile(column, QUANTILES))) for column in features.T)
     risen = ramps(features, knots)
@@ -162,7 +162,7 @@ def _loss(weights: Array, design: Array, loitering: Ints, ridge: Array) -> float
 
 
 def _descend(weights: Array, step: Array, sense: Ints, loss: Callable[[Array], float]) -> Array:
-    """Back along the step, halved until it helps; a weight that would cross zero against its sense stops there."""
+    """Backtracking: halve the step until the loss falls; a weight stops at zero rather than change its sign."""
     here = loss(weights)
     for _ in range(20):
         moved = weights - step
@@ -175,7 +175,7 @@ def _descend(weights: Array, step: Array, sense: Ints, loss: Callable[[Array], f
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What inner folds choose: ridge penalty, exponent of the scale, and the cut (a logit) for F1."""
+    """The result of inner folds: ridge penalty, exponent of the scale, and the threshold (a logit) for F1."""
 
     penalty: float
     exponent: float
@@ -183,14 +183,14 @@ class Choice:
 
 
 def deal(blocks: Ints, folds: int, rng: np.random.Generator) -> Ints:
-    """(N,) the fold of every track; the tracks of a block share theirs."""
+    """(N,) the fold of every track; tracks of one block share a fold."""
     kinds, of = np.unique(blocks, return_inverse=True)
     dealt: Ints = (rng.permutation(len(kinds)) % folds)[of]
     return dealt
 
 
 def choose(features: dict[float, Array], loitering: Ints, blocks: Ints, rng: np.random.Generator) -> Choice:
-    """By `INNER_ROUNDS` x 5 folds: penalty and exponent by the area under the ROC, the cut by F1 out of fold."""
+    """By `INNER_ROUNDS` x 5 folds: penalty and exponent by the area under the ROC, the threshold by F1 out of fold."""
     rounds = [deal(blocks, 5, rng) for _ in range(INNER_ROUNDS)]
     best, found = -1.0, Choice(PENALTIES[0], EXPONENTS[0], 0.0)
     for exponent, penalty in product(features, PENALTIES):
@@ -210,7 +210,7 @@ def _out_of_fold(features: Array, loitering: Ints, folds: Ints, penalty: float) 
 
 
 def _steady_cut(logits: Array, loitering: Ints, rng: np.random.Generator, draws: int = 25) -> float:
-    """The median of the best cuts of resamples of each round: a single best cut hangs on a few tracks."""
+    """The median of the best thresholds of resamples of each round: a single best one depends on a few tracks."""
     count = len(loitering)
     cuts = [
         best_f1_cut(one[some], loitering[some])

@@ -37,7 +37,7 @@ NO_TIME = Instant(0.0, datetime(1970, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
-class ArrayPicture:
+class ArrayFrame:
     """A decoded image, (height, width, 3) uint8 BGR, as the detector takes it."""
 
     pixels: npt.NDArray[np.uint8]
@@ -79,11 +79,11 @@ class LabelledSet:
     aspect: float
     images: tuple[Path, ...] = ()
 
-    def pictures(self, every: int = 1) -> Iterator[tuple[int, ResizableFrame]]:
+    def frames(self, every: int = 1) -> Iterator[tuple[int, ResizableFrame]]:
         """Every `every`-th frame with its index from 0; a video is decoded as the edge decodes it."""
         if self.images:
             for index in range(0, len(self.images), every):
-                yield index, _read_picture(self.images[index])
+                yield index, _read_image(self.images[index])
             return
         with av.open(self.source) as container:
             for index, frame in enumerate(container.decode(video=0)):
@@ -106,11 +106,11 @@ def find_sets(folder: Path) -> list[LabelledSet]:
     return found
 
 
-def _read_picture(path: Path) -> ArrayPicture:
+def _read_image(path: Path) -> ArrayFrame:
     pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise ValueError(f"{path} is no picture that OpenCV can read")
-    return ArrayPicture(np.array(pixels, dtype=np.uint8, copy=None))
+        raise ValueError(f"{path} is no image that OpenCV can read")
+    return ArrayFrame(np.array(pixels, dtype=np.uint8, copy=None))
 
 
 def _is_mot(folder: Path) -> bool:
@@ -146,7 +146,7 @@ def _read_yolo(folder: Path) -> LabelledSet:
     suffixes = {".jpg", ".jpeg", ".png", ".bmp"}
     images = tuple(sorted(path for path in (folder / "images").rglob("*") if path.suffix.lower() in suffixes))
     if not images:
-        raise ValueError(f"expected pictures in {folder / 'images'}, got none")
+        raise ValueError(f"expected images in {folder / 'images'}, got none")
     truths = []
     for image in images:
         labels = folder / "labels" / image.relative_to(folder / "images").with_suffix(".txt")

@@ -51,7 +51,7 @@ class TrackSequence:
 
 def detected(labelled: LabelledSet, detector: Detector) -> TrackSequence:
     """A video with the boxes of a real detector."""
-    found = [detector.detect(picture) for _, picture in labelled.pictures()]
+    found = [detector.detect(frame) for _, frame in labelled.frames()]
     truths = labelled.truths[: len(found)]
     return TrackSequence(labelled.name, labelled.frame_rate_hz, labelled.aspect, tuple(found), truths)
 

@@ -75,10 +75,11 @@ def feet_of(path: Path) -> Array:
 
 
 def distance_error(seed: int, *, tries: int = 40, marking_px: float = 1.0) -> Interval:
-    """Median relative error of distances between people under calibrations from four marked points.
+    """Median relative error of distances between people, under calibrations from four marked points.
 
-    The points are spots where people stood, spread over the picture; each is marked `marking_px` off (1 sigma) and the
-    distances are tape-measured to 1 % (1 sigma). Distances of 1 to 15 m between random foot points are compared.
+    The points are places where people stood, spread over the frame; each is marked with an error of `marking_px` (1
+    sigma), and the distances are measured to 1 % (1 sigma). Distances of 1 to 15 m between random foot points are
+    compared.
     """
     camera = Tsai.read(PETS / "calibration/View_001.xml")
     feet = feet_of(PETS / "annotations/PETS2009-S2L1.xml")
@@ -110,7 +111,7 @@ def _one_error(camera: Tsai, feet: Array, rng: np.random.Generator, marking_px: 
 
 
 def _spread(feet: Array, rng: np.random.Generator) -> Array:
-    """Four foot points, one towards each corner of where people walk, as somebody who marks would choose them."""
+    """Four foot points, one towards each corner of the walked area, as an installer would choose them."""
     some = feet[rng.integers(0, len(feet), 400)]
     low, high = np.quantile(some, 0.1, axis=0), np.quantile(some, 0.9, axis=0)
     corners = [(low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1])]

@@ -27,7 +27,7 @@ SPARSE_S = 30.0
 """Of the real sparse square come before every crowd, so that the camera knows how tall people look."""
 RULES: dict[str, object] = {"occupancy": {"capacity": 1000}}
 CAPACITY, LIMIT_PER_M2, SIDE_M = 20, 1.0, 6.0
-"""Occupancy is of the whole picture, density of a square with this side around the crush."""
+"""Occupancy covers the whole frame, density a square with this side around the crush."""
 STORY = Crush(people=60, per_m2=2.5, first_s=0.0, comes_s=60.0, goes_s=200.0, ends_s=280.0)
 LATE_S = 30.0
 """An alert comes in time within so many seconds of when it is due, and ends in time likewise plus the off-delay."""

@@ -1,12 +1,12 @@
 """The load of one operator's desk: days of 32 kampung with four cameras each, through the server itself.
 
-Whole camera-hours are simulated and run through the rules (`desk_hours`), a few of each kind; the day is then dealt
-from them, since to simulate 3,072 camera-hours would take a night. The server's own ingest and lists (`desk_server`)
-join the alerts to incidents and decide in the order of receipt which are shown and which wait in the digest.
+Whole camera-hours are simulated and run through the rules (`desk_hours`), a few of each kind; the day is then drawn
+from them, because simulating 3,072 camera-hours would take a night. The server's own ingest and lists (`desk_server`)
+join the alerts to incidents and decide, in the order of receipt, which are shown and which wait in the digest.
 
-The quiet day has three dispersals in it and nothing else that is staged. On the busy day nineteen acts are staged,
-twelve kampung have a night market in the evening, and the links of four of them are down for two hours of it, so that
-what their cameras said arrives all at once.
+The quiet day stages three dispersals and nothing else. The busy day stages nineteen acts; twelve kampung have a night
+market in the evening, and the links of four of them are down for two hours of it, after which their alerts arrive all
+at once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from server.settings import AlertBudget
 KAMPUNG, CAMERAS = 32, 4
 PART_OF_HOUR = ("night",) * 5 + ("day",) * 11 + ("evening",) * 6 + ("night",) * 2
 MIDNIGHT = datetime(2026, 3, 3, 17, tzinfo=UTC)
-"""In Jakarta, where the hours of PART_OF_HOUR are too."""
+"""In Jakarta, as are the hours of PART_OF_HOUR."""
 FIRST_STAGED = 16
 MARKET = "market"
 MARKET_HOURS = range(18, 22)
@@ -42,7 +42,7 @@ LINK_DOWN_HOURS = range(19, 21)
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a day is like. markets: kampung with a night market; the links of the first `cut` of them fail meanwhile."""
+    """The kind of a day. markets: kampung with a night market; the links of the first `cut` of them fail during it."""
 
     acts: dict[str, int]
     markets: int = 0
@@ -55,13 +55,14 @@ BUSY_DAY = Kind({"dispersal": 4, "gathering": 6, "loiterer": 9}, markets=12, cut
 
 @dataclass(frozen=True, slots=True)
 class DeskDay:
-    """Incidents of a day at a desk with every kampung.
+    """The incidents of one day at a desk that covers every kampung.
 
-    per_hour: shown, mean over the hours; worst_hour: in the hour with most; beyond_budget: shown beyond the
-    budget's places, as only critical ones are. asked_per_hour, asked_worst_hour: all incidents, by the hour in which
-    the server first heard of them, as without a budget.
-    false_shown, true_digest: incidents of which nothing is true, and of which something is. critical, critical_shown:
-    alerts, and those of them whose incident is shown.
+    per_hour: shown incidents, mean over the hours. worst_hour: in the busiest hour.
+    beyond_budget: shown beyond the budget's places, which only critical ones are.
+    asked_per_hour, asked_worst_hour: all incidents, by the hour in which the server first received them, as without a
+        budget.
+    false_shown, true_digest: shown incidents without a true alert; incidents in the digest with one.
+    critical, critical_shown: critical alerts, and those whose incident is shown.
     """
 
     alerts: int
@@ -79,7 +80,7 @@ class DeskDay:
 
 
 def desk_day(seed: int, kind: Kind, *, library: int = 16) -> DeskDay:
-    """A day dealt from `library` simulated hours of each kind of street."""
+    """A day drawn from `library` simulated hours of each kind of street."""
     alerts = list(_dealt(seed, kind, library))
     with tempfile.TemporaryDirectory() as folder:
         listed = asyncio.run(through_the_server(alerts, Path(folder), KAMPUNG, CAMERAS, AlertBudget()))
@@ -118,7 +119,7 @@ def _is_true(incident: list[Listed]) -> bool:
 
 
 def _dealt(seed: int, kind: Kind, library: int) -> Iterator[DeskAlert]:
-    """Every camera's hours, drawn from the library; where an act is staged, that hour was simulated with it."""
+    """Every camera's hours, drawn from the library; an hour with a staged act is simulated with it."""
     rng = np.random.default_rng(seed)
     quiet = {part: _library(seed, part, library) for part in QUIET}
     market = _library(seed, MARKET, library) if kind.markets else ()
@@ -140,7 +141,7 @@ def _dealt(seed: int, kind: Kind, library: int) -> Iterator[DeskAlert]:
 
 @functools.cache
 def _library(seed: int, kind: str, size: int) -> tuple[tuple[Said, ...], ...]:
-    """Hours without an act, the same for every day of a seed."""
+    """Hours without an act, equal for every day of a seed."""
     street = FAIR if kind == MARKET else QUIET[kind]
     first = seed * 97 + 10_000 * sorted((*QUIET, MARKET)).index(kind)
     return tuple(tuple(camera_hour(first + n, street)) for n in range(size))
@@ -151,7 +152,7 @@ def _drawn(rng: Rng, library: Sequence[Sequence[Said]]) -> Sequence[Said]:
 
 
 def _staged(rng: Rng, kind: Kind) -> dict[tuple[int, int, int], Act]:
-    """Which act is staged where: each in a kampung of its own, in the afternoon or evening."""
+    """Where each act is staged: each in another kampung, in the afternoon or evening."""
     names = [name for name, count in kind.acts.items() for _ in range(count)]
     kampung = rng.permutation(KAMPUNG)[: len(names)]
     return {
@@ -161,7 +162,7 @@ def _staged(rng: Rng, kind: Kind) -> dict[tuple[int, int, int], Act]:
 
 
 def _on_the_desk(said: Sequence[Said], kampung: int, camera: int, hour: int, *, cut: bool) -> Iterator[DeskAlert]:
-    """One camera-hour's alerts as the server hears of them: two seconds later, or when the link is back."""
+    """One camera-hour's alerts as the server receives them: two seconds later, or when the link is back."""
     begins, back = MIDNIGHT + timedelta(hours=hour), MIDNIGHT + timedelta(hours=LINK_DOWN_HOURS.stop)
     for one in said:
         at = begins + timedelta(seconds=one.at_s)

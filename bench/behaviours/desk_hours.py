@@ -1,7 +1,7 @@
-"""Simulated camera-hours of a desk's day: what a camera's rules say in an hour of a street, and which of it is true.
+"""Simulated camera-hours: what a camera's rules report in an hour of a street, and which of it is true.
 
-Every hour is of one camera with three usual places, whose dwell map has learned from earlier stops there. True is what
-is said about people who were staged for it, in their time; all else that is said is false, however much it looked so.
+Every hour is of one camera with three usual places, whose dwell map has learned from earlier stops there. A report is
+true if it is about people staged for it, during their act; every other report is false.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ HOUR_S = 3600.0
 USUAL_STOP_S = 28.0
 STAGED_AT_S = 1500.0
 LATE_S = 60.0
-"""What is said about staged people counts until so long after they have gone: some rules speak a while afterwards."""
+"""Reports about staged people count until this long after their act: some rules report late."""
 _HOUR_UTC = {"night": 18, "day": 3, "evening": 12}
 
 
 @dataclass(frozen=True, slots=True)
 class Street:
     """How busy a street is. habit: share of the stops that are made at one of the camera's three usual places.
-    stop_s: how long half of the stops last at most.
+
+    stop_s: median duration of a stop.
     """
 
     part: str
@@ -57,14 +58,13 @@ FAIR = Street(
         "group": {}, "revisit": {}, "running": {},
     },
 )  # fmt: skip
-"""A night market: many pass, and stop for longer than the dwell map has learned, a quarter of them where nobody
-usually does; every common rule is on.
-"""
+"""A night market: many people pass and stop longer than the dwell map has learned, a quarter of them at unusual places;
+all common rules are on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An alert of a camera-hour. at_s: capture, seconds into the hour."""
+    """An alert of a camera-hour. at_s: capture time, seconds into the hour."""
 
     at_s: float
     rule: Rule
@@ -75,7 +75,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Staged people and what may rightly be said of them."""
+    """Staged people, and the rules that may rightly report them."""
 
     stage: Callable[[Rng], list[Walker]]
     rules: frozenset[Rule]
@@ -100,11 +100,11 @@ ACTS = {
     "gathering": Act(_gathering, _CROWD | {Rule.LOITERING}),
     "loiterer": Act(_loiterer, frozenset({Rule.LOITERING})),
 }
-"""A crowd that runs apart had gathered before, and runs; who stands in one for two minutes and more, loiters."""
+"""A crowd that disperses has gathered before, and runs; people in it for two minutes or more loiter."""
 
 
 def camera_hour(seed: int, street: Street, act: Act | None = None) -> list[Said]:
-    """One hour of one camera; the same seed gives the same."""
+    """One hour of one camera; equal seeds give equal hours."""
     rng = np.random.default_rng(seed)
     places = [spot(rng) for _ in range(3)]
     walkers = random_stream(rng, HOUR_S, street.passers_per_minute)
@@ -137,16 +137,16 @@ def _later(one: Walker, by_s: float) -> Walker:
 
 
 def _stop_s(rng: Rng, median_s: float) -> float:
-    """How long people stop (lognormal): of usual stops one in sixteen is over two minutes."""
+    """Duration of a stop (lognormal): one in sixteen usual stops exceeds two minutes."""
     return float(np.clip(rng.lognormal(np.log(median_s), 0.95), 4.0, 900.0))
 
 
 def _taught(rng: Rng, config: ZoneConfig, sensor: Sensor, places: Sequence[tuple[float, float]]) -> CameraLearned:
-    """Two weeks of stops at the usual places, put into the dwell map as the worker would have."""
+    """Two weeks of stops at the usual places, learned into the dwell map as the worker learns them."""
     learned = CameraLearned()
     dwell = learned.zone(config.id, config.polygon).dwell
     for place in places:
-        x, y = sensor.camera.picture(np.array(place)).tolist()
+        x, y = sensor.camera.to_frame(np.array(place)).tolist()
         for _ in range(300):
             dwell.learn(cell_of(x, y), int(rng.integers(168)), _stop_s(rng, USUAL_STOP_S))
     return learned

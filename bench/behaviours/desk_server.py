@@ -32,7 +32,7 @@ _NO_MODEL = hashlib.sha256(b"simulated").hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class DeskAlert:
-    """What a camera said, when the server hears of it, and whether it is true. Times are aware."""
+    """A camera's alert, when the server receives it, and whether it is true. Times are aware."""
 
     kampung: int
     camera: int
@@ -46,7 +46,7 @@ class DeskAlert:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An alert as a console lists it: its incident, where that stands, and when it was first shown there."""
+    """An alert as a console lists it: its incident, that incident's placement, and when it was first shown."""
 
     alert: DeskAlert
     incident: UUID
@@ -57,7 +57,7 @@ class Listed:
 async def through_the_server(
     alerts: Sequence[DeskAlert], folder: Path, kampung: int, cameras: int, budget: AlertBudget
 ) -> list[Listed]:
-    """Send a day's alerts in the order of receipt, then read both lists of a desk with every kampung.
+    """Send a day's alerts in the order of receipt, then read both lists of a desk that covers every kampung.
 
     Raises:
         RuntimeError: the lists do not hold every alert exactly once.

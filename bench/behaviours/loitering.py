@@ -1,4 +1,4 @@
-"""Loitering on simulated streets: events, broken ids, steady passers-by."""
+"""Loitering on simulated streets: events, broken ids, steady streams of passers-by."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CAMERA_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Ours and the naive rule's on the same observations."""
+    """Our rule and the naive rule on the same observations."""
 
     ours: Figures
     naive: Figures
@@ -38,7 +38,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Joins:
-    """How the stitching of tracks fared: joins made, joins of two different people, breaks that should be joined."""
+    """Results of joining tracks: joins made, joins of two different people, breaks that should be joined."""
 
     made: int
     false: int
@@ -51,7 +51,7 @@ def zone(camera: SimulatedCamera, rules: dict[str, object]) -> ZoneConfig:
 
 
 def street(rng: np.random.Generator) -> list[Walker]:
-    """A quarter of an hour: passers-by at random, some of whom stay for a while or too long, a parked motorbike."""
+    """A quarter of an hour: random passers-by, some of whom stay for a while or too long, and a parked motorbike."""
     walkers = random_stream(rng, CAMERA_S, per_minute=float(rng.uniform(2, 6)))
     for _ in range(int(rng.integers(3, 7))):
         reach_m = float(rng.choice([0.3, 1.2, 2.5]))
@@ -67,7 +67,7 @@ def street(rng: np.random.Generator) -> list[Walker]:
 
 
 def due(walkers: Sequence[Walker], threshold_s: float) -> list[float]:
-    """When each true stay reaches the threshold, seconds; a parked thing is nobody's stay."""
+    """When each true stay reaches the threshold, seconds; a parked object makes no stay."""
     people = [one for one in walkers if one.role != "parked"]
     stays = [stay for one in people for stay in one.inside(*ZONE_M)]
     return [since + threshold_s for since, until in stays if until - since >= threshold_s]
@@ -82,7 +82,7 @@ def alerts_of(sightings: Sequence[Sighting], config: ZoneConfig) -> list[float]:
 def events(
     seeds: Sequence[int], *, cameras: int, id_lives_s: Sequence[float | None], hard_gap_s: float | None = None
 ) -> Scored:
-    """Simulated cameras of a quarter of an hour each, so many per seed; ids broken at the given lives in turn."""
+    """Simulated cameras of a quarter of an hour each, `cameras` per seed; ids break at the given lives in turn."""
     ours: list[Matched] = []
     naive: list[Matched] = []
     for seed, number in product(seeds, range(cameras)):
@@ -123,7 +123,7 @@ def events_with_tracker(seed: int, *, cameras: int) -> Scored:
 
 
 def passers_by(seed: int, duration_s: float = 3600.0) -> tuple[int, int]:
-    """Alerts of ours and of a naive timer per label ("somebody was there all the time") for one crossing every 5 s."""
+    """Alerts of our rule and of a timer per label (somebody is always there) for one person crossing every 5 s."""
     walkers = steady_stream(np.random.default_rng(seed), duration_s, 5.0)
     sensor = Sensor(id_life_s=60.0)
     sightings = list(watch(walkers, duration_s, sensor, seed))
@@ -132,7 +132,7 @@ def passers_by(seed: int, duration_s: float = 3600.0) -> tuple[int, int]:
 
 
 def _timer_per_label(sightings: Sequence[Sighting], polygon: Polygon) -> int:
-    """What OpenNVR's timer of (camera, label) does: it restarts after 10 s without anybody, else counts on."""
+    """OpenNVR's timer of (camera, label): it restarts after 10 s without a person, otherwise counts on."""
     alerts, since_s, last_s = 0, None, -1e9
     for one in sightings:
         now_s = one.observation.captured.mono_s
@@ -147,7 +147,7 @@ def _timer_per_label(sightings: Sequence[Sighting], polygon: Polygon) -> int:
 
 
 def joins(seed: int, *, cameras: int, id_life_s: float) -> Joins:
-    """What the stitcher does to broken ids in streets of random passers-by and stays."""
+    """How the stitcher joins broken ids in streets of random passers-by and stays."""
     made = false = breaks = 0
     for number in range(cameras):
         walkers = street(np.random.default_rng((seed, number)))

@@ -1,4 +1,4 @@
-"""One-to-one matching of alerts and true episodes, and the figures that come of it."""
+"""One-to-one matching of alerts and true episodes, and the figures computed from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LATE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """One camera's count: true episodes, alerts, matches, and how late each matched alert came (seconds after T)."""
+    """One camera's counts: true episodes, alerts, matches, and the delay of each matched alert (seconds after T)."""
 
     true: int
     alerts: int
@@ -27,7 +27,7 @@ class Matched:
 def match(
     due_s: Sequence[float], alerts_s: Sequence[float], early_s: float = EARLY_S, late_s: float = LATE_S
 ) -> Matched:
-    """Matches in order of time, each alert and each episode once; a second alert for one episode is a false one."""
+    """Matches in order of time, each alert and episode once; a second alert for an episode is a false one."""
     waiting = sorted(alerts_s)
     late: list[float] = []
     for due in sorted(due_s):

@@ -1,4 +1,4 @@
-"""The rules that everybody writes first, to stand beside ours: a timer per id, a fixed threshold."""
+"""The rules that a first implementation would have, for comparison: a timer per id, a fixed threshold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edge.signals import Observation
 
 
 def timer_per_id(observations: Iterable[Observation], polygon: Polygon, threshold_s: float) -> list[float]:
-    """Seconds of the alerts of "this id has been in the zone for `threshold_s`", once per id."""
+    """The times in seconds at which an id has been in the zone for `threshold_s`, once per id."""
     since: dict[int, float] = {}
     alerted: set[int] = set()
     alerts: list[float] = []

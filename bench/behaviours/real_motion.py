@@ -1,10 +1,11 @@
-"""Running and counter-flow on real people of PETS2009's square, which nobody made to run or to walk against others.
+"""Running and counter-flow on real people of PETS2009's square, none of whom was asked to run or to walk against
+others.
 
-Running: every third picture of the real video shown at the camera's own rate makes people who walk at 1.2 m/s go at
-3.6 m/s: real bodies, occlusions and detector faults, steps as long as a runner's, but the gait of walkers.
+Running: every third frame of the real video, shown at the camera's own rate, makes people who walk at 1.2 m/s move at
+    3.6 m/s: with real bodies, occlusions and detector errors, and steps as long as a runner's, but the gait of walkers.
 
-Counter-flow: its crowds all walk one way. The camera learns from one of them (composed, `bench/crowds`); then come
-those who walk the other way: the opposite crowd, and the people of the real sparse video.
+Counter-flow: its crowds all walk one way. The camera learns from one of them (composed, `bench/crowds`); then people
+come who walk the other way: the opposite crowd, and the people of the real sparse video.
 """
 
 from __future__ import annotations
@@ -38,26 +39,26 @@ from models.manifest import load_manifest
 
 NOON_WIB = datetime(2026, 3, 4, 5, 0, tzinfo=UTC)
 TO_THE_LEFT, TO_THE_RIGHT = "S1L1-1", "S1L1-2"
-"""Two crowds that cross the square, 43 of 44 people and 33 of 37 the way that the name says."""
+"""Two crowds that cross the square; 43 of 44 people and 33 of 37 walk the way that the name says."""
 GOES = 0.2
-"""Parts of the picture's width from the first to the last sight from which somebody goes to one side."""
+"""A person goes to one side if they move by this share of the frame's width from first to last sight."""
 AGAINST_FOR_S = 3.0
-"""Somebody is against the flow who walks so long over ground on which the camera knows it; the rule asks for 2 s."""
+"""A person walks against the flow if they do so for this long over ground with known flow; the rule asks for 2 s."""
 WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 OVER_MPS, UNDER_MPS, FOR_S = 3.5, 2.5, 1.5
-"""Somebody runs who goes faster than the first for so long, and does not who never goes faster than the second; what
-lies between, around the rule's limit of 3 m/s, is scored neither way."""
+"""A person runs who exceeds the first speed for this long, and does not run who never exceeds the second; speeds
+between, around the rule's limit of 3 m/s, are not scored."""
 SPAN_S = 1.0
-"""A true speed is the way of so long a time."""
+"""A true speed is the distance over this time."""
 SLACK_S = 1.5
 CASTS, WEIGHT = 2, 30.0
-"""The crowd crosses so many times, each time played by others, and every crossing counts for so many: half an hour."""
+"""The crowd crosses this often, each time with another cast, and every crossing counts this often: half an hour."""
 MATCHES = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Footage:
-    """Every picture's detections, once: what a tracker makes of them depends on the order in which they are shown."""
+    """Detections of every frame, computed once; tracking depends on the order in which frames are shown."""
 
     rate_hz: float
     aspect: float
@@ -67,10 +68,10 @@ class Footage:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Alerts against the truth. hit: of `true` cases those with an alert; false: alerts that are of none of them.
+    """Alerts against the truth. hit: of `true` cases those with an alert. false: alerts without a case.
 
-    unscored: alerts about people between the limits, or of whose speed or way the annotation says nothing. still: cases
-        in which nothing should alert.
+    unscored: alerts about people between the limits, or whose speed or direction the annotation does not give.
+    still: cases in which nothing should alert.
     """
 
     true: int
@@ -86,7 +87,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An alert from picture to picture, and whom of the annotated people it is of."""
+    """An alert: from which frame to which, and about which annotated person."""
 
     begins: int
     ends: int
@@ -102,7 +103,7 @@ def _detector() -> Detector:
 @cache
 def square_footage() -> Footage:
     labelled = read_mot(VIDEO / SPARSE)
-    found = tuple(_detector().detect(picture) for _, picture in labelled.pictures())
+    found = tuple(_detector().detect(frame) for _, frame in labelled.frames())
     return Footage(PETS_RATE_HZ, labelled.aspect, found, labelled.truths[: len(found)])
 
 
@@ -123,7 +124,7 @@ def _actors() -> Cast:
 
 
 def shown(footage: Footage, order: Sequence[int], first_s: float = 0.0, first_id: int = 0) -> Iterator[Observation]:
-    """The pictures in this order at the footage's own rate, tracked."""
+    """The frames in this order at the footage's own rate, tracked."""
     strong_score = _detector().spec.output.strong_score
     tracker = Tracker(TrackerSettings(strong_score=strong_score))
     start = Instant(0.0, NOON_WIB)
@@ -135,7 +136,7 @@ def shown(footage: Footage, order: Sequence[int], first_s: float = 0.0, first_id
 
 
 def running(times: int, *, calibrated: bool) -> Moved:
-    """The sparse square shown so many times as fast, from each of its first pictures; by person and stretch."""
+    """The sparse square shown `times` times as fast, from each of its first frames; by person and stretch."""
     footage, calibration = square_footage(), square() if calibrated else None
     scored = [Moved(0, 0, 0, 0, 0)]
     for first in range(times):
@@ -158,7 +159,7 @@ def counter_flow(seed: int) -> tuple[Moved, Moved]:
     composed, real = [Moved(0, 0, 0, 0, 0)], [Moved(0, 0, 0, 0, 0)]
     for learnt, side, other in ((TO_THE_LEFT, -1, TO_THE_RIGHT), (TO_THE_RIGHT, 1, TO_THE_LEFT)):
         state = _learned(learnt, seed)
-        # The same crowd played by others, of whom nearly nobody is against; and the opposite one.
+        # The same crowd with another cast, hardly any of whom walk against it; and the opposite crowd.
         shown_to_it = (crowd_footage(learnt, seed + CASTS), crowd_footage(other, seed))
         composed += [_against(footage, state, side) for footage in shown_to_it]
         real.append(_against(square_footage(), state, side))
@@ -166,7 +167,7 @@ def counter_flow(seed: int) -> tuple[Moved, Moved]:
 
 
 def _learned(name: str, seed: int) -> bytes:
-    """What a camera has learned when the crowd has crossed, as it stores it."""
+    """What a camera has learned after the crowd has crossed, in stored form."""
     zone = _zone("counter_flow")
     behaviours = CameraBehaviours([zone], learned=CameraLearned())
     for cast_number in range(CASTS):
@@ -180,10 +181,10 @@ def _learned(name: str, seed: int) -> bytes:
 
 
 def _against(footage: Footage, state: bytes, side: int) -> Moved:
-    """Whom counter-flow tells of; side: 1 where the learned crowd went to the right, -1 to the left."""
+    """The people whom counter-flow reports; side: 1 where the learned crowd went to the right, -1 to the left."""
     zone = _zone("counter_flow")
     behaviours = CameraBehaviours([zone], learned=CameraLearned.decode(state))
-    told = [
+    reported = [
         _person(truth, observation.people, signal.track_ids[0])
         for truth, observation in zip(footage.truths, shown(footage, range(len(footage.detections))), strict=True)
         for signal in behaviours.observe(observation)
@@ -195,15 +196,15 @@ def _against(footage: Footage, state: bytes, side: int) -> Moved:
     along = {one for one, way in ways.items() if way * side > GOES}
     return Moved(
         true=len(against),
-        hit=len(against & set(told)),
-        false=sum(one in along for one in told),
-        unscored=sum(one not in along and one not in against for one in told),
+        hit=len(against & set(reported)),
+        false=sum(one in along for one in reported),
+        unscored=sum(one not in along and one not in against for one in reported),
         still=len(along),
     )
 
 
 def _ways(footage: Footage, flow: FlowMap) -> tuple[dict[int, float], dict[int, float]]:
-    """By person: parts of the picture's width gone to the right, and seconds on ground whose flow is known."""
+    """By person: share of the frame's width gone to the right, and seconds on ground with known flow."""
     first: dict[int, float] = {}
     ways: dict[int, float] = {}
     known_s: dict[int, float] = {}
@@ -237,7 +238,7 @@ def _speeds(footage: Footage, order: Sequence[int]) -> dict[int, FloatArray]:
 
 
 def _person(truth: Truth, people: Detections, track_id: int) -> int | None:
-    """Who of the annotated people the track's box is on; None if on none."""
+    """The annotated person on whom the track's box lies; None for no one."""
     mine = people.boxes_xyxyn[people.track_ids == track_id]
     if len(mine) == 0 or len(truth.ids) == 0:
         return None
@@ -252,7 +253,7 @@ def _person(truth: Truth, people: Detections, track_id: int) -> int | None:
 
 
 def _score(alerts: Sequence[Told], speeds: dict[int, FloatArray], rate_hz: float) -> Moved:
-    """Somebody who runs on is told once: an alert that is open already is of the next stretch too."""
+    """Score the alerts; an alert that stays open also counts for the person's next stretch."""
     reach = round(SLACK_S * rate_hz)
     true = hit = still = 0
     right: set[Told] = set()

@@ -1,7 +1,7 @@
 """Stays of real people: the annotated walks of PETS2009 S2L1, seen with misses and with broken ids.
 
-The truth is the annotation: how long each person is in the zone without a break. The staying score is switched off,
-because what is scored is whether time is kept, not whether the walk looks like staying.
+The truth is the annotation: how long each person is in the zone without a break. The staying score is off, because the
+    test is whether time is counted, not whether the walk looks like staying.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MISS = 0.3
 
 
 def walks(path: Path) -> dict[int, dict[int, Array]]:
-    """By person and frame: her box x1 y1 x2 y2 in parts of the picture."""
+    """By person and frame: the box x1 y1 x2 y2 in normalised coordinates."""
     found: dict[int, dict[int, Array]] = defaultdict(dict)
     for frame in ET.parse(path).getroot().iter("frame"):  # noqa: S314 -- a file of the benchmark's own data
         number = int(frame.attrib["number"])
@@ -59,11 +59,11 @@ def due(people: dict[int, dict[int, Array]]) -> list[float]:
         since = last = None
         for frame in inside:
             if since is None or last is None or frame - last > LEAVE_AFTER_S * FPS:
-                since, told = frame, False
+                since, is_due = frame, False
             last = frame
-            if not told and (frame - since) / FPS >= THRESHOLD_S:
+            if not is_due and (frame - since) / FPS >= THRESHOLD_S:
                 wanted.append(since / FPS + THRESHOLD_S)
-                told = True
+                is_due = True
     return wanted
 
 
@@ -84,7 +84,7 @@ def seen(people: dict[int, dict[int, Array]], life_s: float, seed: int) -> list[
 
 
 def real_stays(seed: int, *, rounds: int) -> Scored:
-    """Ours and a timer per id, over several draws of misses and of ids that live 10 to 60 s."""
+    """Our rule and a timer per id, over several draws of misses and of ids that live 10 to 60 s."""
     people = walks(PETS / "annotations/PETS2009-S2L1.xml")
     wanted = due(people)
     loitering = {"threshold_s": THRESHOLD_S, "min_score": 0.0, "min_box_jitter": 0.0}

@@ -1,4 +1,4 @@
-"""Revisit, group, gathering and dispersal on scripted scenes, half of them look-alikes in which nothing happens."""
+"""Revisit, group, gathering and dispersal on scripted scenes; half of them only resemble the behaviour."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from edge.signals import Signal
 
 Ints = npt.NDArray[np.int64]
 HOLD_S = 20.0
-"""A gathering should be told when it has been held so long (the default of `gathering.hold_s`)."""
+"""A gathering is due when it has lasted this long (the default of `gathering.hold_s`)."""
 
 
 def signals_of(
     walkers: Sequence[Walker], rules: dict[str, object], duration_s: float, sensor: Sensor, seed: int
 ) -> list[Signal]:
-    """What begins in a scene, by one camera with these rules on the scenes' zone."""
+    """The signals that begin in a scene, for one camera with these rules on the scene's zone."""
     zone = {"id": "gang", "name": "Gang", "polygon": sensor.camera.zone(*ZONE_M), "rules": rules}
     camera = CameraBehaviours([ZoneConfig.model_validate(zone)])
     said = [one for sight in watch(walkers, duration_s, sensor, seed) for one in camera.observe(sight.observation)]
@@ -39,7 +39,7 @@ def signals_of(
 
 
 def revisit_and_group(seed: int, *, scenes: int = 200) -> tuple[Interval, Interval, Interval]:
-    """F1 (both together, revisit, group): a scene is right if its rule fires exactly when it should, once."""
+    """F1 (both, revisit, group): a scene is right if its rule fires exactly when it should, once."""
     truth, called, kind = [], [], []
     for number in range(scenes):
         rng = np.random.default_rng((seed, number))
@@ -62,13 +62,13 @@ def revisit_and_group(seed: int, *, scenes: int = 200) -> tuple[Interval, Interv
 
 
 def _f1_of_counts(truth: Ints, found: Ints) -> float:
-    """F1 where a second alert for one scene is a false one."""
+    """F1, where a second alert for a scene is a false one."""
     right = int(np.minimum(truth, found).sum())
     return 2.0 * right / max(1, int(truth.sum()) + int(found.sum()))
 
 
 def gathering(seed: int, *, scenes: int) -> Figures:
-    """Events of gathering scenes; due when the fourth to arrive has been there for the hold."""
+    """Events of gathering scenes; due when the fourth person to arrive has stayed for the hold."""
     counted: list[Matched] = []
     for number in range(scenes):
         rng = np.random.default_rng((seed, 1, number))

@@ -1,4 +1,4 @@
-"""Crowds on PETS2009's square: people who walk as its crowds were annotated, and crushes that stand still."""
+"""Crowds on PETS2009's square: people who walk as annotated, and standing crowds of any density."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from bench.behaviours.calibration import HEIGHT, PETS, WIDTH, Tsai
-from bench.crowds.sprites import SPARSE, VIDEO, Body, Cast, Picture, composed
+from bench.crowds.sprites import SPARSE, VIDEO, Body, Cast, Image, composed
 from bench.motdata import FloatArray, read_mot
 from bench.tracker_sets import PETS_RATE_HZ, read_cvml
 from edge.calibration.ground import Calibration, calibrate
@@ -18,26 +18,26 @@ from edge.detector.far_region import STANDING_M, standing_heights
 
 ASPECT = WIDTH / HEIGHT
 MARKS_XYN = ((0.284, 0.392), (0.877, 0.344), (0.870, 0.678), (0.213, 0.770))
-"""Where people stood who walked over the square, one towards each of its corners."""
+"""Points where people stood, one towards each corner of the square."""
 MIDDLE_XYN = (0.5, 0.5)
 MEAN_HEIGHT_M = 1.72
 SWAY_M = 0.03
-"""How much a standing body moves about, each of two slow waves."""
+"""Amplitude of each of the two slow waves by which a standing body moves."""
 BODY_WIDTH = 0.38
-"""Of its height."""
+"""As a share of body height."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """A picture and the true boxes of those in it, (N, 4) in parts of the picture."""
+    """An image (height, width, 3) uint8 BGR and the true boxes in it, (N, 4) in normalised coordinates."""
 
     at_s: float
-    picture: Picture
+    image: Image
     boxes_xyxyn: FloatArray
 
 
 def square() -> CalibrationConfig:
-    """Four marks on the square, with the distances that its surveyed camera gives them, to a decimetre."""
+    """Four marks on the square, with the distances that its surveyed camera gives, to 0.1 m."""
     metres = Tsai.read(PETS / "calibration/View_001.xml").ground(np.array(MARKS_XYN) * (WIDTH, HEIGHT))
     distances = [
         {"first": i + 1, "second": j + 1, "metres": round(float(np.linalg.norm(metres[i] - metres[j])), 1)}
@@ -48,14 +48,14 @@ def square() -> CalibrationConfig:
 
 
 def around_middle(side_m: float) -> tuple[tuple[float, float], ...]:
-    """The corners, in parts of the picture, of a square on the ground around the crushes' middle."""
+    """The corners, in normalised coordinates, of a square on the ground around the middle of the crushes."""
     ground = calibrate(square(), ASPECT)
     corners_m = ground.to_ground([MIDDLE_XYN])[0] + side_m / 2 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
     return tuple((float(x), float(y)) for x, y in ground.to_frame(corners_m))
 
 
 def walking(cast: Cast, name: str, seed: int) -> Iterator[Moment]:
-    """The people of the annotated crowd `name` (for example S1L2-1), each played by somebody of the cast."""
+    """The people of the annotated crowd `name` (for example S1L2-1), each played by a random member of the cast."""
     rng = np.random.default_rng(seed)
     players: dict[int, tuple[tuple[Body, ...], int]] = {}
     for number, truth in enumerate(read_cvml(PETS / f"annotations/PETS2009-{name}.xml")):
@@ -71,9 +71,9 @@ def walking(cast: Cast, name: str, seed: int) -> Iterator[Moment]:
 
 @dataclass(frozen=True, slots=True)
 class Crush:
-    """So many people at so many a square metre. Before `comes_s` they come one by one, after `goes_s` they go.
+    """`people` people stand at `per_m2` a square metre.
 
-    The first has come after `first_s`. Infinite `goes_s`: they stay.
+    They arrive one by one between `first_s` and `comes_s`, and leave from `goes_s` on (infinite: never).
     """
 
     people: int
@@ -86,7 +86,7 @@ class Crush:
 
 
 def crush(cast: Cast, scene: Crush, seed: int) -> Iterator[Moment]:
-    """The scene's moments. Places are a shaken lattice, so that nobody stands in another."""
+    """The scene's moments. People stand on a jittered lattice, so that no two stand at the same point."""
     rng = np.random.default_rng(seed)
     ground = calibrate(square(), ASPECT)
     places_m = ground.to_ground([MIDDLE_XYN])[0] + _lattice(rng, scene)
@@ -100,7 +100,7 @@ def crush(cast: Cast, scene: Crush, seed: int) -> Iterator[Moment]:
     ways = gates_m[rng.integers(len(gates_m), size=scene.people)] - places_m
     for number in range(round(scene.ends_s * scene.fps)):
         at_s = number / scene.fps
-        # The part of the way between the place and the edge of the picture at which everybody is now, walking 1.3 m/s.
+        # The share of the way from the place to the frame's edge at which each person is now, walking 1.3 m/s.
         far_m = np.hypot(*ways.T)
         away = np.maximum(1.3 * (come_s - at_s), 1.3 * (at_s - leave_s)) / far_m
         there = away < 1.0
@@ -128,7 +128,7 @@ def _moment(
 def _lattice(rng: np.random.Generator, scene: Crush) -> FloatArray:
     side = int(np.ceil(np.sqrt(scene.people)))
     cells = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
-    # The fullest square block first, so that the crowd is as dense as it should be.
+    # Fill a square block from its middle, so that the crowd has its density.
     nearest = np.argsort(np.abs(cells - (side - 1) / 2).max(axis=1) + rng.uniform(0, 0.1, len(cells)))
     step_m = 1.0 / np.sqrt(scene.per_m2)
     block = (cells[nearest[: scene.people]] - (side - 1) / 2) * step_m
@@ -141,29 +141,29 @@ def _sway(at_s: float, phases: FloatArray) -> FloatArray:
 
 
 def _step(walk: tuple[Body, ...], offset: int, number: int) -> Body:
-    """The walk forwards and backwards for ever."""
+    """A body of the walk played forwards and backwards."""
     period = 2 * len(walk) - 2
     index = (number + offset) % period
     return walk[index if index < len(walk) else period - index]
 
 
 def sparse(ends_s: float) -> Iterator[Moment]:
-    """The real video of the sparse square, at most 113 s of it."""
+    """The real video of the sparse square, at most 113 s."""
     labelled = read_mot(VIDEO / SPARSE)
     with av.open(labelled.source) as container:
         for number, frame in enumerate(container.decode(video=0)):
             at_s = number / PETS_RATE_HZ
             if at_s >= ends_s or number >= len(labelled.truths):
                 return
-            picture = np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
-            yield Moment(at_s, picture, labelled.truths[number].boxes_xyxyn)
+            image = np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
+            yield Moment(at_s, image, labelled.truths[number].boxes_xyxyn)
 
 
 def after(first: Iterator[Moment], then: Iterator[Moment]) -> Iterator[Moment]:
-    """One scene after the other, with one clock."""
+    """One scene after the other, on one clock."""
     ends_s = 0.0
     for moment in first:
         ends_s = moment.at_s + 1.0 / PETS_RATE_HZ
         yield moment
     for moment in then:
-        yield Moment(ends_s + moment.at_s, moment.picture, moment.boxes_xyxyn)
+        yield Moment(ends_s + moment.at_s, moment.image, moment.boxes_xyxyn)

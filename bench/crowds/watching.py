@@ -58,9 +58,9 @@ class Eyes:
 
 
 def frame_of(moment: Moment) -> Frame:
-    """The picture as a decoder gives it."""
-    picture = av.VideoFrame.from_ndarray(moment.picture, format="bgr24").reformat(format="yuv420p")
-    return Frame.from_av(picture, Instant(0.0, NOON_WIB).shifted(moment.at_s))
+    """The moment's image as a decoder gives it."""
+    image = av.VideoFrame.from_ndarray(moment.image, format="bgr24").reformat(format="yuv420p")
+    return Frame.from_av(image, Instant(0.0, NOON_WIB).shifted(moment.at_s))
 
 
 def square_zone(rules: dict[str, object]) -> ZoneConfig:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from demo.footage import VTEST_SHA256, cache_folder, ensure_vtest
 
-Picture = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.uint8]
 
 FILMED_FPS = 7
 CROP_XYWH = (0, 72, 768, 432)
@@ -79,44 +79,44 @@ def has_people(scene: str, at_s: float) -> bool:
 class _Footage:
     """The cropped frames (432, 768, 3) uint8 BGR, their temporal median, and their noise in levels."""
 
-    pictures: list[Picture]
-    empty: Picture
+    images: list[Image]
+    empty: Image
     noise_levels: float
 
     @classmethod
     def read(cls, video: Path) -> _Footage:
         x, y, width, height = CROP_XYWH
-        pictures: list[Picture] = []
+        images: list[Image] = []
         with av.open(str(video)) as container:
             for frame in container.decode(video=0):
                 whole = np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
-                pictures.append(whole[y : y + height, x : x + width].copy())
-                if len(pictures) > LENGTH_S * FILMED_FPS:
+                images.append(whole[y : y + height, x : x + width].copy())
+                if len(images) > LENGTH_S * FILMED_FPS:
                     break
-        empty = np.median(np.stack(pictures[::6]), axis=0).astype(np.uint8)
-        return cls(pictures, empty, _noise_levels(pictures))
+        empty = np.median(np.stack(images[::6]), axis=0).astype(np.uint8)
+        return cls(images, empty, _noise_levels(images))
 
-    def at(self, scene: str, at_s: float) -> tuple[int, Picture]:
+    def at(self, scene: str, at_s: float) -> tuple[int, Image]:
         """The frame at that time with its number; -1 is the empty scene."""
         if not has_people(scene, at_s):
             return -1, self.empty
         since_s = at_s if scene == "busy" else at_s - EMPTY_S
-        number = min(int(since_s * FILMED_FPS), len(self.pictures) - 1)
-        return number, self.pictures[number]
+        number = min(int(since_s * FILMED_FPS), len(self.images) - 1)
+        return number, self.images[number]
 
 
-def _noise_levels(pictures: list[Picture]) -> float:
+def _noise_levels(images: list[Image]) -> float:
     """The standard deviation of the noise, from the median difference of consecutive frames, which excludes motion.
 
     1.4826 turns a median absolute deviation of Gaussian noise into a standard deviation; a difference contains the
     noise of two frames.
     """
-    pairs = [(pictures[i], pictures[i + 1]) for i in range(0, len(pictures) - 1, 20)]
+    pairs = [(images[i], images[i + 1]) for i in range(0, len(images) - 1, 20)]
     middle = [float(np.median(cv2.absdiff(a, b)[..., 1].astype(np.float32)[::2, ::2])) for a, b in pairs]
     return max(LEAST_NOISE_LEVELS, 1.4826 * float(np.mean(middle)) / float(np.sqrt(2.0)))
 
 
-def _pictures(scene: str, shape: StreamShape, footage: _Footage) -> Iterator[Picture]:
+def _images(scene: str, shape: StreamShape, footage: _Footage) -> Iterator[Image]:
     rng = np.random.default_rng(_SEED)
     margin = 64
     grain = rng.normal(0.0, 1.0, (shape.height + margin, shape.width + margin)).astype(np.float32)
@@ -124,11 +124,11 @@ def _pictures(scene: str, shape: StreamShape, footage: _Footage) -> Iterator[Pic
     noise = np.clip(np.round(grain / grain.std() * footage.noise_levels), -127, 127).astype(np.int16)
     shown, enlarged = -2, np.empty(0, np.int16)
     for index in range(round(LENGTH_S * shape.fps)):
-        number, picture = footage.at(scene, index / shape.fps)
+        number, image = footage.at(scene, index / shape.fps)
         if number != shown:
             size = (shape.width, shape.height)
-            how = cv2.INTER_CUBIC if shape.width > picture.shape[1] else cv2.INTER_AREA
-            shown, enlarged = number, np.asarray(cv2.resize(picture, size, interpolation=how), dtype=np.int16)
+            how = cv2.INTER_CUBIC if shape.width > image.shape[1] else cv2.INTER_AREA
+            shown, enlarged = number, np.asarray(cv2.resize(image, size, interpolation=how), dtype=np.int16)
         top, left = (int(one) for one in rng.integers(0, margin, 2))
         fresh = noise[top : top + shape.height, left : left + shape.width, None]
         yield np.clip(enlarged + fresh, 0, 255).astype(np.uint8)
@@ -143,8 +143,8 @@ def _encode(scene: str, shape: StreamShape, footage: _Footage, target: Path) -> 
             stream.pix_fmt = "yuv420p"
             stream.codec_context.gop_size = 2 * shape.fps
             stream.codec_context.max_b_frames = 0
-            for number, picture in enumerate(_pictures(scene, shape, footage)):
-                frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+            for number, image in enumerate(_images(scene, shape, footage)):
+                frame = av.VideoFrame.from_ndarray(image, format="bgr24")
                 frame.pts = number
                 out.mux(stream.encode(frame))
             out.mux(stream.encode(None))

@@ -57,7 +57,7 @@ class DetectSize:
             return cls.of(context.width, context.height)
 
 
-class PipedPicture:
+class PipedFrame:
     """The frame read last, yuv420p, in one buffer that is reused for every frame."""
 
     def __init__(self, size: DetectSize) -> None:
@@ -77,7 +77,7 @@ class PipedPicture:
 class Crop:
     """A region of a frame, as the detector takes it; even coordinates."""
 
-    picture: PipedPicture
+    frame: PipedFrame
     region: Box
 
     @property
@@ -93,9 +93,9 @@ class Crop:
         left, top, right, bottom = (int(side) for side in self.region)
         halves = (slice(top // 2, bottom // 2), slice(left // 2, right // 2))
         planes: tuple[Plane, ...] = (
-            self.picture.y[top:bottom, left:right],
-            self.picture.u[halves],
-            self.picture.v[halves],
+            self.frame.y[top:bottom, left:right],
+            self.frame.u[halves],
+            self.frame.v[halves],
         )
         cut = np.concatenate([plane.ravel() for plane in planes]).reshape(self.height * 3 // 2, self.width)
         pixels = cv2.cvtColor(cut, cv2.COLOR_YUV2BGR_I420)
@@ -112,12 +112,12 @@ class Analysis:
         self.tracks = Tracks()
         self.frames = self.regions = self.boxes = 0
 
-    def take(self, picture: PipedPicture) -> None:
-        moving = self._motion.boxes(picture.y)
+    def take(self, frame: PipedFrame) -> None:
+        moving = self._motion.boxes(frame.y)
         # The whole frame once, for people who are there from the start.
-        regions = [picture.whole()] if self.frames == 0 else []
+        regions = [frame.whole()] if self.frames == 0 else []
         regions += regions_of(self.tracks.expected(moving), moving, self._size.width, self._size.height)
-        found = without_duplicates([one for region in regions for one in self._look(Crop(picture, region))])
+        found = without_duplicates([one for region in regions for one in self._look(Crop(frame, region))])
         self.tracks.update(found)
         self.frames += 1
         self.regions += len(regions)
@@ -158,14 +158,14 @@ def work(video: Path, size: DetectSize, detector: PersonDetector, recordings: Pa
 
     Raises RuntimeError if ffmpeg fails.
     """
-    analysis, picture = Analysis(size, detector), PipedPicture(size)
+    analysis, frame = Analysis(size, detector), PipedFrame(size)
     ffmpeg_rss_mb = 0.0
     command = ffmpeg_command(ffmpeg_path(), video, size, recordings)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         if process.stdout is None:
             raise RuntimeError("the pipe from ffmpeg is missing")
-        while process.stdout.readinto(picture.buffer) == len(picture.buffer):  # type: ignore[attr-defined]  # buffered readers have it
-            analysis.take(picture)
+        while process.stdout.readinto(frame.buffer) == len(frame.buffer):  # type: ignore[attr-defined]  # buffered readers have it
+            analysis.take(frame)
             if analysis.frames % DETECT_FPS == 0:
                 with contextlib.suppress(FileNotFoundError):  # ffmpeg may end before its last frames are read
                     ffmpeg_rss_mb = peak_rss_mb(process.pid)

@@ -20,12 +20,12 @@ from models.manifest import ModelSpec, load_manifest, verify
 ANALYSIS_FPS = 5.0
 
 
-def tensor_of(picture: npt.NDArray[np.uint8], spec: ModelSpec) -> npt.NDArray[np.float32]:
+def tensor_of(frame: npt.NDArray[np.uint8], spec: ModelSpec) -> npt.NDArray[np.float32]:
     """The frame letterboxed to the top left, float32, channels first."""
-    ratio = min(spec.input.width / picture.shape[1], spec.input.height / picture.shape[0])
-    size = (round(picture.shape[1] * ratio), round(picture.shape[0] * ratio))
+    ratio = min(spec.input.width / frame.shape[1], spec.input.height / frame.shape[0])
+    size = (round(frame.shape[1] * ratio), round(frame.shape[0] * ratio))
     canvas = np.full((spec.input.height, spec.input.width, 3), spec.input.pad_value, np.uint8)
-    canvas[: size[1], : size[0]] = cv2.resize(picture, size)
+    canvas[: size[1], : size[0]] = cv2.resize(frame, size)
     return np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], dtype=np.float32)
 
 
@@ -43,11 +43,11 @@ def main(video: str) -> None:
         every = max(1, round(capture.get(cv2.CAP_PROP_FPS) / ANALYSIS_FPS))
         number = 0
         while True:
-            read, picture = capture.read()
+            read, frame = capture.read()
             if not read:
                 break
             if number % every == 0:
-                tensor = tensor_of(np.asarray(picture, dtype=np.uint8), spec)
+                tensor = tensor_of(np.asarray(frame, dtype=np.uint8), spec)
                 output = np.asarray(session.run(None, {spec.input.name: tensor})[0], dtype=np.float32)
                 boxes += len(decode(output, spec, spec.output.strong_score)[0])
                 usage.frames += 1

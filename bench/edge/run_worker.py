@@ -169,7 +169,7 @@ def _device_config(folder: Path, video: Path, cameras: int) -> DeviceConfig:
 
 
 def packets_of(video: Path, clock: ManualClock) -> Iterator[Packet]:
-    """The file's packets; the first picture was taken at STARTS."""
+    """The file's packets; the first frame was captured at STARTS."""
     settings = SourceSettings(url=str(video), speed=None, starts=STARTS)
     with open_session(settings, clock, threading.Event()) as session:
         try:

@@ -1,4 +1,4 @@
-"""Scripted scenes with a known answer: revisits, groups, gatherings, dispersals, and their look-alikes."""
+"""Scripted scenes with known truth: revisits, groups, gatherings, dispersals, and scenes that resemble them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ ZONE_M = (-4.0, 4.0, 6.5, 13.5)
 
 
 def spot(rng: Rng, room_m: float = 1.2) -> tuple[float, float]:
-    """A place in the zone, at least `room_m` from its edge."""
+    """A random point in the zone, at least `room_m` from its edge."""
     left, right, near, far = ZONE_M
     return float(rng.uniform(left + room_m, right - room_m)), float(rng.uniform(near + room_m, far - room_m))
 
 
 def outside(rng: Rng) -> tuple[float, float]:
-    """A place in the picture beside the zone."""
+    """A random point in the frame beside the zone."""
     side = 1.0 if rng.uniform() < 0.5 else -1.0
     return side * float(rng.uniform(5.5, 7.0)), float(rng.uniform(9.5, 13.0))
 
 
 def visits(rng: Rng, at_s: float, stays_s: list[float], absences_s: list[float]) -> Walker:
-    """Somebody who visits the zone several times and waits beside it in between, in the picture."""
+    """A person who visits the zone several times and waits beside it, within the frame, in between."""
     place, away = spot(rng), outside(rng)
     path = PathMaker(rng, at_s, away)
     for number, stay_s in enumerate(stays_s):
@@ -35,7 +35,7 @@ def visits(rng: Rng, at_s: float, stays_s: list[float], absences_s: list[float])
 
 
 def revisit_scene(rng: Rng, *, positive: bool) -> list[Walker]:
-    """Three to five visits with long enough dwell; or two visits, too little dwell, or no real absence."""
+    """Positive: three to five visits with enough dwell. Negative: two visits, little dwell, or no absence."""
     count = int(rng.integers(3, 6))
     stays = rng.uniform(45, 90, count).tolist()
     absences = rng.uniform(45, 240, count - 1).tolist()
@@ -52,7 +52,7 @@ def revisit_scene(rng: Rng, *, positive: bool) -> list[Walker]:
 
 
 def group_scene(rng: Rng, *, positive: bool) -> list[Walker]:
-    """Three to six who meet and stand together; or two, or several who stand apart, or who only meet briefly."""
+    """Positive: three to six people stand together. Negative: two people, several apart, or a brief meeting."""
     kind = -1 if positive else int(rng.integers(0, 3))
     count = 2 if kind == 0 else int(rng.integers(3, 7))
     seconds = 35.0 if kind == 2 else float(rng.uniform(100, 240))
@@ -68,7 +68,8 @@ def group_scene(rng: Rng, *, positive: bool) -> list[Walker]:
 
 
 def gathering_scene(rng: Rng, *, positive: bool) -> tuple[list[Walker], float | None]:
-    """(people, when the fourth to come arrived): six or more who come within a minute; or three at most."""
+    """(people, arrival of the fourth in seconds). Positive: six or more arrive within a minute. Negative: at most
+    three."""
     arriving = int(rng.integers(6, 12)) if positive else int(rng.integers(0, 4))
     start_s, middle = 150.0, spot(rng, 2.2)
     arrivals, members = [], []
@@ -83,7 +84,10 @@ def gathering_scene(rng: Rng, *, positive: bool) -> tuple[list[Walker], float | 
 
 
 def dispersal_scene(rng: Rng, *, positive: bool) -> tuple[list[Walker], float | None]:
-    """(people, when they start to run): a standing crowd that runs apart; or one that walks off, or a jogger alone."""
+    """(people, when they start to run in seconds).
+
+    Positive: a standing crowd runs apart. Negative: it walks off, and one person jogs through.
+    """
     count = int(rng.integers(6, 12))
     middle, panic_s = spot(rng, 2.2), 60.0 + float(rng.uniform(0, 20))
     people = []

@@ -1,4 +1,4 @@
-"""People of a scenario: where each one is at every moment, and what he is doing there."""
+"""The people of a scenario: where each one is at every moment, and in which role."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Walker:
-    """times_s: (K,) increasing; points: (K, 2) metres; straight in between, absent before and after.
+    """times_s: (K,) increasing. points: (K, 2) metres, joined by straight lines; the person is absent before and after.
 
-    role: what the scenario made him for, for example `passer` or `loiterer`. sway_m: how much a standing body moves.
+    role: for example `passer` or `loiterer`. sway_m: movement of a standing body.
     """
 
     times_s: Array
@@ -27,7 +27,7 @@ class Walker:
     seed: int = 0
 
     def at(self, times_s: Array) -> Array:
-        """(T, 2) metres; NaN while absent. Sway is a slow wander of about `sway_m`."""
+        """(T, 2) metres; NaN while absent. A standing body wanders slowly by about `sway_m`."""
         here = (times_s >= self.times_s[0]) & (times_s <= self.times_s[-1])
         path = np.column_stack([np.interp(times_s, self.times_s, self.points[:, axis]) for axis in (0, 1)])
         phases = np.random.default_rng(self.seed).uniform(0, 2 * np.pi, (2, 3))
@@ -40,7 +40,7 @@ class Walker:
     def inside(
         self, left_m: float, right_m: float, near_m: float, far_m: float, step_s: float = 0.1
     ) -> list[tuple[float, float]]:
-        """The stretches (from, to) in seconds in which the path, without sway, is in a rectangle on the ground."""
+        """The intervals (from, to) in seconds in which the path, without sway, is inside a rectangle on the ground."""
         times_s = np.arange(self.times_s[0], self.times_s[-1] + step_s, step_s)
         x, y = (np.interp(times_s, self.times_s, self.points[:, axis]) for axis in (0, 1))
         within = (x >= left_m) & (x <= right_m) & (y >= near_m) & (y <= far_m)
@@ -50,7 +50,7 @@ class Walker:
 
 @dataclass(slots=True)
 class PathMaker:
-    """Builds a walker's path stop by stop."""
+    """Builds a walker's path step by step."""
 
     rng: Rng
     at_s: float
@@ -62,7 +62,7 @@ class PathMaker:
         self._mark()
 
     def walk_to(self, x: float, y: float, speed_mps: float | None = None) -> PathMaker:
-        """Walk straight; the speed is drawn from people's walking speeds (1.34 ± 0.26 m/s, Weidmann 1993) if none."""
+        """Walk straight, at `speed_mps` or a random walking speed (1.34 ± 0.26 m/s, Weidmann 1993)."""
         speed = speed_mps or float(np.clip(self.rng.normal(1.34, 0.26), 0.7, 2.0))
         self.at_s += max(0.05, float(np.hypot(x - self.where[0], y - self.where[1])) / speed)
         self.where = (x, y)
@@ -75,7 +75,7 @@ class PathMaker:
         return self
 
     def linger(self, seconds: float, radius_m: float) -> PathMaker:
-        """Stay around a spot: stand, drift a step or pace, never further than `radius_m` from it."""
+        """Stay around a spot: stand, drift a step or pace, at most `radius_m` from it."""
         centre, until = self.where, self.at_s + seconds
         while self.at_s < until - 1.0:
             self.stay(min(until - self.at_s, float(self.rng.exponential(12.0)) + 1.0))
@@ -120,7 +120,7 @@ def random_stream(rng: Rng, duration_s: float, per_minute: float) -> list[Walker
 def lingering(
     rng: Rng, at_s: float, seconds: float, spot: tuple[float, float], *, radius_m: float = 1.2, role: str = "loiterer"
 ) -> Walker:
-    """Somebody who comes, lingers around a spot for some seconds, and goes."""
+    """A person who arrives, lingers around a spot for `seconds`, and leaves."""
     side = 1.0 if rng.uniform() < 0.5 else -1.0
     path = PathMaker(rng, at_s, (-side * 14.0, spot[1])).walk_to(*spot).linger(seconds, radius_m)
     return path.walk_to(side * 14.0, spot[1]).done(role)

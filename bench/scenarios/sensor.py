@@ -1,4 +1,4 @@
-"""What a detector and a tracker make of people: misses, jitter, occlusion, broken ids, uneven frame rates."""
+"""Simulated detector and tracker: misses, jitter, occlusion, broken ids, uneven frame rates."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from edge.signals import Observation
 Array = npt.NDArray[np.float64]
 NOON_WIB = datetime(2026, 3, 4, 5, 0, tzinfo=UTC)
 COVERED = 0.65
-"""A person is not detected while nearer people's boxes cover more than this share of hers."""
+"""A person is not detected while boxes of nearer people cover more than this share of theirs."""
 BLOCK_S = 120.0
-"""Scenarios are computed in blocks of so many seconds, so that an hour needs little memory."""
+"""Scenarios are computed in blocks of this length, so that an hour needs little memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """miss: chance of no detection per frame. jitter: of the box's edges, body heights (1 sigma).
+    """miss: probability of no detection per frame. jitter: of the box's edges, body heights (1 sigma).
 
-    id_life_s: mean life of a track id (exponential), None for ever. id_gap_s: mean pause between two ids of one person
-    (exponential, at most 9 s; misses and occlusion come on top). hard_gap_s: if given, the pause is
-    uniform up to so many seconds instead. drop: chance that a frame is skipped, as under load.
+    id_life_s: mean life of a track id (exponential), None for infinite.
+    id_gap_s: mean pause between two ids of one person (exponential, at most 9 s), besides misses and occlusion.
+    hard_gap_s: if given, the pause is uniform up to this instead. drop: probability that a frame is skipped, as under
+        load.
     """
 
     fps: float = 5.0
@@ -44,7 +45,7 @@ class Sensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """An observation with the truth behind it: which walker (its index) each detection shows."""
+    """An observation and its truth: the index of the walker behind each detection."""
 
     observation: Observation
     walkers: tuple[int, ...]
@@ -53,7 +54,7 @@ class Sighting:
 def watch(
     walkers: Sequence[Walker], duration_s: float, sensor: Sensor, seed: int, starts_at: datetime = NOON_WIB
 ) -> Iterator[Sighting]:
-    """The scenario's observations, in order; the same seed gives the same."""
+    """The scenario's observations in order; equal seeds give equal observations."""
     rng = np.random.default_rng(seed)
     ids = IdBreaker(rng, sensor)
     start = Instant(0.0, starts_at)
@@ -81,7 +82,7 @@ def watch(
 
 
 class IdBreaker:
-    """Hands out track ids, and breaks them."""
+    """Assigns track ids and breaks them."""
 
     def __init__(self, rng: np.random.Generator, sensor: Sensor) -> None:
         self._rng, self._sensor = rng, sensor
@@ -89,7 +90,7 @@ class IdBreaker:
         self._next = 1
 
     def of(self, walker: int, at_s: float) -> int:
-        """The walker's track id now; 0 while the tracker has lost him."""
+        """The walker's current track id; 0 while the track is lost."""
         known = self._track.get(walker)
         if known is None or at_s >= known[2]:
             life_s = np.inf if self._sensor.id_life_s is None else float(self._rng.exponential(self._sensor.id_life_s))

@@ -36,7 +36,7 @@ def test_the_cast_are_bodies_without_the_square_behind_them(actors: Cast) -> Non
 def test_an_annotated_crowd_is_laid_where_its_people_walked(actors: Cast, data_file: DataFile) -> None:
     data_file("tracks/pets2009/annotations/PETS2009-S1L2-1.xml")
     moment = next(islice(walking(actors, "S1L2-1", 1), 100, None))
-    changed = np.abs(moment.picture.astype(int) - actors.empty.astype(int)).max(axis=2) > 25
+    changed = np.abs(moment.image.astype(int) - actors.empty.astype(int)).max(axis=2) > 25
     inside = np.zeros_like(changed)
     for x1, y1, x2, y2 in (moment.boxes_xyxyn * (768, 576, 768, 576)).round().astype(int).tolist():
         inside[max(0, y1 - 12) : y2 + 12, max(0, x1 - 25) : x2 + 25] = True
@@ -60,7 +60,7 @@ def test_a_crush_has_its_people_at_its_density_and_the_sparse_square_has_few(act
 def test_a_crush_that_nobody_can_count_is_told_by_replay_with_an_estimate(actors: Cast, tmp_path: Path) -> None:
     film = Film(width=768, height=576, fps=5, seconds=36.0, gop=10, kbps=3000)
     scene = Crush(people=50, per_m2=2.5, ends_s=36.0)
-    video = make_video(tmp_path / "crush.mp4", film, (one.picture[:, :, ::-1] for one in crush(actors, scene, 4)))
+    video = make_video(tmp_path / "crush.mp4", film, (one.image[:, :, ::-1] for one in crush(actors, scene, 4)))
     settings = whole_picture().cameras[0]
     zone = settings.zones[0].model_dump() | {"rules": {"occupancy": {"capacity": 20}}}
     config: DeviceConfig = whole_picture()

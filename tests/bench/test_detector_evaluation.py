@@ -59,18 +59,18 @@ def test_nobody_to_be_found_scores_nothing() -> None:
     assert AveragePrecision().value() == 0.0
 
 
-def _write_mot(folder: Path, rows: str, pictures: int = 3) -> None:
+def _write_mot(folder: Path, rows: str, frames: int = 3) -> None:
     (folder / "SET").mkdir()
     (folder / "SET" / "gt.txt").write_text(rows, "utf-8")
     (folder / "SET" / "seqinfo.ini").write_text(
-        f"[Sequence]\nname=SET\nframeRate=5\nseqLength={pictures}\nimWidth=200\nimHeight=100\n", "utf-8"
+        f"[Sequence]\nname=SET\nframeRate=5\nseqLength={frames}\nimWidth=200\nimHeight=100\n", "utf-8"
     )
     with av.open(folder / "SET.mp4", "w") as container:
         stream = container.add_stream("libx264", rate=5)
         stream.width, stream.height, stream.pix_fmt = 200, 100, "yuv420p"
-        for _ in range(pictures):
-            picture = av.VideoFrame.from_ndarray(np.full((100, 200, 3), 90, np.uint8), format="rgb24")
-            container.mux(stream.encode(picture.reformat(format="yuv420p")))
+        for _ in range(frames):
+            frame = av.VideoFrame.from_ndarray(np.full((100, 200, 3), 90, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame.reformat(format="yuv420p")))
         container.mux(stream.encode())
 
 
@@ -90,7 +90,7 @@ def test_a_mot_set_is_read_with_its_people_its_ignored_boxes_and_its_frames(tmp_
     np.testing.assert_allclose(found.truths[0].boxes_xyxyn, np.array([[0.1, 0.1, 0.3, 0.6]]))
     assert [truth.ids.tolist() for truth in found.truths] == [[4], [4], []]
     assert [len(truth.ignored_xyxyn) for truth in found.truths] == [1, 1, 0]
-    assert [(index, picture.width) for index, picture in found.pictures(2)] == [(0, 200), (2, 200)]
+    assert [(index, frame.width) for index, frame in found.frames(2)] == [(0, 200), (2, 200)]
 
 
 def test_the_last_three_of_ten_columns_are_metres_and_every_box_is_a_person(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_yolo_folder_is_read_with_the_persons_of_its_labels(tmp_path: Path) ->
 
     np.testing.assert_allclose(found.truths[0].boxes_xyxyn, np.array([[0.4, 0.3, 0.6, 0.7]]))
     assert len(found.truths[1].boxes_xyxyn) == 0
-    assert [picture.width for _, picture in found.pictures()] == [40, 40]
+    assert [frame.width for _, frame in found.frames()] == [40, 40]
 
 
 def test_a_folder_without_sets_is_refused_with_what_was_expected(tmp_path: Path) -> None:
@@ -159,17 +159,17 @@ def test_sets_are_found_one_folder_down_too(tmp_path: Path) -> None:
 
     (found,) = find_sets(tmp_path)
 
-    assert (found.name, len(list(found.pictures()))) == ("SET", 3)
+    assert (found.name, len(list(found.frames()))) == ("SET", 3)
 
 
 @pytest.mark.parametrize("weights", ["yolox_nano_opencv_zoo", "FastestDet"])
 def test_a_peer_may_be_called_by_its_file_and_one_that_is_missing_is_said(
     data_file: DataFile, tmp_path: Path, weights: str
 ) -> None:
-    _, picture = next(mot_set(data_file, "PETS09-S2L1-vtest").pictures())
+    _, frame = next(mot_set(data_file, "PETS09-S2L1-vtest").frames())
     beside = data_file(f"weights/{weights}.onnx").parents[1] / "mot"
     for name in (weights, f"{weights}.onnx"):
-        assert len(open_detector(name, data=beside).detect(picture)) > 0
+        assert len(open_detector(name, data=beside).detect(frame)) > 0
     with pytest.raises(KentonganError, match=r"the model \S+ cannot be read from"):
         open_detector(weights, data=tmp_path)
 

@@ -24,9 +24,9 @@ def _labelled(value: int, top: float) -> tuple[Frame, Truth]:
 
 
 def test_four_pictures_become_one_with_everybody_at_half_size() -> None:
-    pictures = [_labelled(value, 0.1 * value) for value in (1, 2, 3, 4)]
+    frames = [_labelled(value, 0.1 * value) for value in (1, 2, 3, 4)]
 
-    ((frame, truth),) = quartered(pictures)
+    ((frame, truth),) = quartered(frames)
 
     assert (frame.width, frame.height) == (1280, 720)
     assert [int(frame.y[y, x]) for y, x in ((0, 0), (0, 1279), (719, 0), (719, 1279))] == [1, 2, 3, 4]

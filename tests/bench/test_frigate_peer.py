@@ -11,7 +11,7 @@ import pytest
 from bench.bench_edge import FRIGATE, MIXED_MAIN, WORKER, Bench, module, run
 from bench.edge.environment import PeerMissingError, ffmpeg_path
 from bench.edge.frigate_parts import Box, Found, MotionDetector, Plane, Tracks, regions_of, without_duplicates
-from bench.edge.run_frigate import Crop, DetectSize, PipedPicture, work
+from bench.edge.run_frigate import Crop, DetectSize, PipedFrame, work
 from edge.detections import Detections
 from edge.detector import DetectorStats, ResizableFrame
 from tests.support.data import DataFile
@@ -35,10 +35,10 @@ class Nobody:
 def street(rng: np.random.Generator, block_left: int | None = None) -> Plane:
     """A textured picture with sensor noise, and a bright block of 60 x 150 in it."""
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
-    picture = 110 + 40 * np.sin(columns / 70.0) + 40 * np.cos(rows / 50.0) + rng.normal(0, 2, (HEIGHT, WIDTH))
+    frame = 110 + 40 * np.sin(columns / 70.0) + 40 * np.cos(rows / 50.0) + rng.normal(0, 2, (HEIGHT, WIDTH))
     if block_left is not None:
-        picture[400:550, block_left : block_left + 60] = 240
-    clipped: Plane = np.clip(picture, 0, 255).astype(np.uint8)
+        frame[400:550, block_left : block_left + 60] = 240
+    clipped: Plane = np.clip(frame, 0, 255).astype(np.uint8)
     return clipped
 
 
@@ -144,11 +144,11 @@ def test_the_detect_picture_is_at_most_720_lines_and_never_enlarged() -> None:
 
 
 def test_a_crop_is_cut_out_of_the_planes_at_its_place_and_in_colour() -> None:
-    picture = PipedPicture(DetectSize(64, 48))
-    picture.y[:], picture.u[:], picture.v[:] = 81, 90, 240  # pure red by ITU-R BT.601
-    picture.y[:, 32:], picture.u[:, 16:], picture.v[:, 16:] = 41, 240, 110  # pure blue
+    frame = PipedFrame(DetectSize(64, 48))
+    frame.y[:], frame.u[:], frame.v[:] = 81, 90, 240  # pure red by ITU-R BT.601
+    frame.y[:, 32:], frame.u[:, 16:], frame.v[:, 16:] = 41, 240, 110  # pure blue
 
-    crop = Crop(picture, (16, 8, 48, 40))
+    crop = Crop(frame, (16, 8, 48, 40))
     bgr = crop.bgr(crop.width, crop.height)
 
     assert np.allclose(bgr[:, :12], (0, 0, 255), atol=3)

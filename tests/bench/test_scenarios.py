@@ -47,7 +47,7 @@ def test_a_simulated_person_is_seen_at_her_place_and_with_her_height() -> None:
     (foot,) = seen.people.foot_points_xyn
 
     truth = walker.at(np.array([seen.captured.mono_s]))
-    assert foot == pytest.approx(camera.picture(truth)[0], abs=0.003)
+    assert foot == pytest.approx(camera.to_frame(truth)[0], abs=0.003)
     assert seen.people.track_ids.tolist() == [1]
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bench.motdata import ArrayPicture
+from bench.motdata import ArrayFrame
 from contract.errors import KentonganError
 from edge.detector import Detector
 from models.manifest import Layout, load_manifest
@@ -31,7 +31,7 @@ def test_an_export_with_random_weights_runs_after_the_entry_that_was_printed(
     spec = load_manifest(manifest).get()
     detector = Detector(spec, score_threshold=0.0)
     noise = np.random.default_rng(1).integers(0, 255, (18, 32, 3), dtype=np.uint8)
-    found = detector.detect(ArrayPicture(np.asarray(cv2.resize(noise, (640, 360)), dtype=np.uint8)))
+    found = detector.detect(ArrayFrame(np.asarray(cv2.resize(noise, (640, 360)), dtype=np.uint8)))
 
     assert spec.output.layout is layout
     assert spec.output.classes == 80

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 from onnx import TensorProto
 
-from bench.motdata import ArrayPicture
+from bench.motdata import ArrayFrame
 from contract.errors import ErrorKind, KentonganError
 from edge.detections import Detections
 from edge.detector import Detector
@@ -19,8 +19,8 @@ from tests.support.footage import footage_frames
 from tests.support.onnx_models import HEIGHT, WIDTH, spec_for, write_constant_model, write_echo_model
 
 
-def _picture(width: int, height: int, colour: tuple[int, int, int] = (10, 20, 30)) -> ArrayPicture:
-    return ArrayPicture(np.full((height, width, 3), colour, dtype=np.uint8))
+def _picture(width: int, height: int, colour: tuple[int, int, int] = (10, 20, 30)) -> ArrayFrame:
+    return ArrayFrame(np.full((height, width, 3), colour, dtype=np.uint8))
 
 
 def _boxes(*rows: tuple[float, ...]) -> npt.NDArray[np.float32]:
@@ -108,7 +108,7 @@ def test_a_second_camera_of_another_shape_leaves_no_trace_of_the_first(tmp_path:
     assert (seen[0, :, :, 32:] == 114).all()
 
 
-def _tensor_of(detector: Detector, picture: ArrayPicture) -> npt.NDArray[np.float32]:
+def _tensor_of(detector: Detector, picture: ArrayFrame) -> npt.NDArray[np.float32]:
     detector.detect(picture)
     tensor: npt.NDArray[np.float32] = detector._canvas().tensor
     return tensor
@@ -132,7 +132,7 @@ def test_several_threads_may_share_one_detector(tmp_path: Path) -> None:
     detector = Detector(spec_for(write_constant_model(tmp_path / "m.onnx", _boxes((8, 4, 16, 12, 0.9)))))
     results: dict[int, list[Detections]] = {}
 
-    def work(name: int, picture: ArrayPicture) -> None:
+    def work(name: int, picture: ArrayFrame) -> None:
         results[name] = [detector.detect(picture) for _ in range(50)]
 
     shapes = {0: _picture(100, 100), 1: _picture(400, 100), 2: _picture(100, 100), 3: _picture(400, 100)}

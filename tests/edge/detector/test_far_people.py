@@ -319,7 +319,7 @@ def test_on_real_footage_far_people_are_found_who_were_not(data_file: DataFile) 
     detector = Detector(load_manifest().get(), score_threshold=0.5)
     without = with_tiles = people = 0
     far_detector = FarPeopleDetector(detector, always(far), every_s=0.0)
-    for index, labelled in street.pictures(12):
+    for index, labelled in street.frames(12):
         assert isinstance(labelled, Frame)
         frame = replace(labelled, captured=Instant(float(index), NOON))
         truth = street.truths[index].boxes_xyxyn.astype(np.float32)
