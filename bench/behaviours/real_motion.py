@@ -86,12 +86,12 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class MotionAlert:
     """An alert: from which frame to which, and about which annotated person."""
 
     begins: int
     ends: int
-    who: int | None
+    person: int | None
 
 
 @cache
@@ -142,12 +142,12 @@ def running(times: int, *, calibrated: bool) -> Moved:
     for first in range(times):
         order = range(first, len(footage.detections), times)
         behaviours = build_behaviours([_zone("running")], calibration=calibration, aspect=footage.aspect)
-        alerts: dict[str, Told] = {}
+        alerts: dict[str, MotionAlert] = {}
         for number, observation in enumerate(shown(footage, order)):
             for signal in behaviours.observe(observation):
                 if signal.phase is Phase.BEGAN:
-                    who = _person(footage.truths[order[number]], observation.people, signal.track_ids[0])
-                    alerts[signal.key] = Told(number, len(order), who)
+                    person = _person(footage.truths[order[number]], observation.people, signal.track_ids[0])
+                    alerts[signal.key] = MotionAlert(number, len(order), person)
                 else:
                     alerts[signal.key] = replace(alerts[signal.key], ends=number)
         scored.append(_score(list(alerts.values()), _speeds(footage, order), footage.rate_hz))
@@ -252,26 +252,26 @@ def _person(truth: Truth, people: Detections, track_id: int) -> int | None:
     return int(truth.ids[best]) if overlap[best] >= MATCHES else None
 
 
-def _score(alerts: Sequence[Told], speeds: dict[int, FloatArray], rate_hz: float) -> Moved:
+def _score(alerts: Sequence[MotionAlert], speeds: dict[int, FloatArray], rate_hz: float) -> Moved:
     """Score the alerts; an alert that stays open also counts for the person's next stretch."""
     reach = round(SLACK_S * rate_hz)
     true = hit = still = 0
-    right: set[Told] = set()
+    right: set[MotionAlert] = set()
     for person, speed in speeds.items():
         fast = np.nan_to_num(speed)
         still += not (fast > UNDER_MPS).any()
         for begins, ends in _stretches(fast > OVER_MPS):
             if (ends - begins) / rate_hz >= FOR_S:
                 mine = [
-                    one for one in alerts if one.who == person and one.begins <= ends + reach and one.ends >= begins
+                    one for one in alerts if one.person == person and one.begins <= ends + reach and one.ends >= begins
                 ]
                 true, hit = true + 1, hit + bool(mine)
                 right.update(mine)
     rest = [one for one in alerts if one not in right]
-    unscored = sum(
-        one.who is None or not (speeds[one.who][max(0, one.begins - reach) : one.begins + reach] <= UNDER_MPS).all()
-        for one in rest
-    )
+    unscored = 0
+    for one in rest:
+        around = slice(max(0, one.begins - reach), one.begins + reach)
+        unscored += one.person is None or not (speeds[one.person][around] <= UNDER_MPS).all()
     return Moved(true, hit, len(rest) - unscored, unscored, still)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.behaviours.real_motion import Moved, Told, _score, running
+from bench.behaviours.real_motion import MotionAlert, Moved, _score, running
 from bench.crowds.sprites import SPARSE
 from tests.support.data import DataFile
 from tests.support.footage import mot_set
@@ -18,19 +18,19 @@ def speeds(*values: float) -> dict[int, np.ndarray[tuple[int], np.dtype[np.float
 
 
 def test_somebody_who_runs_on_is_told_once_for_both_his_stretches() -> None:
-    scored = _score([Told(12, 45, 1)], speeds(1.0, 4.0, 3.0, 4.0, 1.0), RATE_HZ)
+    scored = _score([MotionAlert(12, 45, 1)], speeds(1.0, 4.0, 3.0, 4.0, 1.0), RATE_HZ)
 
     assert scored == Moved(true=2, hit=2, false=0, unscored=0, still=0)
 
 
 def test_an_alert_about_a_walker_is_false_and_one_about_nobody_annotated_is_not_scored() -> None:
-    scored = _score([Told(12, 20, 1), Told(12, 20, None)], speeds(1.0, 1.2, 1.0), RATE_HZ)
+    scored = _score([MotionAlert(12, 20, 1), MotionAlert(12, 20, None)], speeds(1.0, 1.2, 1.0), RATE_HZ)
 
     assert scored == Moved(true=0, hit=0, false=1, unscored=1, still=1)
 
 
 def test_between_the_limits_nothing_is_scored() -> None:
-    assert _score([Told(12, 20, 1)], speeds(3.0, 3.0, 3.0), RATE_HZ) == Moved(0, 0, 0, 1, 0)
+    assert _score([MotionAlert(12, 20, 1)], speeds(3.0, 3.0, 3.0), RATE_HZ) == Moved(0, 0, 0, 1, 0)
     assert _score([], speeds(3.0, 3.0, 3.0), RATE_HZ) == Moved(0, 0, 0, 0, 0)
 
 
