@@ -242,13 +242,13 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
         return f"{where or 'the file'}: {first['msg'].removeprefix('Value error, ')}"
-    known = list(_keys_beside(first["loc"], model))
+    known = list(_sibling_keys(first["loc"], model))
     near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
     return f"unknown key {where}; {hint}"
 
 
-def _keys_beside(loc: tuple[int | str, ...], model: type[BaseModel]) -> Iterator[str]:
+def _sibling_keys(loc: tuple[int | str, ...], model: type[BaseModel]) -> Iterator[str]:
     fields: Mapping[str, Any] = model.model_fields
     for part in loc[:-1]:
         if isinstance(part, int):

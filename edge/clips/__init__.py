@@ -1,1 +1,1 @@
-"""Clips: the original packets around a trigger, cut without re-encoding and sealed with a hash."""
+"""Clips: the camera's packets around a trigger, cut without re-encoding and sealed with a hash."""

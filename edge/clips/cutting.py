@@ -1,4 +1,4 @@
-"""Which packets make a clip, and when each is shown in it. Pure: no file is touched here. See docs/design/clips.md."""
+"""Choose the packets of a clip and their presentation times. Pure, without files. See docs/design/clips.md."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from edge.capture.bitstream import Codec, join_units, leading_parameter_sets
 from edge.capture.packets import TICKS_PER_S, Packet, StreamInfo
 
 GAP_MIN_S = 1.0
-"""A pause shorter than this is no gap, however fast the camera."""
+"""A shorter pause is no gap, whatever the camera's rate."""
 GAP_INTERVALS = 3.0
-"""A pause is a gap when it lasts this many of the camera's usual intervals."""
-_LONE_PICTURE_S = 0.04
+"""A pause of this many of the camera's usual intervals is a gap."""
+_LONE_FRAME_S = 0.04
 
 
 class ClipFault(Exception):  # noqa: N818 - a fault is of the footage or the disk, an error would be of this code
@@ -35,7 +35,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a clip will hold, in decoding order from a keyframe on."""
+    """The content of a clip, in decoding order from a keyframe on."""
 
     samples: tuple[Sample, ...]
     duration_90k: int
@@ -45,18 +45,18 @@ class Cut:
 
     @property
     def stream(self) -> StreamInfo:
-        """The stream of the clip's first packet; every other has its codec and picture size."""
+        """The stream of the clip's first packet; all others have its codec and frame size."""
         return self.samples[0].packet.stream
 
     @property
     def duration_s(self) -> float:
-        """From the first picture to the end of the last."""
+        """From the first frame to the end of the last."""
         return self.duration_90k / TICKS_PER_S
 
     def showing(self, shown_90k: Sequence[int]) -> Cut:
-        """The same cut if only the pictures at these times could be shown: its gaps are then others.
+        """The same cut with only the frames at these times, and the gaps that follow.
 
-        Raises ClipFault when the trigger falls into one.
+        Raises ClipFault if the trigger falls into a gap.
         """
         cut = replace(self, gaps=_gaps([*sorted(shown_90k), self.duration_90k], self.usual_90k))
         _require_trigger(cut)
@@ -68,17 +68,17 @@ def cut_around(packets: Sequence[Packet], trigger: Instant) -> Cut:
 
     packets: in decoding order, as a ring gives them.
 
-    Raises ClipFault when no picture was there at the trigger.
+    Raises ClipFault without a frame at the trigger.
     """
     shown = [index for index, packet in enumerate(packets) if packet.captured.mono_s <= trigger.mono_s]
     if not shown:
-        raise ClipFault("the clip holds no picture from before its trigger")
+        raise ClipFault("the clip contains no frame from before its trigger")
     at_trigger = max(shown, key=lambda index: packets[index].captured.mono_s)
     run = _decodable(_run_around(packets, at_trigger))
     pts_90k = _presentation_times(run)
     order_90k = sorted(pts_90k)
-    # A muxer wants decoding times that grow and never exceed presentation times. The presentation times in order,
-    # moved back by the largest reordering, are such times whatever the source said.
+    # A muxer needs decoding times that increase and never exceed presentation times. The sorted presentation times,
+    # shifted back by the largest reordering, meet that whatever the source's own were.
     back_90k = max(ordered - pts for ordered, pts in zip(order_90k, pts_90k, strict=True))
     samples = tuple(
         Sample(packet, data, pts, ordered - back_90k)
@@ -93,10 +93,10 @@ def cut_around(packets: Sequence[Packet], trigger: Instant) -> Cut:
 
 
 def _plays_on(stream: StreamInfo) -> tuple[object, ...]:
-    """Streams that agree in this play on in one file.
+    """A key: streams with the same key continue in one file.
 
-    In H.264 other parameter sets may stand in band. A file that is marked hvc1, the one mark for H.265 that every
-    player takes, may hold them in its head only.
+    H.264 allows new parameter sets in band. An hvc1 file, the form of H.265 that all players accept, has them in its
+    header only.
     """
     sets = stream.parameter_sets if stream.codec is Codec.HEVC else ()
     return stream.codec, stream.width, stream.height, sets
@@ -113,7 +113,7 @@ def _run_around(packets: Sequence[Packet], index: int) -> Sequence[Packet]:
 
 
 def _decodable(run: Sequence[Packet]) -> list[Packet]:
-    """From the first keyframe on, without the pictures that lean on what was before it; so in every session."""
+    """The packets from the first keyframe of each session on, without frames that depend on earlier ones."""
     kept: list[Packet] = []
     opening: Packet | None = None
     for packet in run:
@@ -127,7 +127,7 @@ def _decodable(run: Sequence[Packet]) -> list[Packet]:
 
 
 def _presentation_times(run: Sequence[Packet]) -> list[int]:
-    """Ticks from the first picture on: by the camera's clock within a session, by the box's clock between sessions."""
+    """Ticks from the first frame: by the camera's clock within a session, by the device's clock between sessions."""
     times: list[int] = []
     opening = anchor = run[0]
     anchor_90k = 0
@@ -143,7 +143,7 @@ def _presentation_times(run: Sequence[Packet]) -> list[int]:
 
 
 def _with_parameter_sets(run: Sequence[Packet]) -> list[bytes]:
-    """The packets' data, each new epoch's parameter sets put before its first packet if they do not stand there."""
+    """The packets' data; an epoch's first packet is prefixed with its parameter sets unless it has them."""
     datas: list[bytes] = []
     epoch = -1
     for packet in run:
@@ -160,12 +160,12 @@ def _usual_interval_90k(run: Sequence[Packet], order_90k: list[int]) -> int:
     intervals = [after - before for before, after in pairwise(order_90k)]
     if intervals:
         return max(1, round(median(intervals)))
-    return round((run[0].duration_s or _LONE_PICTURE_S) * TICKS_PER_S)
+    return round((run[0].duration_s or _LONE_FRAME_S) * TICKS_PER_S)
 
 
 def _gaps(order_90k: Sequence[int], usual_90k: int) -> tuple[ClipGap, ...]:
     longest_90k = max(GAP_MIN_S * TICKS_PER_S, GAP_INTERVALS * usual_90k)
-    before_first = -usual_90k  # a clip whose first pictures cannot be shown starts with a gap
+    before_first = -usual_90k  # a clip whose first frames cannot be shown starts with a gap
     return tuple(
         ClipGap(starts_s=(before + usual_90k) / TICKS_PER_S, ends_s=after / TICKS_PER_S)
         for before, after in pairwise([before_first, *order_90k])
@@ -174,7 +174,7 @@ def _gaps(order_90k: Sequence[int], usual_90k: int) -> tuple[ClipGap, ...]:
 
 
 def _offset_of(trigger: Instant, samples: Sequence[Sample]) -> float:
-    """Seconds from the clip's start to the trigger, counted from the picture that was shown then."""
+    """Seconds from the clip's start to the trigger, counted from the frame shown then."""
     before = [sample for sample in samples if sample.packet.captured.mono_s <= trigger.mono_s]
     nearest = max(before or samples[:1], key=lambda sample: sample.packet.captured.mono_s)
     return nearest.pts_90k / TICKS_PER_S + trigger.mono_s - nearest.packet.captured.mono_s
@@ -184,4 +184,4 @@ def _require_trigger(cut: Cut) -> None:
     at_s = cut.trigger_offset_s
     if not 0.0 <= at_s <= cut.duration_s or any(gap.starts_s < at_s < gap.ends_s for gap in cut.gaps):
         where = f"{at_s:.1f} s into a clip of {cut.duration_s:.1f} s"
-        raise ClipFault(f"the camera had no picture at the trigger, {where}")
+        raise ClipFault(f"the camera had no frame at the trigger, {where}")

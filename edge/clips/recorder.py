@@ -1,7 +1,6 @@
-"""The clip recorder: one thread that cuts clips out of the cameras' rings once the seconds after the trigger are in.
+"""The clip recorder: one thread that cuts clips from the cameras' rings, once the seconds after a trigger are recorded.
 
-Signals whose seconds overlap share a clip: while an order is open, another on the same camera prolongs it instead of
-storing the same seconds twice.
+Signals with overlapping seconds share a clip: while an order is open, a new one for the same camera prolongs it.
 """
 
 from __future__ import annotations
@@ -24,15 +23,14 @@ from edge.config.device import RING_MARGIN_S, ClipConfig
 from edge.decode.masks import PrivacyMask
 
 GRACE_S = 5.0
-"""How long a clip waits for packets that should have come before it is cut without them: a camera that is late by its
-network, and the end of one that was lost."""
+"""How long a clip waits for late packets, of a slow network or a lost camera, before it is cut without them."""
 
 MAX_SHARED_S = 40.0
-"""How long a shared clip may become. Whoever looks at its first signal waits for the whole of it: with 10 s before and
-after a trigger, 20 s longer at the most."""
+"""Longest shared clip. An operator waits for the whole clip even for its first signal: with 10 s before and after a
+trigger at most 20 s longer."""
 
 BACKLOG_S = 5.0
-"""How late a frame may be analysed and its clip still show all of the seconds before the trigger."""
+"""How late a frame may be analysed while its clip still contains all seconds before the trigger."""
 
 _POLL_S = 0.2
 
@@ -41,7 +39,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ClipOrder:
-    """Which seconds of which camera are wanted, around the moment `trigger` when the rule fired."""
+    """The requested seconds of a camera around `trigger`, the moment when the rule fired."""
 
     clip_id: UUID
     camera_id: str
@@ -61,7 +59,7 @@ class ClipOrder:
 
 @dataclass(frozen=True, slots=True)
 class ClipOutcome:
-    """What became of an order: `clip` or, when there is none, the `fault` in words."""
+    """The result of an order: `clip`, or the `fault` as a sentence."""
 
     order: ClipOrder
     clip: ClipReference | None
@@ -69,22 +67,22 @@ class ClipOutcome:
 
 
 def longest_clip_s(config: ClipConfig) -> float:
-    """How long a clip may become by sharing: a clip of one signal at least, and never more than the ring holds."""
+    """Longest clip in seconds: at least one signal's clip, at most what the ring holds."""
     return max(config.before_s + config.after_s, min(MAX_SHARED_S, config.ring_s - RING_MARGIN_S))
 
 
 def ring_for(config: ClipConfig, *, analysed_apart: bool = False) -> PacketRing:
-    """A ring that keeps what a clip may need, and only while one is ordered more than the seconds before a trigger.
+    """A ring for clips: at rest it keeps the seconds before a trigger, and more only for open orders.
 
-    analysed_apart: the camera's other stream is analysed. Its groups of pictures may be longer than those of this one,
-        and what is decoded back from them may be the older.
+    analysed_apart: another stream of the camera is analysed. Its groups of pictures may be longer, so triggers may be
+        older than in a stream that is analysed itself.
     """
     rest_s = config.before_s + BACKLOG_S + (RING_MARGIN_S if analysed_apart else 0.0)
     return PacketRing(config.ring_s, config.ring_bytes, min(config.ring_s, rest_s))
 
 
 class ClipRecorder:
-    """Takes orders from any thread, cuts in its own, and hands outcomes back through `outcomes`."""
+    """Accepts orders from any thread, cuts in its own thread, and returns results through `outcomes`."""
 
     def __init__(
         self,
@@ -94,7 +92,7 @@ class ClipRecorder:
         *,
         longest_s: float = MAX_SHARED_S,
     ) -> None:
-        """`longest_s`: how long a clip may become by being shared."""
+        """`longest_s`: longest shared clip in seconds."""
         self._rings = rings
         self._masks = masks
         self._clock = clock
@@ -102,13 +100,13 @@ class ClipRecorder:
         self._lock = threading.Lock()
         self._orders: dict[UUID, ClipOrder] = {}
         self._cutting: list[ClipOrder] = []
-        self._untold: list[ClipOrder] = []
+        self._undelivered: list[ClipOrder] = []
         self._outcomes: queue.SimpleQueue[ClipOutcome] = queue.SimpleQueue()
 
     def order(self, wanted: ClipOrder) -> ClipOrder:
-        """Ask for a clip. Returns the order that will bring it: `wanted`, or one that was open and shall reach so far.
+        """Order a clip. Returns the order that will deliver it: `wanted`, or an open one prolonged to include it.
 
-        The clip of a shared order is cut around the trigger of the first who asked.
+        The clip of a shared order is cut around the first order's trigger.
         """
         with self._lock:
             for known in self._orders.values():
@@ -122,9 +120,10 @@ class ClipRecorder:
             return wanted
 
     def outcomes(self) -> Iterable[ClipOutcome]:
-        """The outcomes since the last call, in the order in which they came about.
+        """The outcomes since the last call, oldest first.
 
-        Until the next one is asked for, the ring keeps what the clip was cut from: who shared it may want another.
+        Until the next one is requested, the ring keeps the packets of the clip: a signal that shared it may need
+        another.
         """
         while True:
             try:
@@ -135,7 +134,7 @@ class ClipRecorder:
                 yield outcome
             finally:
                 with self._lock:
-                    self._untold.remove(outcome.order)
+                    self._undelivered.remove(outcome.order)
                     self._hold(outcome.order.camera_id)
 
     @property
@@ -145,28 +144,28 @@ class ClipRecorder:
             return len(self._orders) + len(self._cutting)
 
     def run(self, stop: threading.Event) -> None:
-        """Cut what is due until told to stop; then cut the rest with what the rings hold."""
+        """Cut due orders until `stop` is set, then cut the rest from what the rings hold."""
         while not stop.wait(_POLL_S):
             self.cut_due()
         self.cut_due(at_once=True)
 
     def cut_due(self, *, at_once: bool = False) -> None:
-        """Cut every order whose last second has been recorded or will not come; `at_once`: every order."""
+        """Cut every order whose last second is recorded or overdue; with `at_once`, every order."""
         with self._lock:
             due = [order for order in self._orders.values() if at_once or self._is_due(order)]
-            for order in due:  # from here on nobody can join them
+            for order in due:  # from here on no order can join them
                 del self._orders[order.clip_id]
             self._cutting = list(due)
         for order in due:
             outcome = self._cut(order)
             with self._lock:
                 self._cutting.remove(order)
-                self._untold.append(order)
+                self._undelivered.append(order)
             self._outcomes.put(outcome)
 
     def _hold(self, camera_id: str) -> None:
-        """Have the camera's ring keep what its orders want until their outcomes are taken."""
-        held = (*self._orders.values(), *self._cutting, *self._untold)
+        """Let the camera's ring keep the packets of its orders until their outcomes are taken."""
+        held = (*self._orders.values(), *self._cutting, *self._undelivered)
         wanted = [order.starts_mono_s for order in held if order.camera_id == camera_id]
         self._rings[camera_id].hold(min(wanted, default=None))
 

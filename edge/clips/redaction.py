@@ -1,4 +1,4 @@
-"""The masked copy of a clip: decoded, blackened, encoded anew."""
+"""The masked copy of a clip: decoded, masked, re-encoded."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _KEYFRAME_EVERY = "50"
 def masked_packets(
     cut: Cut, mask: PrivacyMask, container: OutputContainer
 ) -> Iterator[tuple[VideoStream, av.Packet[Stream]]]:
-    """The clip's pictures masked and encoded in H.264, at the times that they had, with the stream made for them.
+    """The clip's frames, masked and encoded in H.264 at their original times, each with the stream made for them.
 
-    Pictures that cannot be decoded are left out: a picture that cannot be masked is never shown.
+    Frames that cannot be decoded are left out: what cannot be masked is never shown.
     """
     encoder: VideoStream | None = None
-    for frame, pts_90k, picture in _masked_frames(cut, mask):
+    for frame, pts_90k, colorspace in _masked_frames(cut, mask):
         if encoder is None:
-            encoder = _encoder(container, frame, picture)
+            encoder = _encoder(container, frame, colorspace)
         made = _as_av(frame, encoder)
         made.pts, made.time_base = pts_90k, TIME_BASE
         for packet in encoder.encode(made):
@@ -41,7 +41,7 @@ def masked_packets(
             yield encoder, packet
 
 
-def _masked_frames(cut: Cut, mask: PrivacyMask) -> Iterator[tuple[Frame, int, av.VideoFrame]]:
+def _masked_frames(cut: Cut, mask: PrivacyMask) -> Iterator[tuple[Frame, int, int]]:
     context = av.CodecContext.create(cut.stream.codec.value, "r")
     assert isinstance(context, VideoCodecContext)  # noqa: S101 - H.264 and H.265 are video
     context.extradata = cut.stream.extradata
@@ -51,15 +51,15 @@ def _masked_frames(cut: Cut, mask: PrivacyMask) -> Iterator[tuple[Frame, int, av
     newest_90k = -1
     for made_or_end in _packets_and_end(cut):
         try:
-            pictures = context.decode(made_or_end)
+            decoded_frames = context.decode(made_or_end)
         except av.error.FFmpegError:
             continue
-        for picture in pictures:
-            # Damage can make a decoder believe in another size, or give a picture out twice.
-            if picture.pts is None or picture.pts <= newest_90k or (picture.width, picture.height) != size:
+        for decoded in decoded_frames:
+            # Damage can make a decoder report another size, or return a frame twice.
+            if decoded.pts is None or decoded.pts <= newest_90k or (decoded.width, decoded.height) != size:
                 continue
-            newest_90k = picture.pts
-            yield mask.burnt_into(Frame.from_av(picture, captured)), picture.pts, picture
+            newest_90k = decoded.pts
+            yield mask.burnt_into(Frame.from_av(decoded, captured)), decoded.pts, decoded.colorspace
 
 
 def _packets_and_end(cut: Cut) -> Iterator[av.Packet[Stream] | None]:
@@ -70,7 +70,7 @@ def _packets_and_end(cut: Cut) -> Iterator[av.Packet[Stream] | None]:
     yield None
 
 
-def _encoder(container: OutputContainer, frame: Frame, picture: av.VideoFrame) -> VideoStream:
+def _encoder(container: OutputContainer, frame: Frame, colorspace: int) -> VideoStream:
     stream = container.add_stream(
         "libx264",
         rate=25,
@@ -81,7 +81,7 @@ def _encoder(container: OutputContainer, frame: Frame, picture: av.VideoFrame) -
     )
     stream.pix_fmt = "yuv420p"
     stream.codec_context.color_range = 2 if frame.full_range else 1
-    stream.codec_context.colorspace = picture.colorspace
+    stream.codec_context.colorspace = colorspace
     return stream
 
 

@@ -1,4 +1,4 @@
-"""Clips: a camera's own packets in a file that browsers play, or a masked copy where parts must stay hidden.
+"""Write clips: the camera's own packets in a file that browsers play, or a masked copy of a camera with masks.
 
 See docs/design/clips.md.
 """
@@ -40,13 +40,13 @@ def write_clip(
     destination: Path,
     mask: PrivacyMask | None = None,
 ) -> ClipReference:
-    """Write the clip around `trigger` to `destination` (.mp4), whole and flushed to disk or not at all.
+    """Write the clip around `trigger` to `destination` (.mp4), complete and flushed to disk, or not at all.
 
-    packets: in decoding order, as `PacketRing.between` gives them. Where the camera changed its codec or picture size
-        among them, the clip is the part that holds the trigger.
-    mask: burnt in; the clip is then a re-encoded copy in H.264 and its reference says so.
+    packets: in decoding order, as `PacketRing.between` gives them. If the camera changed its codec or frame size
+        among them, the clip is the part with the trigger.
+    mask: burnt in; the clip is then a re-encoded copy in H.264, marked as redacted.
 
-    Raises ClipFault when the packets do not show the trigger or the file cannot be written; no file is left then.
+    Raises ClipFault if the packets do not show the trigger or the file cannot be written; no file is left then.
     """
     cut = cut_around(packets, trigger)
     partial = destination.with_name(f".{destination.name}.partial")
@@ -60,7 +60,7 @@ def write_clip(
     except (OSError, av.error.FFmpegError) as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise ClipFault(_why(error, destination)) from error
+        raise ClipFault(_reason(error, destination)) from error
     return ClipReference(
         clip_id=clip_id,
         sha256=digest,
@@ -75,31 +75,31 @@ def write_clip(
     )
 
 
-def _why(error: OSError | av.error.FFmpegError, destination: Path) -> str:
+def _reason(error: OSError | av.error.FFmpegError, destination: Path) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full: {destination.name} could not be written"
     return f"{destination.name} could not be written: {error.strerror or type(error).__name__}"
 
 
 def _written(cut: Cut, path: Path, mask: PrivacyMask | None) -> tuple[str, list[int]]:
-    """Write the file; its RFC 6381 codecs parameter, and when each of its pictures is shown."""
+    """Write the file. Returns its RFC 6381 codecs parameter and the presentation time of each frame."""
     container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
     try:
         codec, shown_90k = _remux(cut, container) if mask is None else _mux_masked(cut, container, mask)
         container.close()
     except BaseException:
-        with suppress(av.error.FFmpegError, OSError):  # what went wrong first is what matters
+        with suppress(av.error.FFmpegError, OSError):  # the first error is the one that matters
             container.close()
         raise
     with av.open(str(path)) as written:
         held = written.streams.video[0].frames
     if held != len(shown_90k):
-        raise ClipFault(f"{path.name} holds {held} pictures after {len(shown_90k)} were written")
+        raise ClipFault(f"{path.name} contains {held} frames after {len(shown_90k)} were written")
     return codec, shown_90k
 
 
 def _remux(cut: Cut, container: OutputContainer) -> tuple[str, list[int]]:
-    # FFmpeg's own parser makes the stream's description out of the first packet, which starts with its parameter sets.
+    # FFmpeg's own parser derives the stream's description from the first packet, which starts with parameter sets.
     with av.open(io.BytesIO(cut.samples[0].data), format=cut.stream.codec.value) as template:
         stream = container.add_stream_from_template(template.streams.video[0], opaque=True)
         stream.time_base = TIME_BASE
@@ -133,7 +133,7 @@ def _mux_masked(cut: Cut, container: OutputContainer, mask: PrivacyMask) -> tupl
         held = made
         shown_90k.append(made.pts or 0)
     if stream is None or held is None:
-        raise ClipFault("none of the clip's pictures could be decoded to be masked")
+        raise ClipFault("none of the clip's frames could be decoded to be masked")
     held.duration = cut.duration_90k - shown_90k[-1]
     container.mux_one(held)
     units, _ = extradata_units(Codec.H264, stream.codec_context.extradata or b"")
@@ -141,7 +141,7 @@ def _mux_masked(cut: Cut, container: OutputContainer, mask: PrivacyMask) -> tupl
 
 
 def _sealed(partial: Path, destination: Path) -> tuple[int, str]:
-    """Flush the file to disk and give it its name; its size and SHA-256."""
+    """Flush the file to disk and rename it. Returns its size and SHA-256."""
     digest = hashlib.sha256()
     size_bytes = 0
     with partial.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What a device is told about its own alerts."""
+"""Verdicts for devices on their own alerts."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class VerdictService:
         """The verdicts given after the cursor `after`, oldest first, at most `limit`."""
         async with self._database.read() as reading:
             found = await verdicts.after(reading, device, after, limit + 1)
-            shown = tuple(_told(judged) for judged in found[:limit])
+            shown = tuple(_verdict_of(judged) for judged in found[:limit])
         return VerdictPage(verdicts=shown, cursor=shown[-1].cursor if shown else after, more=len(found) > limit)
 
 
-def _told(judged: JudgedAlert) -> AlertVerdict:
+def _verdict_of(judged: JudgedAlert) -> AlertVerdict:
     alert = judged.alert
     return AlertVerdict(
         cursor=judged.decision.audit_sequence,

@@ -27,7 +27,7 @@ class Source:
 
 
 NEAREST_AT_ONCE = 32
-"""Moments that one statement looks beside. Their number is part of its text, so it is made for just this one."""
+"""Moments in one statement. Their number is part of its text, which is built once for this number."""
 
 
 def _nearest() -> CompoundSelect[str, str, str, datetime, UUID]:
@@ -75,16 +75,16 @@ async def nearest_alerts(
     found: dict[Source, set[tuple[datetime, UUID]]] = {}
     for first in range(0, len(moments), NEAREST_AT_ONCE):
         some = moments[first : first + NEAREST_AT_ONCE]
-        asked: dict[str, str | datetime] = {"since": received_since}
+        parameters: dict[str, str | datetime] = {"since": received_since}
         for number in range(NEAREST_AT_ONCE):
             source, moment = some[min(number, len(some) - 1)]  # what is left over asks the last one again
-            asked[f"camera_id_{number}"] = source.camera_id
-            asked[f"zone_id_{number}"] = source.zone_id
-            asked[f"rule_{number}"] = source.rule
-            asked[f"moment_{number}"] = moment
-        for camera_id, zone_id, rule, at, incident_id in await session.execute(_NEAREST, asked):
+            parameters[f"camera_id_{number}"] = source.camera_id
+            parameters[f"zone_id_{number}"] = source.zone_id
+            parameters[f"rule_{number}"] = source.rule
+            parameters[f"moment_{number}"] = moment
+        for camera_id, zone_id, rule, at, incident_id in await session.execute(_NEAREST, parameters):
             found.setdefault(Source(camera_id, zone_id, rule), set()).add((at, incident_id))
-    return {source: list(beside) for source, beside in found.items()}
+    return {source: list(nearest) for source, nearest in found.items()}
 
 
 async def add_requests(session: AsyncSession, requests: Sequence[PlacementRequestRow]) -> None:

@@ -72,7 +72,7 @@ it('the reason why a clip will not arrive is in the language of the user', () =>
   const cases: [string, string][] = [
     ['deleted on the device before it was sent: quota', 'terhapus di perangkat sebelum sempat dikirim'],
     ['the worker stopped before the clip was sealed', 'perangkat berhenti sebelum klip selesai'],
-    ['the camera had no picture at the trigger, the ring begins later', 'kamera tidak mengirim gambar yang utuh di sekitar saat peringatan'],
+    ['the camera had no frame at the trigger, the ring begins later', 'kamera tidak mengirim gambar yang utuh di sekitar saat peringatan'],
     ['none of the 12 packets around the trigger is a keyframe', 'kamera tidak mengirim gambar yang utuh di sekitar saat peringatan'],
     ['the clip could not be written: MemoryError', 'perangkat tidak dapat menyimpannya'],
     ['lightning', 'gangguan pada perangkat (lightning)'],

@@ -21,7 +21,7 @@ export function clipState(alert: AlertDetail, canPlay: (mediaType: string) => bo
 const FAULTS = [
   ['deleted', /deleted on the device/],
   ['stopped', /stopped before/],
-  ['noPicture', /no picture|keyframe|could be decoded/],
+  ['noPicture', /no frame|keyframe|could be decoded/],
   ['unwritten', /written|disk/],
 ] as const;
 

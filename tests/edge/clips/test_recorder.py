@@ -86,7 +86,7 @@ def test_a_clip_without_a_picture_is_a_fault_in_words(site: Site) -> None:
     site.order(10.0)
     (outcome,) = site.at_second(15.0 + GRACE_S, recorded_s=-1.0)
     assert outcome.clip is None
-    assert outcome.fault == "the clip holds no picture from before its trigger"
+    assert outcome.fault == "the clip contains no frame from before its trigger"
     assert list(site.folder.iterdir()) == []
 
 

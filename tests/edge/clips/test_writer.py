@@ -160,7 +160,7 @@ def test_a_pause_in_the_stream_is_listed_and_keeps_its_length(films: dict[str, l
 
 def test_a_trigger_inside_a_pause_makes_no_clip(films: dict[str, list[Packet]], tmp_path: Path) -> None:
     packets = [packet for index, packet in enumerate(films["h264"]) if not 30 <= index < 75]
-    with pytest.raises(ClipFault, match=r"no picture at the trigger, 2\.0 s into a clip of 4\.0 s"):
+    with pytest.raises(ClipFault, match=r"no frame at the trigger, 2\.0 s into a clip of 4\.0 s"):
         cut(packets, 2.0, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -238,10 +238,10 @@ def test_pictures_that_lean_on_what_was_before_the_keyframe_are_left_out(
 @pytest.mark.parametrize(
     ("first", "last", "trigger_s", "message"),
     [
-        (25, 50, 0.5, "no picture from before its trigger"),
-        (0, 25, 3.0, "no picture at the trigger"),
+        (25, 50, 0.5, "no frame from before its trigger"),
+        (0, 25, 3.0, "no frame at the trigger"),
         (26, 49, 1.5, "none of the 23 packets around the trigger is a keyframe"),
-        (0, 0, 1.0, "no picture from before its trigger"),
+        (0, 0, 1.0, "no frame from before its trigger"),
     ],
 )
 def test_packets_that_do_not_show_the_trigger_make_no_clip(
@@ -341,7 +341,7 @@ def test_a_masked_clip_leaves_out_what_it_cannot_decode(films: dict[str, list[Pa
     clip = cut(damaged, 0.5, tmp_path, PrivacyMask([DOOR]))
     assert clip.frame_count == 50
     assert [(round(gap.starts_s, 2), round(gap.ends_s, 2)) for gap in clip.gaps] == [(1.0, 3.0)]
-    with pytest.raises(ClipFault, match=r"no picture at the trigger, 2\.0 s"):
+    with pytest.raises(ClipFault, match=r"no frame at the trigger, 2\.0 s"):
         cut(damaged, 2.0, tmp_path, PrivacyMask([DOOR]))
 
 
