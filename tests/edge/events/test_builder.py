@@ -152,7 +152,9 @@ def test_a_clip_that_cannot_be_cut_is_reported_with_its_fault(site: Site) -> Non
         site.builder.settle(outcome)
     events = site.events()
     assert [event.data.phase for event in events] == [BEGAN, CONTINUES, ENDED]
-    assert events[1].data.clip_fault == events[2].data.clip_fault == "the clip contains no frame from before its trigger"
+    assert (
+        events[1].data.clip_fault == events[2].data.clip_fault == "the clip contains no frame from before its trigger"
+    )
     assert events[1].data.clip_id == events[0].data.clip_id
     assert site.outbox.open_signals() == []
 
