@@ -39,7 +39,7 @@ ConfigOption = Annotated[
 
 @app.command()
 def run(config: ConfigOption = None) -> None:
-    """Bring the database up to date and serve until told to stop."""
+    """Bring the database up to date and serve until stopped."""
     from server.serve import build_server, configure_logging
     from server.services import build_services
 

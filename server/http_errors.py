@@ -19,7 +19,7 @@ from server.ingest.clips import OffsetConflictError
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 MAX_FAULTS = 20
-"""A malformed body can be wrong in thousands of places; this many are told."""
+"""A malformed body can be wrong in thousands of places; an answer names at most this many."""
 
 STATUS_OF: Mapping[ErrorKind, int] = MappingProxyType(
     {

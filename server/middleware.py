@@ -114,7 +114,7 @@ class RequestEnvelope:
         async def counted() -> Message:
             nonlocal received, whole
             if whole:
-                return await receive()  # whoever asks now waits for the client to leave, which may take hours
+                return await receive()  # a reader now waits for the client to leave, which may take hours
             try:
                 async with asyncio.timeout(self._limits.body_stall_s):
                     message = await receive()

@@ -1,4 +1,4 @@
-"""How confined a path is: the features by which staying is told from passing through, and the score made of them.
+"""How confined a path is: the features that distinguish staying from passing through, and the score made of them.
 
 The score is a logistic of the features, each bent at fixed knots and flat outside the range on which it was fitted, so
 that nothing unheard-of can drive it; and each may push in one direction only, so that an operator can foresee it.

@@ -75,12 +75,12 @@ def _render(services: Services, person: Person, batch: FeedBatch) -> list[Server
         if entry.alert is not None:
             for mate in entry.raised:
                 if mate.named.alert.id != entry.alert.named.alert.id:
-                    # Without an id: who is cut off here has not had the entry, and is told all of it again.
-                    told = FeedAlert(kind="updated", alert=alert_summary(mate, pictures), raised=True)
-                    events.append(ServerSentEvent(told.model_dump_json(), event="alert"))
+                    # Without an id: a client that is cut off here has not had the entry, and gets all of it again.
+                    message = FeedAlert(kind="updated", alert=alert_summary(mate, pictures), raised=True)
+                    events.append(ServerSentEvent(message.model_dump_json(), event="alert"))
             kind = "created" if entry.kind == "created" else "updated"
-            told = FeedAlert(kind=kind, alert=alert_summary(entry.alert, pictures), raised=bool(entry.raised))
-            events.append(ServerSentEvent(told.model_dump_json(), event="alert", id=str(entry.sequence)))
+            message = FeedAlert(kind=kind, alert=alert_summary(entry.alert, pictures), raised=bool(entry.raised))
+            events.append(ServerSentEvent(message.model_dump_json(), event="alert", id=str(entry.sequence)))
         elif entry.camera is not None:
             status = camera_status(entry.camera, services.cameras.state_of(entry.camera))
             data = FeedCameras(cameras=[status]).model_dump_json()

@@ -21,8 +21,10 @@ class MediaResponse(FileResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_unless_refused(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] in {400, 416}:
-                told = {name.decode(): value.decode() for name, value in message["headers"] if name == b"content-range"}
-                raise HTTPException(message["status"], "the Range header asks for bytes that are not there", told)
+                headers = {
+                    name.decode(): value.decode() for name, value in message["headers"] if name == b"content-range"
+                }
+                raise HTTPException(message["status"], "the Range header asks for bytes that are not there", headers)
             await send(message)
 
         await super().__call__(scope, receive, send_unless_refused)

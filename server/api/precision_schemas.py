@@ -32,7 +32,7 @@ class RecallEstimate(ResponseModel):
 
     share: ShareEstimate | None = Field(description="null while `needed` is above 0")
     spot_checked: int = Field(description="spot checks with a verdict that counts")
-    needed: int = Field(description="further such verdicts until a share is told")
+    needed: int = Field(description="further such verdicts until a share is given")
     missed: float = Field(description="stays worth an alert that did not alert while spot checks were on, about")
 
 
@@ -42,7 +42,7 @@ class VerdictTally(ResponseModel):
     rule: Rule
     alerts: int
     judged: int = Field(description="closed with a verdict of any kind")
-    unjudged_share: float = Field(description="of the alerts, 0 to 1: the more, the less the precision tells")
+    unjudged_share: float = Field(description="of the alerts, 0 to 1: the more, the less the precision says")
     useful: int
     normal_activity: int
     detector_error: int

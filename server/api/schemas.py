@@ -316,7 +316,7 @@ class FeedAlert(ResponseModel):
     kind: Literal["created", "updated"]
     alert: AlertSummary
     raised: bool = Field(
-        description="its incident was in this person's digest and is shown from now on; all its alerts are told"
+        description="its incident was in this person's digest and is shown from now on; all its alerts follow"
     )
 
 

@@ -13,7 +13,7 @@ from server.services import Services
 router = APIRouter(prefix="/api/v1/session", tags=["session"])
 
 
-@router.post("", dependencies=[Depends(PublicGuard("whoever logs in has no session yet"))])
+@router.post("", dependencies=[Depends(PublicGuard("a person who logs in has no session yet"))])
 async def log_in(body: LogIn, request: Request, response: Response, services: ServicesDep) -> Me:
     """Open a session. Answers 429 with Retry-After when there were too many attempts."""
     check_origin(request, services.settings)

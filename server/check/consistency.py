@@ -76,7 +76,7 @@ class Consistency:
         for history_id in await checks.history_without_entry(session):
             yield Finding("audited-decision", f"decision {history_id} has no audit entry of its alert")
         for sequence in await checks.entries_without_history(session):
-            yield Finding("audited-decision", f"audit entry {sequence} tells of a decision that no alert knows")
+            yield Finding("audited-decision", f"audit entry {sequence} records a decision that no alert has")
 
     async def _media(self, session: AsyncSession) -> AsyncIterator[Finding]:
         clips = await checks.stored_clips(session)

@@ -96,7 +96,7 @@ def _take_trigger(alert: Alert, event: Event) -> None:
     alert.began_at = data.began_at
     alert.captured_at = data.captured_at
     alert.time_uncertainty_s = data.time_uncertainty_s
-    # How it ended is told by its last event: that must not displace why somebody was called.
+    # Its last event says how it ended: that must not displace why somebody was called.
     alert.reasons = [reason.model_dump() for reason in data.reasons]
     alert.trigger_boxes = [_box_at_trigger(data, index) for index in range(len(data.tracks))]
 

@@ -188,7 +188,7 @@ class EventBatch:
             alert.clip_stored = True
 
     def _check_clip(self, data: EventData) -> None:
-        """A clip keeps its camera and its hash. Several signals may share a clip, and whoever may see one of their
+        """A clip keeps its camera and its hash. Several signals may share a clip, and a person who may see one of their
         alerts may see the clip: all of them must therefore be of one camera in one kampung.
         """
         known = self.clips.get(data.clip_id) if data.clip_id is not None else None

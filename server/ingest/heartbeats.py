@@ -1,4 +1,4 @@
-"""Heartbeats: the newest one counts, and consoles are told when a camera's state changes."""
+"""Heartbeats: the newest one counts, and consoles hear when a camera's state changes."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 
 class CameraWatch:
-    """Notices cameras whose device went silent, and tells consoles."""
+    """Notices cameras whose device went silent, and informs consoles."""
 
     def __init__(self, database: Database, clock: Clock, ages: CameraAges, wake_feed: Callable[[], None]) -> None:
         self._database = database

@@ -1,7 +1,7 @@
 """The live feed: each client follows the feed's table from its own position.
 
-There is no queue per client that could overflow: the table is the queue, a client's memory is one number, and somebody
-slow simply reads later. Whoever takes nothing for too long is cut off by the sender and resumes with Last-Event-ID.
+No client has a queue that could overflow: the table is the queue, a client's memory is one number, and a slow client
+reads later. A client that takes nothing for too long is cut off by the sender and resumes with Last-Event-ID.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class FeedBatch:
 
 
 class LiveFeed:
-    """Wakes whoever follows, and reads for them what is new."""
+    """Wakes the followers, and reads for them what is new."""
 
     def __init__(self, database: Database, placements: PlacementService, settings: Live) -> None:
         self._database = database
@@ -115,22 +115,22 @@ class LiveFeed:
         async with self._database.read() as reading:
             end = await feed.newest(reading)
             rows = await feed.after(reading, scope, position, BATCH)
-            told = _newest_per_subject(rows)
+            newest = _newest_per_subject(rows)
             created = {row.alert_id for row in rows if row.kind == "created"}
-            camera_ids = [row.camera_id for row in told if row.camera_id is not None]
-            placed = await self._placed(reading, scope, [row.alert_id for row in told if row.alert_id is not None])
+            camera_ids = [row.camera_id for row in newest if row.camera_id is not None]
+            placed = await self._placed(reading, scope, [row.alert_id for row in newest if row.alert_id is not None])
             raised = await self._raised(reading, scope, rows, placed)
             cameras = await places.cameras_by_id(reading, scope, camera_ids) if camera_ids else {}
         entries = [
             FeedNews(
                 sequence=row.sequence,
-                # Created and then updated within one batch: still news to whoever reads it.
+                # Created and then updated within one batch: still news to its reader.
                 kind="created" if row.alert_id in created else row.kind,
                 alert=placed.get(row.alert_id) if row.alert_id else None,
                 camera=cameras.get(row.camera_id) if row.camera_id else None,
                 raised=raised.get(row.alert_id, ()) if row.alert_id else (),
             )
-            for row in told
+            for row in newest
         ]
         more = len(rows) == BATCH
         last = rows[-1].sequence if rows else position
@@ -165,6 +165,6 @@ class LiveFeed:
 
 
 def _newest_per_subject(rows: Sequence[FeedRow]) -> list[FeedRow]:
-    """Of several entries about one alert or camera the last: each is told in its present state anyway."""
+    """Of several entries about one alert or camera the last: each is sent in its present state anyway."""
     last = {row.alert_id or row.camera_id: row for row in rows}
     return sorted(last.values(), key=lambda row: row.sequence)

@@ -50,7 +50,7 @@ def lowerings(rule: Rule, spot_checks: Sequence[Course]) -> list[Lowering]:
     found = []
     for setting, present, group in _groups(spot_checks):
         known = [_spot_check(rule, value, one, newest) for value, one in group]
-        # Below half of the limit nothing is picked as a spot check: whoever would be added there was never looked at.
+        # No stay below half of the limit becomes a spot check: nobody ever looked at what would be added there.
         least = 0.0 if setting is Setting.MIN_SCORE else present / 2.0
         values = (value for value in round_values(setting) if least <= value < present)
         weighed = (_weighed(setting, present, at, [one for one in known if one.value >= at]) for at in values)

@@ -17,7 +17,7 @@ from datetime import datetime
 from server.precision.estimates import CREDIBLE, JEFFREYS, Estimate, beta_quantile
 
 MIN_SPOT_CHECKS = 10
-"""Judged spot checks below which no share is told."""
+"""Judged spot checks below which no share is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Recall:
 
 
 def evidence(alerts: Iterable[Seen], spot_checks: Sequence[Seen]) -> Evidence:
-    """What one zone tells: of the time from its first spot check to its last, in which spot checks were certainly on.
+    """The evidence of one zone, from its first spot check to its last: between them spot checks were certainly on.
 
     The first one opens that time and does not count in it, for without it there would be no such time.
     """

@@ -1,8 +1,8 @@
 """What judged alerts suggest for the settings of their zone. Nobody applies it but people.
 
-Only settings of which an alert tells the whole course can be judged: how long a stay lasted in the end, the score of
+Only settings whose whole course an alert records can be judged: how long a stay lasted in the end, the score of
 its path, the highest count of a crowd. What an alert carries at its beginning lies at the threshold by construction and
-tells nothing.
+says nothing.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _candidates(group: _Group, samples: Sequence[Sample]) -> list[float]:
 
 
 def round_values(setting: Setting) -> list[float]:
-    """The values that may be suggested for a setting, ascending: nobody wants to be told 137.4 s."""
+    """The values that may be suggested for a setting, ascending: a person wants round numbers, not 137.4 s."""
     match setting:
         case Setting.MIN_SCORE:
             return [number / 20 for number in range(1, 20)]

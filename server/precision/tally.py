@@ -57,7 +57,7 @@ class Tally:
 
 
 def is_right(rule: Rule, verdict: VerdictKind) -> bool | None:
-    """Whether the verdict says that the rule was right; None if it tells nothing about the rule."""
+    """Whether the verdict says that the rule was right; None if it says nothing about the rule."""
     if verdict is VerdictKind.CAMERA_FAULT:
         return True if rule is Rule.CAMERA_FAULT else None
     return verdict is VerdictKind.USEFUL

@@ -100,7 +100,7 @@ async def page(
 async def keys(
     session: AsyncSession, scope: Scope, wanted: AlertFilter, after: Position | None, limit: int
 ) -> list[AlertKey]:
-    """The same list, of each alert only what tells its place."""
+    """The same list with only what a placement needs of each alert."""
     columns = select(Alert.id, Alert.captured_at, Alert.incident_id, Alert.received_at)
     rows = await session.execute(_narrowed(columns, scope, wanted, after).limit(limit))
     return [AlertKey(*row) for row in rows]

@@ -1,4 +1,4 @@
-"""The feed's entries: what consoles are told, in the order of commits."""
+"""The feed's entries: what consoles receive, in the order of commits."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What an alert, or a stay shown as a spot check, tells of the thresholds that it passed or missed.
+    """What an alert, or a stay shown as a spot check, says about the thresholds that it passed or missed.
 
     verdict: None for a spot check that nobody has judged yet; an alert has one. stayed_s: how long the person stayed in
     all, as the device's last word said. config_sha256: of the settings that held. spot_check_chance: None for an alert.

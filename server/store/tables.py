@@ -88,7 +88,7 @@ class Zone(Base):
 
 
 class CameraTelemetryRow(Base):
-    """The newest report about a camera, and the state that consoles were last told."""
+    """The newest report about a camera, and the state that consoles last received."""
 
     __tablename__ = "camera_telemetry"
 
@@ -213,7 +213,7 @@ class PlacementRequestRow(Base):
 
 
 class EventRow(Base):
-    """An accepted event, byte for byte as its content says, so that a repeat can be told from a contradiction."""
+    """An accepted event, byte for byte as its content says, so that a repeat differs from a contradiction."""
 
     __tablename__ = "event"
     __table_args__ = (Index("ix_event_device_sequence", "device_id", "device_sequence"),)
@@ -306,7 +306,7 @@ class AuditRow(Base):
 
 
 class FeedRow(Base):
-    """One thing that consoles are told; the sequence is the order of commits and the feed's Last-Event-ID."""
+    """One message to consoles; the sequence is the order of commits and the feed's Last-Event-ID."""
 
     __tablename__ = "feed"
 

@@ -27,7 +27,7 @@ async def record_device(session: AsyncSession, heartbeat: Heartbeat, at: datetim
 
 
 async def record_cameras(session: AsyncSession, reports: Sequence[CameraTelemetry], at: datetime) -> list[str]:
-    """Store the reports and return the cameras whose state consoles have not been told yet."""
+    """Store the reports and return the cameras whose state consoles have not received yet."""
     changed = []
     for report in reports:
         row = await _row(session, report.camera_id)

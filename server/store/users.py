@@ -86,7 +86,7 @@ async def end_sessions_of(session: AsyncSession, user_id: UUID) -> None:
 
 
 async def forget_sessions(session: AsyncSession, created_before: datetime) -> None:
-    """Delete sessions that have been over for long; until then their holder is told that they expired."""
+    """Delete sessions that have been over for long; until then their holder learns that they expired."""
     await session.execute(delete(UserSession).where(UserSession.created_at < created_before))
 
 

@@ -1152,7 +1152,7 @@ export interface components {
             alert: components["schemas"]["AlertSummary"];
             /**
              * Raised
-             * @description its incident was in this person's digest and is shown from now on; all its alerts are told
+             * @description its incident was in this person's digest and is shown from now on; all its alerts follow
              */
             raised: boolean;
         };
@@ -1533,7 +1533,7 @@ export interface components {
             spot_checked: number;
             /**
              * Needed
-             * @description further such verdicts until a share is told
+             * @description further such verdicts until a share is given
              */
             needed: number;
             /**
@@ -1761,7 +1761,7 @@ export interface components {
             judged: number;
             /**
              * Unjudged Share
-             * @description of the alerts, 0 to 1: the more, the less the precision tells
+             * @description of the alerts, 0 to 1: the more, the less the precision says
              */
             unjudged_share: number;
             /** Useful */
@@ -1794,7 +1794,7 @@ export interface components {
             judged: number;
             /**
              * Unjudged Share
-             * @description of the alerts, 0 to 1: the more, the less the precision tells
+             * @description of the alerts, 0 to 1: the more, the less the precision says
              */
             unjudged_share: number;
             /** Useful */
