@@ -1,8 +1,9 @@
-"""Two-stage association in the manner of ByteTrack, on a motion model in seconds.
+"""Two-stage association in the manner of ByteTrack, with a motion model in seconds.
 
-ByteTrack (Zhang et al., ECCV 2022) lets strong boxes choose among all tracks first, and weak boxes among those that
-remain. That is kept. Overlap as the measure of likeness is not: at 2 frames a second a walker has left the last box. In
-its place stands the likelihood under a motion model whose uncertainty grows with the time since the track was seen.
+ByteTrack (Zhang et al., ECCV 2022) first associates strong boxes with all tracks, and then weak boxes with the tracks
+that remain; so does this tracker. ByteTrack measures similarity by overlap, which fails at 2 frames per second, when
+walkers have left their last box. Here the likelihood under a motion model takes its place, whose uncertainty grows with
+the time since the track's last box.
 """
 
 from __future__ import annotations
@@ -15,20 +16,17 @@ from edge.tracker.boxes import canonical_order, corners, measurements, overlaps
 from edge.tracker.kalman import Array, BoolArray, IndexArray, KalmanBank
 from edge.tracker.settings import TrackerSettings
 
-# A side below a ten-thousandth of the picture is no person, and its logarithm no measurement.
 SMALLEST_SIDE = 1e-4
-# Over a longer gap between two frames nobody is followed.
+"""Boxes with a side below this, in normalised coordinates, are ignored: the logarithm of their size means nothing."""
 LONGEST_GAP_S = 5.0
-# How much the logarithm of the odds that a box is a person grows with its score. With the default detector on
-# PETS09-S2L1, boxes of scores 0.4 to 0.5 are people to 20 %, 0.5 to 0.6 to 62 %, 0.6 to 0.7 to 86 %, above to 96 %.
+"""No track continues over a longer gap between two frames."""
 EVIDENCE_PER_SCORE = 10.0
+"""Growth of the log-odds that a box is a person with the box's score. With the default detector on PETS09-S2L1, 20 % of
+the boxes with scores of 0.4 to 0.5 are people, 62 % from 0.5 to 0.6, 86 % from 0.6 to 0.7 and 96 % above."""
 
 
 class Tracker:
-    """The tracks of one camera. Ids count from 1 for each instance and are never given twice.
-
-    Not thread-safe: one camera's frames come one after the other.
-    """
+    """The tracks of one camera. Track ids count from 1 per instance and are never reused. Not thread-safe."""
 
     def __init__(self, settings: TrackerSettings | None = None) -> None:
         self._settings = settings or TrackerSettings()
@@ -41,11 +39,11 @@ class Tracker:
         self._now_s: float | None = None
 
     def update(self, detections: Detections, captured_mono_s: float, aspect: float) -> Detections:
-        """Take in one frame's detections, and give them back with `track_ids`, in the same order and number.
+        """Take in one frame's detections and return them, in the same order, with their `track_ids`.
 
-        A detection that no confirmed track carries has the id 0. `captured_mono_s` is the frame's capture time in
-        seconds and must not decrease; `aspect` is the picture's width over its height. The result for a detection does
-        not depend on the order of the others. Raises ValueError for a time that went back or an impossible aspect.
+        A detection that belongs to no confirmed track has the id 0. captured_mono_s: the frame's capture time in
+        seconds; must not decrease. aspect: the frame's width over its height, > 0. The result does not depend on the
+        order of the detections. Raises ValueError for a time that goes back or an impossible aspect.
         """
         if not aspect > 0.0:
             raise ValueError(f"aspect must be positive, got {aspect}")
@@ -64,7 +62,7 @@ class Tracker:
         return Detections(detections.boxes_xyxyn, detections.scores, track_ids)
 
     def _advance(self, now_s: float) -> None:
-        """Let time pass until `now_s`, and forget whom it has outlasted."""
+        """Advance the tracks to `now_s` and remove those whose last box is too old."""
         if self._now_s is None:
             self._now_s = now_s
         gap_s = now_s - self._now_s
@@ -72,7 +70,7 @@ class Tracker:
             raise ValueError(f"captured_mono_s must not decrease: after {self._now_s} s came {now_s} s")
         self._bank.predict(gap_s)
         limits_s = np.where(self._ids > 0, self._settings.lost_s, self._settings.tentative_s)
-        # Where frames are rarer than the limits, what was seen in the last frame still gets its chance in this one.
+        # When frames are further apart than the limits, tracks of the last frame may still continue in this one.
         seen_last = (self._last_s == self._now_s) & (gap_s <= LONGEST_GAP_S)
         kept = (now_s - self._last_s <= limits_s) | seen_last
         if not kept.all():
@@ -85,7 +83,7 @@ class Tracker:
         self._first_s, self._last_s = self._first_s[mask], self._last_s[mask]
 
     def _associate(self, measured: Array, scores: Array, now_s: float) -> IndexArray:
-        """The track's row of each measurement, or -1 where no track takes it."""
+        """(N,) index of the track of each measurement; -1 for a measurement that belongs to none."""
         settings = self._settings
         strong = scores >= settings.strong_score
         noise = np.where(strong, 1.0, settings.weak_noise)
@@ -114,7 +112,7 @@ class Tracker:
         return rows
 
     def _cost(self, measured: Array, noise: Array) -> Array:
-        """(T, N): twice the negative logarithm of the likelihood, but for constants; widening is capped."""
+        """(T, N) twice the negative log-likelihood without its constants, with the position's widening capped."""
         difference, variance = self._bank.innovations(measured, noise)
         fresh = (self._settings.kalman.box_noise * self._bank.heights[:, None, None]) ** 2
         widening = np.log(variance[..., :2] / fresh).sum(axis=2)
@@ -122,6 +120,7 @@ class Tracker:
         return cost
 
     def _credit(self, rows: IndexArray, scores: Array, now_s: float) -> None:
+        """Add the evidence of the boxes that tracks were associated with."""
         settings = self._settings
         weight = np.minimum(1.0, (now_s - self._last_s[rows]) / settings.evidence_interval_s)
         gained = self._evidence[rows] + weight * EVIDENCE_PER_SCORE * (scores - settings.strong_score)
@@ -130,7 +129,7 @@ class Tracker:
         self._last_s[rows] = now_s
 
     def _may_begin(self, boxes: Array, rows: IndexArray, strong: BoolArray) -> IndexArray:
-        """The strong boxes that no track took, but those that only repeat a better or a tracked one."""
+        """Indices of strong boxes without a track that do not repeat a better box or one with a track."""
         known = rows >= 0
         new: list[int] = []
         candidates = (strong & ~known).nonzero()[0]
@@ -154,7 +153,7 @@ class Tracker:
         self._last_s = np.concatenate((self._last_s, np.full(count, now_s)))
 
     def _confirm(self, rows: IndexArray, now_s: float) -> None:
-        """Number the tracks that have earned it, in the canonical order of their boxes."""
+        """Give ids to tracks with enough boxes and evidence, in the canonical order of their boxes."""
         settings = self._settings
         seen = rows[rows >= 0]
         earned = (self._ids[seen] == 0) & (self._hits[seen] >= settings.confirm_hits)
@@ -167,9 +166,9 @@ class Tracker:
 
 
 def _match(cost: Array, rows: IndexArray, tracks: BoolArray, boxes: BoolArray, gate: float) -> None:
-    """Assign the free ones among `tracks` (T,) to the free ones among `boxes` (N,) at the lowest total cost.
+    """Assign free tracks among `tracks`, (T,) bool, to free boxes among `boxes`, (N,) bool, at the lowest total cost.
 
-    cost: (T, N); what is above `gate` is never assigned. Writes the tracks' rows into `rows` (N,).
+    cost: (T, N); pairs that cost more than `gate` are never assigned. Writes the tracks' indices into `rows`, (N,).
     """
     free_boxes = (boxes & (rows < 0)).nonzero()[0]
     if not len(free_boxes):

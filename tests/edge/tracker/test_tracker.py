@@ -262,7 +262,7 @@ def test_waiting_in_parts_is_as_uncertain_as_waiting_at_once(wait_s: float, part
     np.testing.assert_allclose(_variances(once), _variances(often), rtol=1e-7)
 
 
-def test_long_after_it_was_seen_a_track_is_expected_to_have_stopped_at_a_walker_s_spread() -> None:
+def test_long_after_its_last_box_a_track_is_expected_to_stand_with_a_walkers_uncertainty() -> None:
     settings = KalmanSettings()
     bank = _bank_that_walks()
     bank.predict(100 * settings.speed_memory_s)
@@ -286,4 +286,4 @@ def _measured(x: float) -> npt.NDArray[np.float64]:
 
 
 def _variances(bank: KalmanBank) -> npt.NDArray[np.float64]:
-    return np.concatenate((bank._spread.reshape(-1, 2), bank._size_var))
+    return np.concatenate((bank._covariance.reshape(-1, 2), bank._size_var))
