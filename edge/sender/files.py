@@ -18,7 +18,7 @@ from edge.system.backoff import Backoff
 
 CHUNK_MIN_BYTES, CHUNK_START_BYTES, CHUNK_MAX_BYTES = 32 << 10, 64 << 10, 512 << 10
 CHUNK_TARGET_S = 1.0
-"""A chunk is sized to take about this long on the link: so long at most an event waits, and a lost connection costs."""
+"""A chunk is sized to take about this long, which bounds how long an event waits and what a broken link costs."""
 
 FILE_BASE_S, FILE_CAP_S = 5.0, 600.0
 MAX_RESTARTS = 3
