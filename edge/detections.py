@@ -1,4 +1,4 @@
-"""`Detections`: the one structure of arrays that enters and leaves every stage from the detector to the rules."""
+"""`Detections`: the structure of arrays that every stage from the detector to the rules takes and returns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class Detections:
     boxes_xyxyn: (N, 4) float32, x1 y1 x2 y2 in normalised coordinates, origin top left, so that
         a change of resolution in mid-stream changes no track.
     scores: (N,) float32, 0..1.
-    track_ids: (N,) int64, >= 1 where a confirmed track carries the detection, 0 where none does (yet).
+    track_ids: (N,) int64, >= 1 if the detection belongs to a confirmed track, otherwise 0.
+
+    Raises ValueError if the shapes disagree.
     """
 
     boxes_xyxyn: FloatArray
@@ -37,30 +39,31 @@ class Detections:
 
     @classmethod
     def of(cls, boxes_xyxyn: npt.ArrayLike, scores: npt.ArrayLike, track_ids: npt.ArrayLike | None = None) -> Self:
-        """Detections from anything array-like; without `track_ids` none is tracked yet."""
+        """Detections from anything array-like; without `track_ids` none is tracked."""
         boxes = np.asarray(boxes_xyxyn, dtype=np.float32).reshape(-1, 4)
         ids = np.zeros(len(boxes), dtype=np.int64) if track_ids is None else np.asarray(track_ids, dtype=np.int64)
         return cls(boxes, np.asarray(scores, dtype=np.float32).reshape(-1), ids.reshape(-1))
 
     @classmethod
     def empty(cls) -> Self:
+        """No detections."""
         return cls.of(np.empty((0, 4)), np.empty(0))
 
     def __len__(self) -> int:
         return len(self.boxes_xyxyn)
 
     def select(self, mask: BoolArray) -> Detections:
-        """Those where `mask` (shape (N,), bool) is true."""
+        """The detections where `mask`, (N,) bool, is true."""
         return Detections(self.boxes_xyxyn[mask], self.scores[mask], self.track_ids[mask])
 
     @property
     def tracked(self) -> Detections:
-        """Those that a confirmed track carries: the only ones that a rule may count."""
+        """The detections that belong to a confirmed track: the only ones that a rule may count."""
         return self.select(self.track_ids > 0)
 
     @property
     def foot_points_xyn(self) -> FloatArray:
-        """(N, 2) float32: the middle of each box's lower edge, where the person stands."""
+        """(N, 2) float32, normalised: the middle of each box's lower edge, where the person stands."""
         boxes = self.boxes_xyxyn
         feet = boxes[:, 2:].copy()
         feet[:, 0] = (boxes[:, 0] + boxes[:, 2]) / 2

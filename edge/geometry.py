@@ -61,6 +61,7 @@ class Polygon:
 
     @classmethod
     def of(cls, vertices: Sequence[tuple[float, float]]) -> Self:
+        """A polygon with these corners. Raises ValueError if they form no simple polygon, see `polygon_fault`."""
         fault = polygon_fault(vertices)
         if fault is not None:
             raise ValueError(fault)
@@ -97,11 +98,13 @@ class Polygon:
 
 
 def _signed_area(vertices: Points) -> float:
+    """The area by the shoelace formula; its sign depends on the direction of the corners."""
     x, y = vertices[:, 0], vertices[:, 1]
     return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2.0
 
 
 def _first_crossing(vertices: Sequence[tuple[float, float]]) -> tuple[int, int] | None:
+    """The first two edges that cross or touch, by index; neighbours may share a corner."""
     count = len(vertices)
     for first in range(count):
         for second in range(first + 1, count):
@@ -150,7 +153,9 @@ class Located:
     """Where people stand. positions: (N, 2) float64 on the plane; unit_lengths: (N,) float64, one unit at each person.
     feet_xyn: (N, 2) float64, their foot points in normalised coordinates.
 
-    The distance of two people in units is the distance of their positions over the mean of their unit lengths.
+    positions: (N, 2) float64, on the plane. unit_lengths: (N,) float64, the length of one unit at each person.
+    feet_xyn: (N, 2) float64, foot points in normalised coordinates.
+    The distance between two people, in units, is the distance between their positions over their mean unit length.
     """
 
     positions: Points

@@ -1,4 +1,4 @@
-"""From a picture to the model's input tensor: shrunk, letterboxed, normalised as the manifest says."""
+"""The model's input tensor of a frame: resized, letterboxed and normalised as the manifest says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.manifest import Channels, InputSpec, Letterbox
 
 
 class ResizableFrame(Protocol):
-    """What the detector needs of a frame."""
+    """What the detector needs of a frame. width, height: pixels."""
 
     @property
     def width(self) -> int: ...
@@ -22,13 +22,13 @@ class ResizableFrame(Protocol):
     def height(self) -> int: ...
 
     def bgr(self, width: int, height: int) -> npt.NDArray[np.uint8]:
-        """The whole picture resized: (height, width, 3) uint8."""
+        """The whole frame resized, (height, width, 3) uint8."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Where the picture lies in the input, in input pixels."""
+    """Where the frame lies in the model's input, in input pixels."""
 
     left: int
     top: int
@@ -36,17 +36,21 @@ class Fit:
     height: int
 
     @classmethod
-    def of(cls, picture_width: int, picture_height: int, spec: InputSpec) -> Fit:
-        ratio = min(spec.width / picture_width, spec.height / picture_height)
-        width = min(spec.width, max(1, round(picture_width * ratio)))
-        height = min(spec.height, max(1, round(picture_height * ratio)))
+    def of(cls, frame_width: int, frame_height: int, spec: InputSpec) -> Fit:
+        """The largest fit that keeps the frame's aspect, placed as the model's letterbox asks."""
+        ratio = min(spec.width / frame_width, spec.height / frame_height)
+        width = min(spec.width, max(1, round(frame_width * ratio)))
+        height = min(spec.height, max(1, round(frame_height * ratio)))
         if spec.letterbox is Letterbox.TOP_LEFT:
             return cls(0, 0, width, height)
         return cls((spec.width - width) // 2, (spec.height - height) // 2, width, height)
 
 
 class Canvas:
-    """One thread's input tensor, reused for every picture; what lies outside the picture is padded once per shape."""
+    """One thread's input tensor, reused for every frame. The padding is written again only for another frame shape.
+
+    tensor: (1, 3, height, width) float32.
+    """
 
     def __init__(self, spec: InputSpec) -> None:
         self._spec = spec
@@ -60,12 +64,12 @@ class Canvas:
         self._pad()
 
     def draw(self, frame: ResizableFrame) -> Fit:
-        """Put `frame` into the tensor, and say where."""
+        """Write `frame` into the tensor and return where it lies."""
         fit = Fit.of(frame.width, frame.height, self._spec)
         if fit != self._fit:
             self._pad()
             self._fit = fit
-        # Split by OpenCV, since NumPy takes every third byte one by one.
+        # OpenCV splits the channels faster than NumPy, which copies every third byte one by one.
         planes = cv2.split(frame.bgr(fit.width, fit.height))
         for channel, source in enumerate(self._order):
             target = self.tensor[0, channel, fit.top : fit.top + fit.height, fit.left : fit.left + fit.width]

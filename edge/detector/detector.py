@@ -1,4 +1,4 @@
-"""The detector itself: a picture goes in, and people come out."""
+"""The person detector: a frame in, people out."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from models.manifest import ModelSpec
 
 @dataclass(frozen=True, slots=True)
 class DetectorStats:
-    """What the detector did since it was made. `cpu_s` and `wall_s` cover preparing, inference and decoding.
+    """Counters since the detector was created. `cpu_s` and `wall_s` cover preparation, inference and decoding.
 
-    CPU time is that of the calling threads: with more than one inference thread the others' is not in it.
+    CPU time is that of the calling threads; further threads of an inference are not included.
     """
 
     inferences: int = 0
@@ -32,10 +32,10 @@ class DetectorStats:
 
 
 class Detector:
-    """Finds people in pictures. Safe to call from several threads at once.
+    """Finds people in frames. Safe to call from several threads at once.
 
-    The file's digest is checked before anything is parsed, and one grey picture is run at once, so that a model that
-    does not fit its manifest entry is refused here and not at the first frame of the night.
+    The constructor checks the file's digest before anything is parsed and runs one grey frame, so that a model that
+    does not fit its manifest entry is refused at the start and not at the first frame of the night.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class Detector:
         backend: Backend = Backend.AUTO,
         cache_dir: Path | None = None,
     ) -> None:
-        """Load `spec`. `threads` >= 1 is for one picture; `score_threshold` 0..1 replaces the manifest's.
+        """Load `spec`. threads: >= 1, for one inference. score_threshold: 0..1, replaces the manifest's.
 
-        `cache_dir`: where OpenVINO keeps the compiled graph, so that the next start is quick; made if it is not there.
-        Raises DIGEST_MISMATCH for another file than the manifest's, NOT_FOUND without one or without the backend,
-        BAD_INPUT for a file that is no ONNX model or whose tensors are not those of the manifest, ValueError for a bad
-        argument, and OSError where `cache_dir` cannot be made.
+        cache_dir: where OpenVINO keeps the compiled graph for a quicker next start; created if missing.
+        Raises KentonganError: DIGEST_MISMATCH if the file is not the manifest's, NOT_FOUND if the file or the backend
+        is missing, BAD_INPUT if the file is no ONNX model or its tensors differ from the manifest. Raises ValueError
+        for a bad argument and OSError if `cache_dir` cannot be created.
         """
         if threads < 1:
             raise ValueError(f"threads must be >= 1, got {threads}")
@@ -69,7 +69,7 @@ class Detector:
 
     @property
     def model_sha256(self) -> str:
-        """The digest of the weights in use, as every event states it."""
+        """SHA-256 of the weights in use, which every event carries."""
         return self.spec.sha256
 
     @property
@@ -79,7 +79,7 @@ class Detector:
             return self._stats
 
     def detect(self, frame: ResizableFrame) -> Detections:
-        """The people in `frame`, the best first, scores >= `score_threshold`, boxes cut at the picture's edges."""
+        """The people in `frame` with scores >= `score_threshold`, highest first, boxes clipped to the frame."""
         cpu_started, wall_started = time.thread_time(), time.perf_counter()
         canvas = self._canvas()
         fit = canvas.draw(frame)
@@ -106,16 +106,17 @@ class Detector:
         except ValueError as wrong_shape:
             raise KentonganError(ErrorKind.BAD_INPUT, str(wrong_shape)) from wrong_shape
         except Exception as broken:
-            # ONNX Runtime's and OpenVINO's errors share no base class but Exception.
+            # ONNX Runtime's and OpenVINO's errors have no common base class but Exception.
             raise KentonganError(
-                ErrorKind.BAD_INPUT, f"the model {self.spec.name} does not run on one grey picture: {broken}"
+                ErrorKind.BAD_INPUT, f"the model {self.spec.name} does not run on one grey frame: {broken}"
             ) from broken
 
 
 def _normalised(boxes: FloatArray, scores: FloatArray, fit: Fit) -> Detections:
+    """Boxes (N, 4) in input pixels as detections in normalised coordinates of the frame."""
     origin = np.array([fit.left, fit.top, fit.left, fit.top], np.float32)
     size = np.array([fit.width, fit.height, fit.width, fit.height], np.float32)
     inside = np.clip((boxes - origin) / size, 0.0, 1.0)
-    # A box that lies in the padding alone has no extent left.
+    # Clipped to the frame, a box that lies in the padding has no extent.
     real = ((inside[:, 2:] - inside[:, :2]) > 0).all(axis=1)
     return Detections.of(inside[real], np.clip(scores[real], 0.0, 1.0))

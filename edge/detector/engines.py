@@ -1,4 +1,4 @@
-"""What runs a model's graph: ONNX Runtime, or OpenVINO where the extra is installed and asked for."""
+"""The engines that run a model's graph: ONNX Runtime, or OpenVINO if it is configured and its extra is installed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from models.manifest import ModelSpec, verify
 FloatArray = npt.NDArray[np.float32]
 
 REAL = "float32"
+"""The only element type of tensors that engines accept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor as the graph declares it. shape: a dimension that is no whole number is open."""
+    """A tensor as the graph declares it. kind: element type. shape: a dimension that is not an int is dynamic."""
 
     name: str
     kind: str
@@ -35,7 +36,7 @@ class Tensor:
 
 
 class Engine(Protocol):
-    """A graph that is ready to run. Safe to call from several threads at once."""
+    """A loaded graph. Safe to call from several threads at once."""
 
     @property
     def inputs(self) -> Sequence[Tensor]: ...
@@ -44,22 +45,22 @@ class Engine(Protocol):
     def outputs(self) -> Sequence[Tensor]: ...
 
     def run(self, tensor: FloatArray) -> FloatArray:
-        """The named output for one input tensor; it is not written to again."""
+        """The model's output for one input tensor. The array belongs to the caller."""
         ...
 
 
 class OnnxRuntimeEngine:
-    """ONNX Runtime on the CPU."""
+    """ONNX Runtime on the CPU. threads: for one inference."""
 
     def __init__(self, content: bytes, spec: ModelSpec, threads: int) -> None:
         self._input, self._output = spec.input.name, spec.output.name
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # Spinning threads double the CPU time that is spent, for nothing on a box that is busy with decoding.
+        # Spinning threads double the CPU time and gain nothing on a device that is busy decoding.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        # Planning one block for all tensors ahead takes 5 MB more than asking for each, and no less time.
+        # Allocating one block for all tensors in advance takes 5 MB more memory and no less time.
         options.enable_mem_pattern = False
         options.log_severity_level = 4
         self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -72,7 +73,7 @@ class OnnxRuntimeEngine:
 
 
 class OpenVinoEngine:
-    """OpenVINO on the CPU, a request for each thread that calls."""
+    """OpenVINO on the CPU, with one inference request per calling thread."""
 
     def __init__(self, content: bytes, spec: ModelSpec, threads: int, cache_dir: Path | None) -> None:
         import openvino
@@ -82,9 +83,9 @@ class OpenVinoEngine:
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
             "INFERENCE_NUM_THREADS": threads,
-            # Left alone it takes bfloat16 where the CPU has it, and boxes move by up to a third of a pixel.
+            # The default is bfloat16 on CPUs that have it, which moves boxes by up to a third of a pixel.
             "INFERENCE_PRECISION_HINT": "f32",
-            # A pinned thread would fight the decoders for its core.
+            # A pinned thread would compete with the decoders for its core.
             "ENABLE_CPU_PINNING": False,
         }
         if cache_dir is not None:
@@ -100,15 +101,15 @@ class OpenVinoEngine:
         request = getattr(self._local, "request", None)
         if request is None:
             request = self._local.request = self._model.create_infer_request()
-        # Without share_outputs the result is a copy, which the next picture leaves alone.
+        # Without share_outputs the result is a copy, which the next inference does not overwrite.
         output: FloatArray = request.infer({self._input: tensor}, share_inputs=True)[self._output]
         return output
 
 
 def open_engine(spec: ModelSpec, threads: int, backend: Backend, cache_dir: Path | None) -> Engine:
-    """The model's graph, once its digest is the manifest's and its tensors are those that the manifest names.
+    """Load the model's graph after checking its digest, and its tensors against the manifest. AUTO is ONNX Runtime.
 
-    AUTO is ONNX Runtime. Raises as `Detector` does.
+    Raises as `Detector` does.
     """
     content = verify(spec)
     try:
@@ -124,7 +125,7 @@ def open_engine(spec: ModelSpec, threads: int, backend: Backend, cache_dir: Path
     except OSError:
         raise
     except Exception as broken:
-        # ONNX Runtime's and OpenVINO's errors share no base class but Exception.
+        # ONNX Runtime's and OpenVINO's errors have no common base class but Exception.
         raise KentonganError(
             ErrorKind.BAD_INPUT, f"the model file {spec.file} is no ONNX model that can be run: {broken}"
         ) from broken
@@ -137,14 +138,14 @@ def _of_onnx_runtime(node: Any) -> Tensor:  # noqa: ANN401 - onnxruntime ships n
     return Tensor(node.name, REAL if kind == "float" else kind, tuple(node.shape))
 
 
-def _of_openvino(port: Any) -> Tensor:  # noqa: ANN401 - nor need openvino be there for mypy
+def _of_openvino(port: Any) -> Tensor:  # noqa: ANN401 - openvino may be missing when mypy runs
     kind = str(port.get_element_type().get_type_name())
     shape = tuple(dim.get_length() if dim.is_static else None for dim in port.get_partial_shape())
     return Tensor(port.get_any_name(), REAL if kind == "f32" else kind, shape)
 
 
 def _check_tensors(engine: Engine, spec: ModelSpec) -> None:
-    """The graph's declared tensors against the manifest's; an open dimension fits any size."""
+    """Compare the graph's tensors with the manifest's; a dynamic dimension fits any size. Raises BAD_INPUT."""
     inputs = {tensor.name: tensor for tensor in engine.inputs}
     outputs = {tensor.name: tensor for tensor in engine.outputs}
     wanted = (1, 3, spec.input.height, spec.input.width)
@@ -165,5 +166,5 @@ def _check_tensors(engine: Engine, spec: ModelSpec) -> None:
 
 def _refusal(spec: ModelSpec, what: str, expected: str, got: str) -> KentonganError:
     return KentonganError(
-        ErrorKind.BAD_INPUT, f"the model {spec.name} must have {what} {expected} after its manifest, got {got}"
+        ErrorKind.BAD_INPUT, f"the model {spec.name} must have {what} {expected} according to its manifest, got {got}"
     )

@@ -1,4 +1,4 @@
-"""Hands frames of many cameras to one inference thread: fairly, newest first in worth, never queueing without bound."""
+"""Hands the frames of many cameras to one inference thread: fairly, and with bounded queues."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from edge.decode.frame import Frame
 
 
 class FrameScheduler:
-    """A short queue of frames for each camera, served in turn.
+    """A short queue of frames per camera, served in turn. Safe to call from several threads.
 
-    When a camera's queue is full its oldest frame gives way and is counted: analysis that is late is worth less than
-    analysis that skips. A camera that offers more than its turn can thus only starve itself. Several frames at once
-    are no lateness but what was decoded back on waking: they have room of their own, ahead of what comes after.
+    When a camera's queue is full, its oldest frame is dropped and counted: skipping a frame is better than analysing
+    late. A camera that offers more frames than its turn allows can only delay itself. Several frames offered at once
+    are a burst, which the decoder reads back when a quiet camera wakes up. A burst is not a sign of lateness: it has a
+    queue of its own, served before later frames.
     """
 
     def __init__(self, camera_ids: Iterable[str], *, capacity: int = 3, burst_capacity: int = 32) -> None:
-        """`capacity`: frames kept for each camera, >= 1; at 5 a second, 3 are 0.6 s of lateness at the most.
-        `burst_capacity`: frames of a burst kept besides, >= 1: at 5 a second, keyframes 6 s apart."""
+        """capacity: single frames kept per camera, >= 1; at 5 frames per second, 3 are at most 0.6 s late.
+
+        burst_capacity: frames of a burst kept per camera, >= 1; 32 suffice for keyframes 6 s apart at 5 frames per
+        second. Raises ValueError for a capacity below 1, and without a camera.
+        """
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1 frame for each camera, got {capacity}")
         if burst_capacity < 1:
@@ -33,7 +37,7 @@ class FrameScheduler:
         self._closed = False
 
     def offer(self, camera_id: str, frames: Sequence[Frame]) -> int:
-        """Queue frames, in the order of capture. Returns how many (older ones) were dropped for them."""
+        """Queue frames in the order of capture. Returns how many older frames were dropped for them."""
         with self._changed:
             dropped = self._queues[camera_id].put(frames)
             self._dropped[camera_id] += dropped
@@ -41,7 +45,7 @@ class FrameScheduler:
         return dropped
 
     def take(self, timeout_s: float) -> tuple[str, Frame] | None:
-        """The oldest frame of the camera that has waited longest for its turn; None when there is none in time."""
+        """The oldest frame of the camera whose turn it is, with the camera's id; None if no frame comes in time."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._closed or any(self._queues.values()), timeout_s):
                 return None
@@ -53,29 +57,29 @@ class FrameScheduler:
             return None
 
     def dropped(self, camera_id: str) -> int:
-        """How many frames of this camera gave way since the start."""
+        """How many frames of this camera were dropped since the start."""
         with self._changed:
             return self._dropped[camera_id]
 
     def dropped_in_all(self) -> int:
-        """How many frames of all cameras gave way since the start."""
+        """How many frames of all cameras were dropped since the start."""
         with self._changed:
             return sum(self._dropped.values())
 
     def waiting(self) -> int:
-        """How many frames of all cameras are queued now."""
+        """How many frames of all cameras are queued."""
         with self._changed:
             return sum(len(queue) for queue in self._queues.values())
 
     def close(self) -> None:
-        """Wake everybody up; frames that are queued can still be taken."""
+        """Wake every waiting `take`; queued frames can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
 
 class _CameraQueue:
-    """One camera's frames in the order of capture: those of bursts first, then the live ones."""
+    """One camera's frames in the order of capture: those of bursts first, then live ones."""
 
     def __init__(self, capacity: int, burst_capacity: int) -> None:
         self._capacity = capacity
@@ -88,7 +92,7 @@ class _CameraQueue:
 
     def put(self, frames: Sequence[Frame]) -> int:
         if len(frames) > 1:
-            self._burst += self._live  # what came before stays before
+            self._burst += self._live  # keeps the order of capture
             self._live.clear()
             self._burst += frames
             return _drop_oldest(self._burst, self._burst_capacity)
