@@ -15,7 +15,7 @@ from bench.edge.run_frigate import Crop, DetectSize, PipedFrame, work
 from edge.detections import Detections
 from edge.detector import DetectorStats, ResizableFrame
 from tests.support.data import DataFile
-from tests.support.media import Film, make_video, people_pictures
+from tests.support.media import Film, make_video, people_images
 
 WIDTH, HEIGHT = 1280, 720
 PERSON: Box = (600.0, 300.0, 650.0, 420.0)
@@ -175,7 +175,7 @@ def test_a_failure_of_ffmpeg_is_no_cheap_result(tmp_path: Path) -> None:
 @needs_ffmpeg
 def test_people_on_film_are_found_and_followed_and_the_film_is_recorded(data_file: DataFile, tmp_path: Path) -> None:
     film = Film(width=640, height=360, fps=10, seconds=12.0, gop=10, kbps=800)
-    video = make_video(tmp_path / "street.mp4", film, people_pictures(data_file, film))
+    video = make_video(tmp_path / "street.mp4", film, people_images(data_file, film))
 
     told = run(module("run_frigate", str(video)))
 

@@ -13,7 +13,7 @@ from bench.soaking.site import SoakSite
 from contract.event import Event
 from tests.support.data import DataFile
 from tests.support.events import event_data, new_id
-from tests.support.media import Film, make_video, people_pictures
+from tests.support.media import Film, make_video, people_images
 from tests.support.outboxes import LeftBehind
 
 FILM = Film(width=320, height=240, fps=8, seconds=20.0, gop=16, kbps=200)
@@ -66,7 +66,7 @@ def test_a_worker_that_does_not_stop_as_asked_is_not_steady() -> None:
 
 
 def test_a_short_soak_injects_faults_and_loses_nothing(data_file: DataFile, tmp_path: Path) -> None:
-    film = make_video(tmp_path / "street.mp4", FILM, people_pictures(data_file, FILM))
+    film = make_video(tmp_path / "street.mp4", FILM, people_images(data_file, FILM))
     work = tmp_path / "work"
     work.mkdir()
     # Half a minute says nothing of growth: on a busy machine the worker still fills rings and starts threads.

@@ -12,7 +12,7 @@ import numpy as np
 from edge.telemetry import CameraSnapshot
 from tests.support.data import DataFile
 from tests.support.ingest import running_ingest
-from tests.support.media import Film, Picture, make_video, people_pictures
+from tests.support.media import Film, Image, make_video, people_images
 from tests.support.rtsp import RtspCameras
 from tests.support.server import API, LiveServer, consistency_findings
 from tests.support.street import MAIN, SUB
@@ -111,8 +111,8 @@ def test_a_camera_whose_codec_stretches_its_groups_while_nothing_moves_is_not_le
     assert {"quiet", "waiting", "active"} <= seen
 
 
-def _people_after_a_while(data_file: DataFile, film: Film) -> Iterator[Picture]:
-    people = list(people_pictures(data_file, film))
+def _people_after_a_while(data_file: DataFile, film: Film) -> Iterator[Image]:
+    people = list(people_images(data_file, film))
     empty = np.median(people[::5], axis=0)
     rng = np.random.default_rng(3)
     for _ in range(round(EMPTY_S * film.fps)):

@@ -1,1 +1,1 @@
-"""What several tests share: real media, real cameras, and the faults that real cameras have."""
+"""Helpers for tests: real media, real cameras and servers, and their faults."""

@@ -1,4 +1,4 @@
-"""Films and RTSP cameras that many tests use, made once for each test process."""
+"""Films and packets that many tests use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ WIDE = Film(width=640, height=384, fps=25, gop=12, seconds=1.0)
 
 
 def make_films(folder: Path) -> Path:
-    """street.mp4 (H.264), alley.mp4 (H.265) and changing.mp4 (its resolution changes after one second)."""
+    """Make street.mp4 (H.264), alley.mp4 (H.265) and changing.mp4 (its resolution changes after one second) in
+    `folder`."""
     make_video(folder / "street.mp4", STREET)
     make_video(folder / "alley.mp4", STREET_HEVC)
     parts = folder / "parts"
@@ -32,7 +33,10 @@ def make_films(folder: Path) -> Path:
 def packets_of(
     path: Path, clock: Clock | None = None, *, speed: float | None = None, **settings: object
 ) -> list[Packet]:
-    """All packets of a file, as fast as they can be read unless a speed is given."""
+    """All packets of a file, read at full speed unless `speed` is given; `settings` are those of SourceSettings.
+
+    Raises SourceFault for anything but the end of the file.
+    """
     found: list[Packet] = []
     stop = threading.Event()
     with open_session(SourceSettings(str(path), speed=speed, **settings), clock or SystemClock(), stop) as session:  # type: ignore[arg-type] # keywords of SourceSettings

@@ -1,4 +1,4 @@
-"""A sender between an outbox and a server, on a clock that a test moves."""
+"""A sender between an outbox and a server, on a clock that the test advances."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.support.ingest import TOKEN
 from tests.support.outboxes import open_outbox
 
 REPLY_TIMEOUT_S = 10.0
-"""Long, so that a busy test machine is not taken for a broken link."""
+"""Long, so that a busy test machine does not look like a broken link."""
 
 
 @dataclass
 class Delivery:
-    """What a test needs of a device that delivers."""
+    """A device that delivers: its outbox, sender, clock and folder."""
 
     outbox: Outbox
     sender: Sender
@@ -32,7 +32,7 @@ class Delivery:
     folder: Path
 
     def run(self, for_s: float = 0.0) -> None:
-        """Take steps, letting waits pass on the clock, until nothing can be done and `for_s` seconds have passed."""
+        """Take steps, advancing the clock over waits, until nothing is left to do and `for_s` seconds have passed."""
         until_s = self.clock.mono_s() + for_s
         for _ in range(20_000):
             wait_s = self.sender.run_once()
@@ -45,7 +45,7 @@ class Delivery:
 
 
 def server_config(url: str, token: str = TOKEN, reply_timeout_s: float = REPLY_TIMEOUT_S) -> ServerConfig:
-    """A server with a token that comes from nowhere, and a patience that may be shorter than a file could ask for."""
+    """A server's configuration with its token inline, and a timeout that may be shorter than a file may set."""
     return ServerConfig.model_construct(url=url, token_file=SecretStr(token), reply_timeout_s=reply_timeout_s)
 
 
@@ -60,6 +60,6 @@ def delivering(folder: Path, url: str, reply_timeout_s: float = REPLY_TIMEOUT_S)
 
 
 def sender_of(outbox: Outbox, client: IngestClient, clock: Clock, verdicts: VerdictInbox | None = None) -> Sender:
-    """A sender whose heartbeats tell of one camera that has not been seen yet."""
+    """A sender whose heartbeats report one camera without frames."""
     health = DeviceTelemetry("box-1", ["gate"], "0.1.0", clock)
     return Sender(outbox, client, lambda: health.heartbeat(outbox.stats()), clock=clock, verdicts=verdicts)

@@ -1,4 +1,4 @@
-"""Small file systems, and how to fill them."""
+"""Small file systems that tests can fill."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 @contextmanager
 def small_file_system(folder: Path, size: str) -> Iterator[Path]:
-    """A file system of `size` ("1m") at `folder`, which is made; the test is skipped where none may be mounted."""
+    """Mount a file system of `size` ("1m") at `folder`, which is created; skips the test without the right to mount."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -23,12 +23,12 @@ def small_file_system(folder: Path, size: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # Lazily: what a failed test still holds open must not hide why it failed.
+        # Lazily: files that a failed test holds open must not hide the failure.
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def fill_disk(ballast: Path) -> None:
-    """Write a file until nothing more fits beside it."""
+    """Write a file until the disk is full."""
     with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
         _write_for_ever(file)
 

@@ -1,4 +1,4 @@
-"""Events and files for tests that do not care what is in them."""
+"""Events and files for tests that do not depend on their content."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def event_data(sequence: int, **changes: object) -> EventData:
 
 
 def building(**changes: object) -> Callable[[int], EventData]:
-    """What `Outbox.commit` takes: the same event with whatever sequence number it is given."""
+    """A builder for `Outbox.commit`: the same event with the given sequence number."""
     return lambda sequence: event_data(sequence, **changes)
 
 
 def thumbnail_file(folder: Path, content: bytes) -> tuple[Attachment, ThumbnailReference]:
-    """A thumbnail on the disk and what an event says about it."""
+    """A thumbnail on disk, and its reference in an event."""
     digest = hashlib.sha256(content).hexdigest()
     path = _write(folder / "thumbnails" / f"{new_id()}.jpg", content)
     attachment = Attachment(AttachmentKind.THUMBNAIL, path, digest, len(content))
@@ -62,7 +62,7 @@ def thumbnail_file(folder: Path, content: bytes) -> tuple[Attachment, ThumbnailR
 
 
 def clip_file(folder: Path, content: bytes, clip_id: UUID | None = None) -> tuple[Attachment, ClipReference]:
-    """A clip on the disk (any bytes: the outbox does not look inside) and what an event says about it."""
+    """A clip on disk (any bytes: the outbox does not read them), and its reference in an event."""
     clip_id = clip_id or new_id()
     digest = hashlib.sha256(content).hexdigest()
     path = _write(folder / "clips" / f"{clip_id}.mp4", content)

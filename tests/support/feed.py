@@ -1,4 +1,4 @@
-"""A console's live feed, as a program reads it."""
+"""The console's live feed, read by a program."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Message:
 
 @dataclass(slots=True)
 class FeedReader:
-    """Reads the feed in a thread. Use as a context manager, which returns once the stream is open."""
+    """Reads the feed in a thread. A context manager, which returns once the server has opened the stream."""
 
     client: httpx.Client
     after: int | None = None
@@ -38,12 +38,13 @@ class FeedReader:
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._read, name="feed reader", daemon=True)
         self._thread.start()
-        assert self._opened.wait(10), "the feed did not open"
+        assert self._opened.wait(10), "the feed did not open within 10 s"
+        assert self.comments, "the feed ended before it opened"
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._answer is not None:
-            # Closing the client would wait for the read that is under way.
+            # Closing the client would wait for the read in progress.
             link: socket.socket = self._answer.extensions["network_stream"].get_extra_info("socket")
             with contextlib.suppress(OSError):
                 link.shutdown(socket.SHUT_RDWR)
@@ -59,7 +60,7 @@ class FeedReader:
         raise EOFError
 
     def nothing_more(self, within_s: float = 0.3) -> bool:
-        """Whether no message comes for a while."""
+        """Whether no message arrives within `within_s` seconds."""
         try:
             self._messages.get(timeout=within_s)
         except queue.Empty:
@@ -67,7 +68,7 @@ class FeedReader:
         return False
 
     def ended(self, within_s: float = 10.0) -> bool:
-        """Whether the server ends the stream within a time; messages before the end are skipped."""
+        """Whether the server ends the stream within `within_s` seconds; skips messages before the end."""
         try:
             while self._messages.get(timeout=within_s) is not _END:
                 pass
@@ -81,7 +82,7 @@ class FeedReader:
             with self.client.stream("GET", FEED, headers=headers, timeout=60.0) as self._answer:
                 self._parse(self._answer)
         except (httpx.HTTPError, RuntimeError, OSError):
-            pass  # the test closed the client, or the server hung up: either way the stream is over
+            pass  # the test closed the client or the server hung up: the stream has ended
         finally:
             self._opened.set()
             self._messages.put(_END)

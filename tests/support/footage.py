@@ -17,11 +17,11 @@ from tests.support.data import DataFile
 def footage_frames(video: Path, indices: range, fps: float = 10.0) -> Iterator[Frame]:
     """The frames with these indices, from 0, each captured `1 / fps` seconds after the one before it."""
     with av.open(str(video)) as container:
-        for number, picture in enumerate(container.decode(video=0)):
+        for number, frame in enumerate(container.decode(video=0)):
             if number >= indices.stop:
                 return
             if number in indices:
-                yield Frame.from_av(picture, Instant(number / fps, datetime(2026, 11, 24, tzinfo=UTC)))
+                yield Frame.from_av(frame, Instant(number / fps, datetime(2026, 11, 24, tzinfo=UTC)))
 
 
 def mot_set(data_file: DataFile, name: str) -> LabelledSet:

@@ -1,6 +1,6 @@
-"""A small ingest server behind a real uvicorn, which can be told to fail in every way that a link or a server does.
+"""A small ingest server behind a real uvicorn, with injectable faults of link and server.
 
-It keeps what it took in memory, also over `stop` and `start`, as a server keeps its disk over a restart.
+It keeps what it accepted in memory, also across `stop` and `start`, as a server keeps its disk across a restart.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ TOKEN = "test-token-0123456789"
 API = "/api/v1/ingest"
 
 Fault = Callable[[Request, bytes], Response | None]
-"""Looks at a request and answers in the server's place, or lets it pass (None)."""
+"""Answers a request in the server's place, or returns None to let it pass."""
 
 
 @dataclass
 class IngestServer:
-    """State and faults of the server. `faults` holds what answers the next requests; `always` looks at every one."""
+    """State and faults of the server. `faults` are applied to the next requests, one each; `always` to all others."""
 
     token: str = TOKEN
     events: dict[UUID, Event] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class IngestServer:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Listen, on the same port as before if there was one."""
+        """Listen, on the same port as before if it ran before."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
@@ -69,7 +69,7 @@ class IngestServer:
             thread.join(0.005)
 
     def stop(self, *, abruptly: bool = False) -> None:
-        """Stop listening and cut every connection; `abruptly` without finishing what is under way."""
+        """Stop listening and close every connection; `abruptly` without completing requests."""
         if self._server is None or self._thread is None:
             return
         self._server.should_exit = True
@@ -78,11 +78,11 @@ class IngestServer:
         self._server = self._thread = None
 
     def sequences(self) -> list[int]:
-        """The sequence numbers of the events in the order in which they came."""
+        """The sequence numbers of the events in order of arrival."""
         return [event.data.device_sequence for event in self.events.values()]
 
     def announced(self, clip_id: UUID) -> tuple[str, int] | None:
-        """Hash and size of a clip, if an event has sealed it."""
+        """Hash and size of a clip, if an event has announced it."""
         for event in self.events.values():
             if event.data.clip is not None and event.data.clip.clip_id == clip_id:
                 return event.data.clip.sha256, event.data.clip.size_bytes
@@ -155,7 +155,7 @@ class IngestServer:
         return _upload_state(204, stored, size_bytes)
 
     async def _get_verdicts(self, _request: Request, _body: bytes) -> Response:
-        return problem(404, ErrorKind.NOT_FOUND)  # as a server does that is older than verdicts
+        return problem(404, ErrorKind.NOT_FOUND)  # as a server without verdicts answers
 
     async def _post_heartbeat(self, _request: Request, body: bytes) -> Response:
         self.heartbeats.append(Heartbeat.model_validate_json(body))
@@ -163,13 +163,13 @@ class IngestServer:
 
 
 def problem(status: int, kind: ErrorKind, headers: dict[str, str] | None = None) -> Response:
-    """A refusal as the real server words it."""
+    """A refusal in the real server's form."""
     body = Problem(type=Problem.type_of(kind), title=kind.value, status=status, detail=f"refused: {kind.value}")
     return Response(body.model_dump_json(exclude_none=True), status, headers, "application/problem+json")
 
 
 def answering(response: Response, path: str = "") -> Fault:
-    """A fault that answers every request whose path contains `path`."""
+    """A fault that answers every request whose path contains `path` with `response`."""
     return lambda request, _body: response if path in request.url.path else None
 
 
@@ -180,7 +180,7 @@ def _upload_state(status: int, stored: bytearray, size_bytes: int) -> Response:
 
 @contextmanager
 def running_ingest() -> Iterator[IngestServer]:
-    """A server that listens, stopped afterwards."""
+    """A running server, stopped afterwards."""
     server = IngestServer()
     server.start()
     try:

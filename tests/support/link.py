@@ -1,4 +1,4 @@
-"""A link that breaks: a TCP relay that cuts its connections in the middle of requests and replies."""
+"""A link that breaks: a TCP relay that resets connections in the middle of requests and replies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 
 class BreakingLink:
-    """Relays to `target_port`; each connection carries `next_budget_bytes()` in all, both ways, and is then reset."""
+    """Relays to `target_port`. Each connection carries `next_budget_bytes()` bytes, both directions together, and is
+    then reset."""
 
     def __init__(self, target_port: int, next_budget_bytes: Callable[[], int]) -> None:
         self._target_port = target_port
@@ -65,7 +66,8 @@ class _Budget:
 
 
 def _pump(source: socket.socket, sink: socket.socket, budget: _Budget) -> None:
-    """Carry bytes until either side ends or the budget does; then reset both, as a cut link looks from either end."""
+    """Relay bytes until one side ends or the budget is spent; then reset both connections, as a cut link appears to
+    both ends."""
     with contextlib.suppress(OSError):
         while data := source.recv(16_384):
             granted = budget.spend(len(data))

@@ -1,8 +1,8 @@
-"""Real H.264 and H.265 for tests: encoded by PyAV, every picture telling its own number.
+"""Real H.264 and H.265 for tests, encoded by PyAV; every frame carries its own number.
 
 `make_video` writes a file, `join_videos` makes one file whose resolution or codec settings change in the middle,
-`people_pictures` takes real people out of the shared footage in place of the synthetic ones, and `frame_number`
-reads back from a decoded picture which one of the made pictures it is.
+`people_images` gives real people from the test data instead of synthetic images, and `frame_number` reads the number
+back from a decoded frame.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from av.video.stream import VideoStream
 
 from tests.support.data import DataFile
 
-Picture = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.uint8]
 
 NUMBER_BITS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """What to make. `gop` is the distance of keyframes in pictures, `b_frames` how many stand between others."""
+    """The film to make. `gop`: frames from one keyframe to the next. `b_frames`: B-frames between other frames."""
 
     codec: str = "h264"
     width: int = 320
@@ -42,52 +42,52 @@ class Film:
 
     @property
     def count(self) -> int:
-        """How many pictures the film has."""
+        """Number of frames."""
         return round(self.seconds * self.fps)
 
 
-def moving_pictures(film: Film, first: int = 0) -> Iterator[Picture]:
-    """Pictures as (height, width, 3) uint8 RGB: a bright block walks over a textured ground.
+def moving_images(film: Film, first: int = 0) -> Iterator[Image]:
+    """Images (height, width, 3) uint8 RGB: a bright block moves over a textured ground.
 
-    Along the top stand `NUMBER_BITS` black or white cells that spell the picture's number from `first` on.
+    `NUMBER_BITS` black or white cells along the top encode the image's number, from `first` on.
     """
     rows, columns = np.mgrid[0 : film.height, 0 : film.width]
     texture = (96 + 40 * np.sin(columns / 9.0) + 40 * np.cos(rows / 7.0)).astype(np.uint8)
     ground = np.stack([texture, np.roll(texture, 5, axis=0), np.roll(texture, 9, axis=1)], axis=2)
     for number in range(first, first + film.count):
-        picture = ground.copy()
+        image = ground.copy()
         left = (number * 3) % (film.width - film.width // 8)
-        picture[film.height // 2 : film.height * 7 // 8, left : left + film.width // 10] = (230, 200, 60)
+        image[film.height // 2 : film.height * 7 // 8, left : left + film.width // 10] = (230, 200, 60)
         for bit in range(NUMBER_BITS):
             cell = slice(bit * film.width // NUMBER_BITS, (bit + 1) * film.width // NUMBER_BITS)
-            picture[: film.height // 8, cell] = 235 if number >> bit & 1 else 16
-        yield picture
+            image[: film.height // 8, cell] = 235 if number >> bit & 1 else 16
+        yield image
 
 
-def frame_number(luma: Picture) -> int:
-    """Which picture of `moving_pictures` this is, read from its brightness (height, width) at any size."""
+def frame_number(luma: Image) -> int:
+    """The number of the image of `moving_images`, read from luma (height, width) of any size."""
     height, width = luma.shape
     cell = width / NUMBER_BITS
     row = luma[height // 16]
     return sum(int(row[int((bit + 0.5) * cell)] > 125) << bit for bit in range(NUMBER_BITS))
 
 
-def people_pictures(data_file: DataFile, film: Film) -> Iterator[Picture]:
-    """Pictures of people walking past a fixed camera (PETS2009, as OpenCV's vtest.avi), scaled to the film."""
+def people_images(data_file: DataFile, film: Film) -> Iterator[Image]:
+    """Images of people walking past a fixed camera (PETS2009, as OpenCV's vtest.avi), scaled to the film."""
     with av.open(str(data_file("mot/PETS09-S2L1-vtest.mp4"))) as container:
-        for number, picture in enumerate(container.decode(container.streams.video[0])):
+        for number, image in enumerate(container.decode(container.streams.video[0])):
             if number == film.count:
                 return
-            yield np.asarray(picture.to_ndarray(width=film.width, height=film.height, format="rgb24"), dtype=np.uint8)
+            yield np.asarray(image.to_ndarray(width=film.width, height=film.height, format="rgb24"), dtype=np.uint8)
 
 
-def make_video(path: Path, film: Film | None = None, pictures: Iterable[Picture] | None = None, first: int = 0) -> Path:
+def make_video(path: Path, film: Film | None = None, images: Iterable[Image] | None = None, first: int = 0) -> Path:
     """Encode a film to `path`; its suffix decides the container (.mp4, .mkv, .ts, .h264, .h265). Returns the path."""
     film = film or Film()
     with av.open(str(path), "w") as container:
         stream = _encoder(container, film)
-        for number, picture in enumerate(moving_pictures(film, first) if pictures is None else pictures):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=film.pixel_format)
+        for number, image in enumerate(moving_images(film, first) if images is None else images):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=film.pixel_format)
             frame.pts, frame.time_base = number, Fraction(1, film.fps)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -95,9 +95,9 @@ def make_video(path: Path, film: Film | None = None, pictures: Iterable[Picture]
 
 
 def join_videos(path: Path, parts: list[Path], fps: int) -> Path:
-    """One .mp4 of several films in a row, parameter sets in band, as a camera that is set anew in mid-stream sends.
+    """One .mp4 of several films in a row, parameter sets in band, as from a camera reconfigured in mid-stream.
 
-    All parts must have the same codec, the same `fps`, and no B-frames.
+    All parts need the same codec and `fps`, and no B-frames.
     """
     units: list[tuple[bytes, bool]] = []
     for part in parts:

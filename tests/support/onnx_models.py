@@ -1,4 +1,4 @@
-"""Small ONNX models that give a known tensor, and manifests that name them."""
+"""Small ONNX models with known output, and their manifest entries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_constant_model(
 ) -> Path:
     """A model with the input `image` (1, 3, height, width) whose output `boxes` is always `output`.
 
-    The output depends on the input only in form (its mean times zero), as a graph without an input would not run.
+    It adds the input's mean times zero, because a graph without an input does not run.
     """
     nodes = [
         helper.make_node("Cast", ["image"], ["real"], to=TensorProto.FLOAT),
@@ -48,10 +48,11 @@ def write_constant_model(
 
 
 def write_echo_model(path: Path, *, width: int = WIDTH, height: int = HEIGHT) -> Path:
-    """A model that gives one box for each of five chosen pixels of its input: (1, 5, 5), each row one pixel five times.
+    """A model that returns one box for each of five chosen pixels of its input: (1, 5, 5), each row one pixel five
+    times.
 
-    So a test sees what the detector wrote into the tensor: of the first channel the corners in reading order, then the
-    centre.
+    A test thus sees what the detector wrote into the tensor: the corners of the first channel in reading order, then
+        its centre.
     """
     corners = [(0, 0), (0, width - 1), (height - 1, 0), (height - 1, width - 1), (height // 2, width // 2)]
     flat = np.array([[row * width + column] * 5 for row, column in corners], np.int64)
@@ -77,7 +78,7 @@ def write_echo_model(path: Path, *, width: int = WIDTH, height: int = HEIGHT) ->
 
 
 def spec_for(path: Path, layout: str = "boxes5", **output: object) -> ModelSpec:
-    """The manifest entry of a model written by this module; `output` replaces keys of its output table."""
+    """The manifest entry of a model of this module; `output` replaces keys of its output table."""
     content = path.read_bytes()
     return ModelSpec.model_validate(
         {

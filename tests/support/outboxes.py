@@ -40,7 +40,7 @@ def open_outbox(
 
 
 def send_everything(outbox: Outbox) -> list[Event]:
-    """Mark all as sent, as if a server had taken it; returns the events."""
+    """Mark everything as sent, as if a server had accepted it; returns the events."""
     events = []
     while (pending := outbox.next_event()) is not None:
         events.append(Event.model_validate_json(pending.body))

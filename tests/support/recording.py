@@ -1,4 +1,4 @@
-"""What clip recorder and signal recorder need for tests: a filled ring, signals and frames."""
+"""Input for the clip recorder and the signal recorder: a filled ring, signals and frames."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.media import Film, make_video
 
 FILM = Film(width=160, height=96, fps=10, seconds=60.0, gop=10, kbps=60)
 START = Instant(1000.0, NOON)
-"""When the film's first picture was captured."""
+"""Capture time of the film's first frame."""
 
 
 def at(second: float) -> Instant:
@@ -29,12 +29,12 @@ def at(second: float) -> Instant:
 
 
 def filmed(folder: Path) -> list[Packet]:
-    """A minute of packets, ten a second, a keyframe each second."""
+    """A minute of packets, ten a second, with a keyframe each second."""
     return packets_of(make_video(folder / "minute.mp4", FILM), starts=START)
 
 
 def fill(ring: PacketRing, packets: Iterable[Packet], until_s: float) -> None:
-    """Let the ring take in what was captured up to that second of the film, if it does not hold it yet."""
+    """Append the packets captured until that second of the film, unless the ring has them already."""
     newest_mono_s = ring.newest_mono_s
     for packet in packets:
         mono_s = packet.captured.mono_s
@@ -62,6 +62,6 @@ def signal(
 
 
 def frame(second: float) -> Frame:
-    """A grey picture."""
+    """A grey frame."""
     chroma = np.full((48, 80), 128, np.uint8)
     return Frame(np.full((96, 160), 90, np.uint8), chroma, chroma, at(second))

@@ -1,4 +1,4 @@
-"""RTCP sender reports as a camera sends them, made from the RTP packets that pass by."""
+"""RTCP sender reports as a camera sends them, computed from passing RTP packets."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _SENDER_REPORT = 200
 
 
 def is_sender_report(packet: bytes) -> bool:
-    """Whether this is a report and not a packet of the stream (RFC 5761, section 4, keeps their numbers apart)."""
+    """Whether this is a sender report, not a packet of the stream (RFC 5761, section 4, separates their numbers)."""
     return len(packet) > 1 and packet[1] == _SENDER_REPORT
 
 
 @dataclass(slots=True)
 class SenderReports:
-    """The sender reports of one RTP stream: which moment of the camera's clock belongs to which ticks.
+    """The sender reports of one RTP stream: they map ticks to the camera's clock.
 
-    every_s: a report at most so often, the first one beside the first packet.
-    began_utc_s: when the first packet passed by on our clock: that picture's capture, as far as the reports know.
+    every_s: minimum interval between reports; the first accompanies the first packet.
+    began_utc_s: our time when the first packet passed: the capture time of its frame, as far as the reports know.
     """
 
     every_s: float
@@ -32,7 +32,7 @@ class SenderReports:
     _bytes: int = 0
 
     def beside(self, rtp: bytes, clock_offset_s: float) -> bytes | None:
-        """The report that is due with this RTP packet, of a camera whose clock is ahead of ours by so much."""
+        """The report due with this RTP packet, or None; the camera's clock is ahead of ours by `clock_offset_s`."""
         ticks, source = struct.unpack_from("!II", rtp, 4)
         now_mono_s = time.monotonic()
         if self.began_utc_s is None:

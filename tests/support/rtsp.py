@@ -1,12 +1,12 @@
 """Real RTSP cameras for tests, and the network between them and the edge worker, with its faults.
 
 `RtspCameras` serves a folder of .mp4 files over RTSP (aio-rtsp-toolkit, in a thread of its own) and loops each with
-continuous timestamps. Its limits: TCP only, no authentication, no B-frames (it forces timestamps to grow in sending
-order), and a resolution that changes in a file is announced in band only.
+continuous timestamps. Its limits: TCP only, no authentication, no B-frames (it makes timestamps grow in sending order),
+and a resolution that changes within a file is announced in band only.
 
-`FaultyLink` stands in front of it as a TCP proxy that understands RTSP. It can ask for a log-in (Basic or Digest, both
-verified), speak TLS, send the pictures by UDP, add the sender reports of a camera with a clock of its own, and while it
-runs stall, cut, corrupt or lose what the camera sends.
+`FaultyLink` is a TCP proxy in front of it that understands RTSP. It can require a log-in (Basic or Digest, both
+verified), use TLS, send the media by UDP and add sender reports of a camera with its own clock. While it runs it can
+stall, cut, corrupt or drop what the camera sends.
 
     with RtspCameras(folder) as cameras, FaultyLink(cameras.port, log_in=LogIn("admin", "secret")) as link:
         url = link.url("street.mp4", user="admin", password="secret")
@@ -41,7 +41,7 @@ _RTP_HEADER_BYTES = 12
 
 
 class _Silent:
-    """The toolkit prints every request; a test's output is for the test."""
+    """A logger that drops everything: the toolkit prints every request."""
 
     def log(self, *_: object, **__: object) -> None:
         return None
@@ -53,7 +53,7 @@ T = TypeVar("T")
 
 
 class _LoopThread:
-    """An asyncio loop in a thread, so that cameras live beside blocking code."""
+    """An asyncio loop in a thread, for cameras beside blocking code."""
 
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
@@ -96,13 +96,13 @@ class RtspCameras:
         self._thread.close()
 
     def url(self, name: str, plays: int = 0) -> str:
-        """Where the camera is; it plays its film `plays` times and hangs up, or for ever (0)."""
+        """The camera's address; it plays its film `plays` times and then hangs up, or for ever (0)."""
         return f"rtsp://127.0.0.1:{self.port}/{name}/play_count_{plays}"
 
 
 @dataclass(frozen=True, slots=True)
 class LogIn:
-    """Who may look, and how the camera asks."""
+    """The credentials that a camera requires, and its authentication scheme."""
 
     user: str
     password: str
@@ -112,7 +112,7 @@ class LogIn:
 
 @dataclass(slots=True)
 class _Route:
-    """Where one connection's RTP channels go when the client asked for UDP: to ports of `client_host`."""
+    """Where a connection's RTP channels go if the client chose UDP: to ports of `client_host`."""
 
     client_host: str
     ports_of_channel: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)
@@ -120,14 +120,14 @@ class _Route:
 
 
 class FaultyLink:
-    """A proxy to `upstream_port` of 127.0.0.1 on a free port of `host`, faultless until told otherwise.
+    """A proxy to `upstream_port` of 127.0.0.1 on a free port of `host`, without faults until one is set.
 
-    Set from the test's thread at any time:
-    stalled: take nothing and send nothing, keep the connections.
-    corrupt_share, lose_share: part of the RTP packets to damage or to swallow, 0..1.
-    hide_parameter_sets: take them out of what RTSP says of the stream; they are in band only then.
-    report_every_s: how often a connection opened from now on carries sender reports; never, where it is None. Those
-        of `RtspCameras`, which only tell when a packet was sent, are swallowed either way.
+    The test's thread may set at any time:
+    stalled: receive and send nothing, keep the connections open.
+    corrupt_share, lose_share: share of the RTP packets to corrupt or to drop, 0..1.
+    hide_parameter_sets: remove them from the SDP, so that they are in band only.
+    report_every_s: interval of sender reports on connections opened from now on; None for none. The reports of
+        `RtspCameras`, which give only the time of sending, are always dropped.
     clock_offset_s: how far the camera's clock in the next reports is ahead of ours.
     Counters: `connections` accepted, `refusals` answered with 401. `reports` are those of the newest connection.
     """
@@ -189,7 +189,7 @@ class FaultyLink:
         self.connections += 1
         try:
             camera, to_camera = await asyncio.open_connection("127.0.0.1", self._upstream_port)
-        except OSError:  # the camera is gone: so is its client's connection
+        except OSError:  # the camera is gone, so its client's connection ends
             to_client.transport.abort()
             return
         self._writers |= {to_client, to_camera}
@@ -199,7 +199,7 @@ class FaultyLink:
         try:
             both = (self._requests(client, to_client, to_camera, route), self._answers(camera, to_client, route))
             tasks = [asyncio.ensure_future(one) for one in both]
-            with contextlib.suppress(asyncio.CancelledError):  # the link is closing; asyncio would log it as a fault
+            with contextlib.suppress(asyncio.CancelledError):  # the link is closing; asyncio would log an error
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 task.cancel()
@@ -242,7 +242,7 @@ class FaultyLink:
             await to_client.drain()
 
     def _report(self, message: bytes, to_client: asyncio.StreamWriter, route: _Route) -> None:
-        if route.reports is None or message[1] % 2:  # what comes on odd channels is RTCP itself
+        if route.reports is None or message[1] % 2:  # odd channels carry RTCP
             return
         report = route.reports.beside(message[4:], self.clock_offset_s)
         if report is not None:
@@ -255,7 +255,7 @@ class FaultyLink:
             to_client.write(message)
         else:
             port, sending = where
-            with contextlib.suppress(OSError):  # the client closed its port: that is what UDP is like
+            with contextlib.suppress(OSError):  # the client closed its port, which UDP does not notice
                 sending.sendto(message[4:], (route.client_host, port))
 
     def _damaged(self, message: bytes) -> bytes:
@@ -283,7 +283,7 @@ class FaultyLink:
 
 @contextlib.contextmanager
 def deaf_server(answer: bytes = b"") -> Iterator[int]:
-    """A TCP port on 127.0.0.1 that accepts, answers every connection with the same bytes and then says nothing."""
+    """A TCP port on 127.0.0.1 that accepts, answers every connection with the same bytes, and then stays silent."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         held: list[socket.socket] = []
 
@@ -306,7 +306,7 @@ def deaf_server(answer: bytes = b"") -> Iterator[int]:
 
 
 async def _messages(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    """RTSP messages and interleaved frames (RFC 2326, section 10.12), one at a time and whole."""
+    """Complete RTSP messages and interleaved frames (RFC 2326, section 10.12), one at a time."""
     with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
         while True:
             first = await reader.readexactly(1)
@@ -337,11 +337,11 @@ def _is_authorised(request: str, log_in: LogIn, nonce: str) -> bool:
 
 
 def _md5(text: str) -> str:
-    return hashlib.md5(text.encode()).hexdigest()  # what RFC 2617 asks for
+    return hashlib.md5(text.encode()).hexdigest()  # as RFC 2617 requires
 
 
 def _as_tcp_setup(request: str, route: _Route, host: str) -> str:
-    """A SETUP that asks for UDP, as the interleaved one that the camera understands; anything else unchanged."""
+    """A SETUP for UDP rewritten as the interleaved one that the camera supports; other requests unchanged."""
     asked = re.search(r"client_port=(\d+)-(\d+)", _header(request, "Transport"))
     if not request.startswith("SETUP ") or not asked:
         return request

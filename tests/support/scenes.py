@@ -14,7 +14,7 @@ from edge.signals import Observation, Signal
 
 ASPECT = 16 / 9
 HEIGHT = 0.2
-"""Body height of everybody in these scenes, in picture heights."""
+"""Body height of all people in these scenes, in frame heights."""
 NOON_WIB = datetime(2026, 3, 4, 5, 0, tzinfo=UTC)
 MIDNIGHT_WIB = datetime(2026, 3, 4, 17, 0, tzinfo=UTC)
 
@@ -33,7 +33,7 @@ class Someone:
 
 
 def standing(x: float, y: float, starts_s: float = 0.0, ends_s: float = float("inf"), sway: float = 0.01) -> Where:
-    """Somebody who stands at a point, swaying a little as people do (`sway` in picture heights)."""
+    """A person standing at a point who moves slightly (`sway` in frame heights)."""
 
     def where(at_s: float) -> tuple[float, float] | None:
         if not starts_s <= at_s <= ends_s:
@@ -44,7 +44,7 @@ def standing(x: float, y: float, starts_s: float = 0.0, ends_s: float = float("i
 
 
 def walking(start: tuple[float, float], end: tuple[float, float], starts_s: float, ends_s: float) -> Where:
-    """Somebody who walks straight from one point to another, and is not seen before or after."""
+    """A person who walks straight from one point to another, unseen before and after."""
 
     def where(at_s: float) -> tuple[float, float] | None:
         if not starts_s <= at_s <= ends_s:
@@ -78,7 +78,7 @@ def observations(
 
 
 def zone_of(rules: dict[str, object], **more: object) -> ZoneConfig:
-    """A zone in the middle of the picture, 0.2 to 0.8 both ways, with these rules."""
+    """A zone in the middle of the frame, 0.2 to 0.8 in both directions, with these rules."""
     polygon = [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]
     return ZoneConfig.model_validate({"id": "gang", "name": "Gang", "polygon": polygon, "rules": rules, **more})
 

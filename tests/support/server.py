@@ -44,7 +44,7 @@ from tests.support.events import NOON, event_data, new_id
 API = "/api/v1"
 PASSWORD = "correct horse battery"
 CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-"""The real parameters take 64 MiB and tens of milliseconds a hash: too much for a suite that logs in all the time."""
+"""The real parameters need 64 MiB and tens of milliseconds for each hash, too much for tests with many log-ins."""
 
 SITE = Site.model_validate(
     {
@@ -129,7 +129,7 @@ class LiveServer:
         assert not self._thread.is_alive(), "the server did not stop within 15 s"
 
     def client(self, **headers: str) -> httpx.Client:
-        """An HTTP client without any identity."""
+        """An HTTP client without credentials."""
         client = httpx.Client(base_url=self.base_url, headers=headers, timeout=20.0, trust_env=False)
         self._clients.append(client)
         return client
@@ -147,7 +147,7 @@ class LiveServer:
         return client
 
     def new_alert(self, sequence: int = 1, kampung_id: str = "bahari", **changes: object) -> str:
-        """The id of an alert that the kampung's device has just opened."""
+        """Open an alert through the kampung's device; its id."""
         answer = send(self.device(DEVICE_OF[kampung_id]), event_of(sequence, kampung_id, **changes))
         assert answer.status_code == 201, answer.text
         return str(answer.json()["alert_id"])
@@ -172,7 +172,7 @@ def send(client: httpx.Client, event: Event) -> httpx.Response:
 
 
 def problem(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
-    """The problem details of an answer, which must be of the given status and kind."""
+    """The problem details of an answer, after checking its status and kind."""
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
     body: dict[str, Any] = answer.json()
     assert body["type"] == f"urn:kentongan:problem:{kind}", body
@@ -209,7 +209,7 @@ def upload_clip(client: httpx.Client, clip_id: UUID, content: bytes, offset: int
 
 
 def heartbeat_of(device_id: str, camera_id: str, state: CameraState = CameraState.LIVE) -> Heartbeat:
-    """A heartbeat of a device that reports on one camera."""
+    """A heartbeat of a device with one camera."""
     health = CameraTelemetry(
         camera_id=camera_id,
         state=state,
@@ -245,7 +245,7 @@ async def _fill(url: str) -> dict[str, str]:
 
 
 def consistency_findings(settings: Settings) -> list[Finding]:
-    """What `kentongan-server check` finds wrong in a server's data."""
+    """The findings of `kentongan-server check` on a server's data."""
 
     async def look() -> list[Finding]:
         database = Database(settings.database)
@@ -278,7 +278,7 @@ def copied_server(template: Template, data_dir: Path, clock: Clock | None = None
 
 @pytest.fixture
 def make_server(server_template: Template, tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
-    """Starts servers with settings of the test's own; they stop when the test ends."""
+    """Starts servers with the given settings; they stop when the test ends."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -1,4 +1,4 @@
-"""A street full of people as an RTSP camera, made once for each test process."""
+"""A busy street as an RTSP camera, made once for each test process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.data import DataFile
-from tests.support.media import Film, make_video, people_pictures
+from tests.support.media import Film, make_video, people_images
 from tests.support.rtsp import RtspCameras
 
 MAIN = Film(width=640, height=480, fps=10, seconds=30.0, gop=20, kbps=800)
@@ -17,10 +17,10 @@ SUB = Film(width=320, height=240, fps=10, seconds=30.0, gop=20, kbps=250)
 
 @pytest.fixture(scope="session")
 def street(data_file: DataFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Half a minute of people crossing a square; beside it `small.mp4`, the same as a substream."""
+    """Half a minute of people crossing a square, and `small.mp4` beside it, the same as a substream."""
     folder = tmp_path_factory.mktemp("street")
-    make_video(folder / "small.mp4", SUB, people_pictures(data_file, SUB))
-    return make_video(folder / "street.mp4", MAIN, people_pictures(data_file, MAIN))
+    make_video(folder / "small.mp4", SUB, people_images(data_file, SUB))
+    return make_video(folder / "street.mp4", MAIN, people_images(data_file, MAIN))
 
 
 @pytest.fixture

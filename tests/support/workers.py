@@ -1,4 +1,4 @@
-"""A whole edge worker for tests: its configuration written as a user would, run in a thread or as a process."""
+"""A complete edge worker for tests: configured as by a user, run in a thread or as a process."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ T = TypeVar("T")
 
 
 def camera(camera_id: str, url: str, rules: dict[str, Any], **more: object) -> dict[str, Any]:
-    """A camera of the test site with one zone over the whole picture."""
+    """A camera of the test site with one zone over the whole frame."""
     zone = {"id": "ronda", "name": "Pos ronda", "polygon": WHOLE_PICTURE, "rules": rules}
     return {"id": camera_id, "kampung_id": "bahari", "url": url, "zones": [zone], **more}
 
 
 def write_config(folder: Path, server_url: str, token: str, cameras: list[dict[str, Any]], **more: object) -> Path:
-    """A device's configuration with short clips, in `folder`; `more` are settings beside or in place of these."""
+    """Write a device's configuration with short clips into `folder`; `more` adds or replaces settings."""
     (folder / "token").write_text(token)
     (folder / "token").chmod(0o600)
     path = folder / "edge.yaml"
@@ -54,7 +54,7 @@ def write_config(folder: Path, server_url: str, token: str, cameras: list[dict[s
 
 @contextmanager
 def working(config: DeviceConfig) -> Iterator[Worker]:
-    """A worker at work in a thread; leaving stops it as SIGTERM does."""
+    """A worker running in a thread; leaving stops it as SIGTERM does."""
     stop = threading.Event()
     with Worker(config, SystemClock()) as worker:
         thread = threading.Thread(target=worker.run, args=(stop,), name="worker")
@@ -68,21 +68,21 @@ def working(config: DeviceConfig) -> Iterator[Worker]:
 
 
 def start_process(config_path: Path) -> subprocess.Popen[bytes]:
-    """The worker as a process of its own, for tests that kill it."""
+    """The worker as its own process, for tests that kill it."""
     command = [sys.executable, "-m", "edge.cli.main", "run", "--config", str(config_path)]
     with (config_path.parent / "worker.log").open("ab") as log:
         return subprocess.Popen(command, cwd=REPOSITORY, stderr=log, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
 
 
-def eventually(look: Callable[[], T | None], within_s: float = 30.0) -> T:
-    """What `look` finds as soon as it finds something."""
+def eventually(condition: Callable[[], T | None], within_s: float = 30.0) -> T:
+    """The result of `condition` as soon as it is true. Raises AssertionError after `within_s` seconds."""
     deadline_s = time.monotonic() + within_s
     while time.monotonic() < deadline_s:
-        found = look()
+        found = condition()
         if found:
             return found
         time.sleep(0.05)
-    raise AssertionError(f"nothing came of {look} within {within_s:g} s")
+    raise AssertionError(f"{condition} was not true within {within_s:g} s")
 
 
 __all__ = ["REPOSITORY", "camera", "eventually", "load_device_config", "start_process", "working", "write_config"]

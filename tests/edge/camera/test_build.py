@@ -14,7 +14,7 @@ from contract.event import Phase, Rule
 from edge.cli.replay import ReplayReport, replay
 from edge.config import load_device_config
 from tests.support.data import DataFile
-from tests.support.media import Film, Picture, make_video, people_pictures
+from tests.support.media import Film, Image, make_video, people_images
 from tests.support.workers import camera, write_config
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -74,7 +74,7 @@ COVERED = Film(width=768, height=576, fps=7, seconds=90.0, gop=14, kbps=900)
 COVERED_FROM_S = 50.0
 
 
-def covered_from(pictures: Iterator[Picture]) -> Iterator[Picture]:
+def covered_from(pictures: Iterator[Image]) -> Iterator[Image]:
     for number, picture in enumerate(pictures):
         covered = number >= COVERED_FROM_S * COVERED.fps
         yield np.full_like(picture, 12) if covered else picture
@@ -83,7 +83,7 @@ def covered_from(pictures: Iterator[Picture]) -> Iterator[Picture]:
 def test_a_replay_reports_a_covered_camera_and_ends_what_its_rules_had_open(
     tmp_path: Path, data_file: DataFile
 ) -> None:
-    video = make_video(tmp_path / "covered.mp4", COVERED, covered_from(people_pictures(data_file, COVERED)))
+    video = make_video(tmp_path / "covered.mp4", COVERED, covered_from(people_images(data_file, COVERED)))
     report = replayed(tmp_path, video, {"occupancy": {"capacity": 1, "on_delay_s": 2.0, "off_delay_s": 60.0}})
     (fault,) = [one for one in report.began if one.rule is Rule.CAMERA_FAULT]
     assert fault.captured.mono_s == pytest.approx(COVERED_FROM_S, abs=30.0)

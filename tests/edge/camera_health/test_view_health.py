@@ -14,7 +14,7 @@ from contract.event import Phase
 from edge.camera_health import HealthFinding, ReferenceView, ViewFault, ViewHealth, ViewHealthSettings
 from edge.camera_health.freeze import FreezeWatch
 from tests.support.data import DataFile
-from tests.support.views import HEIGHT, WIDTH, Luma, noisy, small_pictures, to_and_fro
+from tests.support.views import HEIGHT, WIDTH, Luma, noisy, small_frames, to_and_fro
 
 CLIPS = (
     "mot/KITTI-17.mp4", "mot/PETS09-S2L1-vtest.mp4", "mot/TUD-Campus.mp4", "video/avenue-08.mp4",
@@ -75,7 +75,7 @@ def watch(
 
 
 def scene(data_file: DataFile, name: str) -> Iterator[Luma]:
-    frames, _ = small_pictures(data_file(name), 0.5, seconds=60.0)
+    frames, _ = small_frames(data_file(name), 0.5, seconds=60.0)
     return to_and_fro(frames)
 
 
@@ -88,7 +88,7 @@ def learnt(data_file: DataFile, name: str) -> tuple[ViewHealth, Iterator[Luma]]:
 
 @pytest.mark.parametrize("clip", CLIPS)
 def test_an_ordinary_clip_has_no_fault(data_file: DataFile, clip: str) -> None:
-    frames, period_s = small_pictures(data_file(clip), 5.0)
+    frames, period_s = small_frames(data_file(clip), 5.0)
     health = ViewHealth(ViewHealthSettings(sample_s=0.2, learn_s=0.5, confirm_s=2.0) if len(frames) < 50 else None)
     found = [one for i, frame in enumerate(frames) for one in health.observe(frame, i * period_s)]
     assert found == []

@@ -12,7 +12,7 @@ from contract.event import Phase
 from edge.camera_health import HealthFinding, ViewFault, ViewHealth
 from edge.camera_health.freeze import FreezeWatch
 from tests.support.data import DataFile
-from tests.support.views import HEIGHT, WIDTH, Luma, noisy, small_pictures, to_and_fro
+from tests.support.views import HEIGHT, WIDTH, Luma, noisy, small_frames, to_and_fro
 
 CLIP = "mot/PETS09-S2L1-vtest.mp4"
 LEARNS_S = 240.0
@@ -37,7 +37,7 @@ class Camera:
 @pytest.fixture
 def scene(data_file: DataFile) -> tuple[Luma, tuple[Luma, ...]]:
     """The clip's view without people, and its frames with people."""
-    people, _ = small_pictures(data_file(CLIP), 0.5, seconds=60.0)
+    people, _ = small_frames(data_file(CLIP), 0.5, seconds=60.0)
     return np.median(people, axis=0).astype(np.uint8), people
 
 

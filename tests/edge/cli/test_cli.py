@@ -20,7 +20,7 @@ from edge.cli.main import app
 from edge.learned.state import CameraLearned
 from edge.learned.store import LearnedStore
 from tests.support.data import DataFile
-from tests.support.media import Film, make_video, people_pictures
+from tests.support.media import Film, make_video, people_images
 from tests.support.workers import camera, write_config
 
 STAYING = {"loitering": {"threshold_s": 12.0, "min_score": 0.0}}
@@ -92,7 +92,7 @@ def test_opencv_runs_on_one_thread(config: Path, command: str) -> None:
 @pytest.fixture(scope="module")
 def film(data_file: DataFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("film") / "street.mp4"
-    return make_video(path, FILM, people_pictures(data_file, FILM))
+    return make_video(path, FILM, people_images(data_file, FILM))
 
 
 def test_replay_shows_what_would_alert_and_draws_it(config: Path, film: Path, tmp_path: Path) -> None:

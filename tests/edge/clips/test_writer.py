@@ -26,7 +26,7 @@ from edge.clips.cutting import ClipFault
 from edge.clips.writer import write_clip
 from edge.decode.masks import PrivacyMask
 from tests.support.cameras import make_films, packets_of, take
-from tests.support.media import Film, Picture, frame_number, join_videos, make_video
+from tests.support.media import Film, Image, frame_number, join_videos, make_video
 from tests.support.rtsp import RtspCameras
 
 new_id = UuidV7Factory(SystemClock())
@@ -51,7 +51,7 @@ def cut(packets: list[Packet], trigger_s: float, folder: Path, mask: PrivacyMask
     return write_clip(packets, clip_id=new_id(), trigger=trigger, destination=folder / "clip.mp4", mask=mask)
 
 
-def decoded(path: Path) -> list[tuple[float, Picture]]:
+def decoded(path: Path) -> list[tuple[float, Image]]:
     """Every picture with its time in seconds, checked: any error of the decoder fails the test."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]

@@ -13,12 +13,12 @@ import pytest
 
 from contract.clock import Instant
 from edge.decode.frame import ColourMatrix, Frame
-from tests.support.media import Film, Picture, make_video
+from tests.support.media import Film, Image, make_video
 
 NOW = Instant(5.0, datetime(2026, 11, 24, tzinfo=UTC))
 
 
-def colour_bars(width: int = 322, height: int = 182) -> Picture:
+def colour_bars(width: int = 322, height: int = 182) -> Image:
     """Eight vertical bars of plain colour, RGB."""
     colours = [
         (255, 255, 255),
@@ -36,7 +36,7 @@ def colour_bars(width: int = 322, height: int = 182) -> Picture:
     return image
 
 
-def as_av(image: Picture, pixel_format: str, *, matrix: str = "ITU601") -> av.VideoFrame:
+def as_av(image: Image, pixel_format: str, *, matrix: str = "ITU601") -> av.VideoFrame:
     made = av.VideoFrame.from_ndarray(image, format="rgb24")
     full = pixel_format.startswith("yuvj")
     made = made.reformat(format=pixel_format, dst_colorspace=matrix, dst_color_range="JPEG" if full else "MPEG")
@@ -44,7 +44,7 @@ def as_av(image: Picture, pixel_format: str, *, matrix: str = "ITU601") -> av.Vi
     return made
 
 
-def bar_colours(bgr: Picture) -> Picture:
+def bar_colours(bgr: Image) -> Image:
     """Return the colour in the middle of every bar, (8, 3) RGB."""
     height, width, _ = bgr.shape
     columns = [(2 * index + 1) * width // 16 for index in range(8)]

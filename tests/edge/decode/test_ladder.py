@@ -102,7 +102,7 @@ def test_motion_that_began_between_two_keyframes_is_decoded_back(data_file: Data
 
 def test_frames_decoded_back_are_halved(tmp_path: Path) -> None:
     film = Film(width=1280, height=720, fps=10, gop=20, kbps=2000)
-    video = make_video(tmp_path / "still.mp4", film, pictures=_one_comes_in_after(51, 80))
+    video = make_video(tmp_path / "still.mp4", film, images=_one_comes_in_after(51, 80))
     ring = PacketRing(60.0)
     ladder = DecodeLadder(ring)
     bursts = []
@@ -119,7 +119,7 @@ def test_frames_decoded_back_are_halved(tmp_path: Path) -> None:
 
 def test_an_overdue_keyframe_starts_full_decoding(tmp_path: Path) -> None:
     film = Film(width=1280, height=720, fps=10, gop=300, kbps=2000)
-    video = make_video(tmp_path / "smart.mp4", film, pictures=_one_comes_in_after(51, 100))
+    video = make_video(tmp_path / "smart.mp4", film, images=_one_comes_in_after(51, 100))
     ring = PacketRing(60.0)
     ladder = DecodeLadder(ring)
     handed_on: list[tuple[float, float]] = []

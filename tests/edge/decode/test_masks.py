@@ -15,7 +15,7 @@ from contract.clock import Instant
 from edge.decode.frame import Frame
 from edge.decode.masks import Polygon, PrivacyMask
 from tests.support.data import DataFile
-from tests.support.media import Film, Picture, people_pictures
+from tests.support.media import Film, Image, people_images
 
 Pixels = npt.NDArray[np.bool_]
 
@@ -78,7 +78,7 @@ def test_nothing_under_a_mask_changes_the_masked_frame(polygon: Polygon, width: 
 
 def test_real_people_under_a_mask_leave_no_trace_in_any_image_made_from_the_frame(data_file: DataFile) -> None:
     film = Film(width=768, height=576, seconds=0.3)
-    first, *_, last = (frame_of(image) for image in people_pictures(data_file, film))
+    first, *_, last = (frame_of(image) for image in people_images(data_file, film))
     mask = PrivacyMask([DOOR, SKY])
     black = mask.covers(first.width, first.height)
     hidden = touched(DOOR, 768, 576) | touched(SKY, 768, 576)
@@ -98,7 +98,7 @@ def test_an_outline_that_crosses_itself_masks_all_that_it_encloses() -> None:
     assert bool(PrivacyMask([star]).covers(200, 200)[100:104, 98:102].all())
 
 
-def frame_of(image: Picture) -> Frame:
+def frame_of(image: Image) -> Frame:
     return Frame.from_av(av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p"), NOW)
 
 

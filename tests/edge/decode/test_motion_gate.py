@@ -10,14 +10,14 @@ import pytest
 
 from edge.decode.motion_gate import GateSettings, MotionGate, MotionResult
 from tests.support.data import DataFile
-from tests.support.views import HEIGHT, WIDTH, Luma, noisy, raining, small_pictures, swaying
+from tests.support.views import HEIGHT, WIDTH, Luma, noisy, raining, small_frames, swaying
 
 PERIOD_S = 0.2
 
 
 def empty_hall(data_file: DataFile) -> Luma:
     """The hall before anybody comes, with its noise averaged away."""
-    frames, _ = small_pictures(data_file("video/intel_one_by_one.mp4"), 5.0, seconds=5.0)
+    frames, _ = small_frames(data_file("video/intel_one_by_one.mp4"), 5.0, seconds=5.0)
     return np.asarray(np.median(frames, axis=0), dtype=np.uint8)
 
 
@@ -40,7 +40,7 @@ def test_the_first_frame_is_active(data_file: DataFile) -> None:
 
 
 def test_real_people_are_motion_and_the_empty_hall_between_them_is_not(data_file: DataFile) -> None:
-    frames, period_s = small_pictures(data_file("video/intel_one_by_one.mp4"), 5.0, seconds=40.0)
+    frames, period_s = small_frames(data_file("video/intel_one_by_one.mp4"), 5.0, seconds=40.0)
     found = results(MotionGate(), frames, period_s)
     # The hall is empty until 6 s; people walk through from 8 s to 16 s and from 26 s to 38 s.
     seconds = np.arange(len(frames)) * period_s
@@ -92,7 +92,7 @@ def test_rain_is_hardly_ever_motion(data_file: DataFile) -> None:
 
 
 def test_a_swaying_tree_is_learnt_in_half_a_minute_and_a_person_in_front_of_it_is_motion(data_file: DataFile) -> None:
-    frames, _ = small_pictures(data_file("video/intel_one_by_one.mp4"), 5.0, seconds=40.0)
+    frames, _ = small_frames(data_file("video/intel_one_by_one.mp4"), 5.0, seconds=40.0)
     hall, rng = empty_hall(data_file), np.random.default_rng(6)
     gate = MotionGate()
     calm = [noisy(swaying(hall, index * PERIOD_S, (160, 90)), 1.5, rng) for index in range(200)]
