@@ -194,9 +194,9 @@ class ClipRecorder:
                 mask=self._masks[order.camera_id],
             )
         except ClipFault as fault:
-            _log.warning("no clip", camera=order.camera_id, clip_id=str(order.clip_id), fault=str(fault))
+            _log.warning("clip_not_made", camera=order.camera_id, clip_id=str(order.clip_id), reason=str(fault))
             return ClipOutcome(order, None, str(fault))
         except Exception as error:  # noqa: BLE001 - a defect in one clip costs that clip alone; logged with its traceback
-            _log.exception("clip failed", camera=order.camera_id, clip_id=str(order.clip_id))
+            _log.exception("clip_failed", camera=order.camera_id, clip_id=str(order.clip_id))
             return ClipOutcome(order, None, f"the clip could not be written: {type(error).__name__}")
         return ClipOutcome(order, clip, None)

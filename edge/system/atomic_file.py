@@ -1,4 +1,4 @@
-"""Files that are either old or new and never half: small states that must survive a power cut."""
+"""Replaces small files atomically, so that a power cut leaves either the old or the new content."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Make `content` the file at `path`, making its folder too; readable by its owner alone.
+    """Replace the file at `path` with `content`, readable by its owner only. Missing folders are created.
 
-    Raises OSError, for example on a full disk; the old file then stays.
+    Raises OSError, for example on a full disk; the old file then remains.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f"{path.name}.tmp")

@@ -1,4 +1,4 @@
-"""How long to wait after a failure: exponential, bounded, and jittered so that a fleet does not come back as one."""
+"""Exponential back-off with a cap, and with jitter so that a fleet does not retry in step."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Backoff:
-    """Delays of one thing that fails: `base_s`, twice that, ... up to `cap_s`, each shortened by up to a half.
+    """Delays in seconds: `base_s`, doubled with each failure up to `cap_s`, each shortened by up to a half.
 
-    Kept in memory only: a restart is a reason to try at once, since it often is what cured the failure.
+    The count of failures is kept in memory only: a restart is a reason to retry at once.
     """
 
     base_s: float
@@ -19,11 +19,11 @@ class Backoff:
     failures: int = 0
 
     def after_failure(self, at_least_s: float = 0.0) -> float:
-        """Count a failure and say how many seconds to wait; the server's own wish `at_least_s` is honoured."""
+        """Count a failure; return the seconds to wait, at least `at_least_s` (such as a server's Retry-After)."""
         full_s = min(self.cap_s, self.base_s * 2.0 ** min(self.failures, 32))
         self.failures += 1
         return max(full_s * self.rng.uniform(0.5, 1.0), at_least_s)
 
     def reset(self) -> None:
-        """It works again."""
+        """Start again at `base_s` after a success."""
         self.failures = 0

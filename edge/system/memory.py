@@ -1,4 +1,4 @@
-"""Keeping the process small: how glibc gives memory to threads, and when it gives it back."""
+"""Limits the memory that glibc's allocator keeps for the process."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import ctypes
 import os
 
 ARENAS = 2
+"""Number of heaps that all threads share."""
 _M_ARENA_MAX = -8  # malloc.h
 
 
 def bound_arenas() -> bool:
-    """Let all threads share two heaps; true if that was done. Call it before the first thread is started.
+    """Limit glibc to `ARENAS` heaps for all threads; return whether it did. Call it before starting any thread.
 
-    glibc gives each thread a heap of its own, up to eight for each core, and each keeps what its thread once needed.
-    A worker's threads mostly wait, so that they lose nothing by sharing. With four cameras it saves some 25 MB
-    (`python -m bench.soak`). Who sets MALLOC_ARENA_MAX has decided already; another C library has no such heaps.
+    glibc creates a heap per thread, up to eight per core, and each keeps what its thread once needed. A worker's
+    threads mostly wait, so sharing costs nothing; with four cameras it saves about 25 MB (`python -m bench.soak`).
+    Returns false if MALLOC_ARENA_MAX is set or the C library is not glibc.
     """
     if "MALLOC_ARENA_MAX" in os.environ:
         return False
@@ -26,10 +27,10 @@ def bound_arenas() -> bool:
 
 
 def trim_heap() -> bool:
-    """Give the pages that no thread needs any more back to the system; true if there were any.
+    """Return unused heap pages to the operating system; return whether there were any. Takes a few milliseconds.
 
-    Sessions, clips and decoders come and go in all sizes and leave holes between what stays. glibc keeps them, and the
-    process would seem to grow by some megabytes an hour without leaking. It takes a few milliseconds.
+    Sessions, clips and decoders of all sizes come and go and fragment the heap. glibc keeps the holes, so that the
+    process would grow by some megabytes an hour without a leak. Returns false if the C library is not glibc.
     """
     try:
         trim = ctypes.CDLL(None).malloc_trim

@@ -1,4 +1,4 @@
-"""Threads share heaps, so that each does not keep one of its own."""
+"""Threads share heaps instead of each keeping its own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ libc.fflush(stream)
 
 
 def heaps(*arguments: str, **environment: str) -> tuple[int, str]:
-    """How many heaps a process with twelve threads that allocate has, and what it said."""
+    """Return the number of heaps of a process with twelve allocating threads, and its output."""
     done = subprocess.run(
         [sys.executable, "-c", COUNT_HEAPS, *arguments],
         cwd=REPOSITORY,
@@ -53,7 +53,7 @@ def test_threads_share_two_heaps_where_each_would_have_its_own() -> None:
     assert heaps()[0] > 2
 
 
-def test_whoever_has_decided_otherwise_is_heeded() -> None:
+def test_a_given_malloc_arena_max_is_respected() -> None:
     assert heaps("bound", MALLOC_ARENA_MAX="1")[1] == "False"
 
 
@@ -75,7 +75,7 @@ print(trim_heap(), before - resident())
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked")
-def test_what_is_free_between_what_stays_is_given_back() -> None:
+def test_free_pages_between_used_ones_are_returned() -> None:
     done = subprocess.run([sys.executable, "-c", GIVE_BACK], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     gave, given_bytes = done.stdout.split()
     assert gave == "True"
