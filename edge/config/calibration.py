@@ -11,11 +11,11 @@ from edge.config.hours import StrictModel
 PointXyn = tuple[float, float]
 
 LEAST_DISTANCES = 5
-"""The shape of four points in a plane has five degrees of freedom: fewer distances leave it open."""
+"""The shape of four points in a plane has five degrees of freedom, so fewer distances do not determine it."""
 
 
 class KnownDistance(StrictModel):
-    """The distance on the ground between two of the ground points, which are numbered from 1."""
+    """The distance on the ground between two ground points, numbered from 1."""
 
     first: int = Field(ge=1, le=4)
     second: int = Field(ge=1, le=4)
@@ -43,9 +43,9 @@ class MarkedPerson(StrictModel):
 
 
 class CalibrationConfig(StrictModel):
-    """Either four ground points with the distances between them, or at least three marked people; best of all both.
+    """Four ground points with the distances between them, or at least three marked people; preferably both.
 
-    `version` counts the calibrations of this camera: learned state and events say to which one they belong.
+    `version` counts the calibrations of this camera. Learned state belongs to one version.
     """
 
     version: int = Field(default=1, ge=1, le=1_000_000)

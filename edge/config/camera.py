@@ -1,4 +1,4 @@
-"""One camera: where its pictures come from, what nobody may see, and what to watch for."""
+"""One camera: its streams, its privacy masks, and its zones with their rules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DUPLICATE_ID = "duplicate_id"
 
 
 class Transport(StrEnum):
-    """How RTP packets travel: inside the RTSP connection (lossless, through every firewall) or as datagrams."""
+    """How RTP packets travel: in the RTSP connection (lossless, passes firewalls) or as datagrams."""
 
     TCP = "tcp"
     UDP = "udp"
@@ -34,7 +34,7 @@ class FarPeopleConfig(StrictModel):
 
 
 class CameraConfig(StrictModel):
-    """A camera. Its picture comes from `url` or `url_env`; of a substream, `analysis_url` is the cheaper picture."""
+    """A camera. `url` or `url_env` is its main stream; a substream, if given, is analysed instead of it."""
 
     id: Slug
     kampung_id: Slug
@@ -44,8 +44,10 @@ class CameraConfig(StrictModel):
     substream_url: CameraUrl | None = Field(default=None, description="analysed instead of the main stream")
     substream_url_env: CameraUrlVariable | None = None
     transport: Transport = Transport.TCP
-    analysis_fps: float = Field(default=5.0, ge=0.5, le=30.0, description="frames a second that are looked at")
-    masks: tuple[PolygonXyn, ...] = Field(default=(), max_length=32, description="parts that are blackened")
+    analysis_fps: float = Field(
+        default=5.0, ge=0.5, le=30.0, description="frames per second to analyse while something moves"
+    )
+    masks: tuple[PolygonXyn, ...] = Field(default=(), max_length=32, description="polygons that are blackened")
     calibration: CalibrationConfig | None = None
     far_people: FarPeopleConfig | None = Field(default=FarPeopleConfig(), description="null: no tiles for far people")
     zones: tuple[ZoneConfig, ...] = Field(min_length=1, max_length=32)
@@ -57,21 +59,21 @@ class CameraConfig(StrictModel):
         if self.substream_url is not None and self.substream_url_env is not None:
             raise ValueError("a camera takes substream_url or substream_url_env, not both")
         if any(zone.id == CAMERA_ZONE for zone in self.zones):
-            raise ValueError(f"no zone may be called {CAMERA_ZONE}: the camera's own faults are")
+            raise ValueError(f"no zone may be called {CAMERA_ZONE}: camera faults use that name")
         refuse_duplicate_ids("zone", self.zones)
         return self
 
     @property
     def main_url(self) -> SecretStr:
-        """The stream that is recorded."""
+        """The URL of the recording stream."""
         url = self.url or self.url_env
-        if url is None:  # pragma: no cover - _one_source has seen to it
+        if url is None:  # pragma: no cover - _one_source excludes it
             raise AssertionError("a camera without a URL was constructed")
         return url
 
     @property
     def analysis_url(self) -> SecretStr:
-        """The stream that is analysed: the substream where there is one."""
+        """The URL of the analysis stream: the substream if there is one, else the main stream."""
         return self.substream_url or self.substream_url_env or self.main_url
 
 
@@ -81,7 +83,7 @@ class _HasId(Protocol):
 
 
 def refuse_duplicate_ids(what: str, items: Sequence[_HasId]) -> None:
-    """Raise for the first id that an earlier item has already."""
+    """Raise PydanticCustomError for the first id that an earlier item already has."""
     seen: set[str] = set()
     for item in items:
         if item.id in seen:

@@ -1,7 +1,7 @@
-"""Values that come from outside the configuration file: the environment, and files that hold one secret.
+"""Values from outside the configuration file: environment variables, and files that contain one secret.
 
-A validation context `Surroundings` says where they are looked up; without one the process's environment and the
-current folder serve.
+The validation context `Surroundings` says where to find them. Without one, the process's environment and the current
+folder are used.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from edge.system.redact import redact_url
 URL_SCHEMES = ("rtsp", "rtsps", "file")
 MIN_TOKEN_CHARS = 16
 
-# Capitals only: an error names the variable that is missing, and a password in its place must not read like a name.
+# Capitals only: an error shows the name of a missing variable, and a password in its place must not pass as a name.
 _NAME_PATTERN = "[A-Z_][A-Z0-9_]*"
 _VARIABLE = re.compile(rf"\$\{{({_NAME_PATTERN})\}}")
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where a configuration file stands: relative paths start at `folder`, variables come from `environ`."""
+    """The surroundings of a configuration file: relative paths start at `folder`, variables come from `environ`."""
 
     folder: Path = field(default_factory=Path.cwd)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
 def surroundings_of(info: ValidationInfo) -> Surroundings:
-    """The validation's context, or the process's own surroundings."""
+    """Return the validation context, or the surroundings of the process."""
     return info.context if isinstance(info.context, Surroundings) else Surroundings()
 
 
 def expand(template: str, environ: Mapping[str, str]) -> str:
-    """The URL with every `${NAME}` replaced by the variable's value.
+    """Return the URL with every `${NAME}` replaced by the variable's value.
 
-    Inside the log-in (before the last `@` of the template) values are percent-encoded, so that a password may hold any
-    character. Raises ValueError naming the variable that is not set.
+    In the log-in (before the last `@` of the template) values are percent-encoded, so that a password may contain any
+    character. Raises ValueError for a variable that is not set and for a malformed one.
     """
     login_end = template.rfind("@")
 
@@ -71,7 +71,7 @@ def _checked_url(url: str) -> SecretStr:
         parts = urlsplit(url)
         port_is_fine = parts.port is None or parts.port > 0
     except ValueError:
-        # What urllib says may quote a piece of the log-in (a password with an unescaped "/" reads as a port).
+        # The text of urllib's error may quote a part of the log-in: a password with an unescaped "/" parses as a port.
         raise ValueError("not a valid URL; in a log-in, write @ as %40, : as %3A and / as %2F") from None
     if parts.scheme not in URL_SCHEMES:
         raise ValueError(f"expected a URL that starts with {', '.join(f'{s}://' for s in URL_SCHEMES)}")
@@ -104,7 +104,7 @@ def _token_from_file(name: SecretStr, info: ValidationInfo) -> SecretStr:
     except UnicodeDecodeError:
         raise ValueError("the token file is not text") from None
     except OSError as error:
-        # The name is not repeated: people write the token itself where its file belongs.
+        # The error omits the name, because people write the token itself in place of its file.
         raise ValueError(f"cannot read the token file: {error.strerror}; relative names start at {folder}") from None
     return _checked_token(text.strip(), "the token file")
 
@@ -125,13 +125,13 @@ _SHOWN_REDACTED = PlainSerializer(_redacted, return_type=str | None)
 _NAME = Field(description="name of an environment variable")
 
 CameraUrl = Annotated[SecretStr, AfterValidator(_camera_url), _SHOWN_REDACTED]
-"""A camera's URL, `${NAME}` replaced. Shown and serialised without its log-in."""
+"""A camera's URL with every `${NAME}` replaced. Shown and serialised without its log-in."""
 
 CameraUrlVariable = Annotated[SecretStr, AfterValidator(_camera_url_from_variable), _SHOWN_REDACTED, _NAME]
-"""Written as a variable's name; holds the URL that the variable has."""
+"""Written as the name of a variable; contains the URL in that variable."""
 
 TokenVariable = Annotated[SecretStr, AfterValidator(_token_from_variable), _NAME]
-"""Written as a variable's name; holds the token that the variable has."""
+"""Written as the name of a variable; contains the token in that variable."""
 
 TokenFile = Annotated[SecretStr, AfterValidator(_token_from_file), Field(description="path of a file")]
-"""Written as a path; holds the token that the file has."""
+"""Written as a path; contains the token in that file."""

@@ -1,4 +1,4 @@
-"""The device's whole configuration, as one frozen value."""
+"""The model of the device's whole configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge.config.hours import CalendarConfig, StrictModel
 
 MIB = 1 << 20
 RING_MARGIN_S = 10.0
-"""The ring must reach back beyond `before_s`, to the keyframe before it, and wait out `after_s`."""
+"""Seconds by which a ring must exceed `before_s` + `after_s`, to reach back to the keyframe before the clip."""
 
 
 def _from_config_folder(path: Path, info: ValidationInfo) -> Path:
@@ -27,11 +27,11 @@ def _from_config_folder(path: Path, info: ValidationInfo) -> Path:
 
 
 ConfigPath = Annotated[Path, AfterValidator(_from_config_folder)]
-"""A path; a relative one starts at the folder of the configuration file."""
+"""A path. A relative one starts at the folder of the configuration file."""
 
 
 class ServerConfig(StrictModel):
-    """The central server and how this device shows who it is."""
+    """The central server and the device's token for it."""
 
     url: str = Field(max_length=2000, description="https://host[:port], without a path")
     token_file: TokenFile | None = None
@@ -39,7 +39,9 @@ class ServerConfig(StrictModel):
     ca_file: ConfigPath | None = Field(default=None, description="certificates to trust instead of the system's")
     allow_plain_http: bool = Field(default=False, description="accept http:// to another machine")
     connect_timeout_s: float = Field(default=10.0, ge=1.0, le=120.0)
-    reply_timeout_s: float = Field(default=60.0, ge=1.0, le=600.0, description="silence after which a request failed")
+    reply_timeout_s: float = Field(
+        default=60.0, ge=1.0, le=600.0, description="silence after which a request has failed"
+    )
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
@@ -49,7 +51,7 @@ class ServerConfig(StrictModel):
         if parts.scheme not in {"https", "http"} or not parts.hostname or parts.path.strip("/") or parts.query:
             raise ValueError("server.url must look like https://host[:port]")
         if "@" in parts.netloc:
-            raise ValueError("server.url must carry no log-in; the token comes from token_file or token_env")
+            raise ValueError("server.url must not contain a log-in; the token comes from token_file or token_env")
         if parts.scheme == "http" and not self.allow_plain_http and not _is_loopback(parts.hostname):
             raise ValueError("http:// would send the token in the clear: use https:// or set allow_plain_http: true")
         return self
@@ -58,13 +60,13 @@ class ServerConfig(StrictModel):
     def token(self) -> SecretStr:
         """The device token."""
         token = self.token_file or self.token_env
-        if token is None:  # pragma: no cover - _safe has seen to it
+        if token is None:  # pragma: no cover - _safe excludes it
             raise AssertionError("a server without a token was constructed")
         return token
 
 
 class ClipConfig(StrictModel):
-    """What a clip covers, and how much compressed video each camera keeps in memory for it."""
+    """What a clip covers, and how much compressed video each camera keeps in memory for clips."""
 
     before_s: float = Field(default=10.0, ge=2.0, le=60.0, description="seconds before the rule fired")
     after_s: float = Field(default=10.0, ge=2.0, le=60.0, description="seconds after it")
@@ -82,7 +84,7 @@ class ClipConfig(StrictModel):
 
 
 class Backend(StrEnum):
-    """What runs the model. AUTO is ONNX Runtime: OpenVINO is quicker by the clock on idle cores, not in CPU time."""
+    """What runs the model. AUTO is ONNX Runtime: OpenVINO is faster on idle cores but does not save CPU time."""
 
     AUTO = "auto"
     ONNXRUNTIME = "onnxruntime"
@@ -90,16 +92,16 @@ class Backend(StrEnum):
 
 
 class DetectorConfig(StrictModel):
-    """Which person detector runs, what runs it, and on how many threads."""
+    """The person detector, its backend and its number of threads."""
 
     model: str | None = Field(default=None, min_length=1, max_length=64, description="null: the manifest's default")
-    manifest: ConfigPath | None = Field(default=None, description="null: the manifest that came with the software")
+    manifest: ConfigPath | None = Field(default=None, description="null: the manifest of the software")
     backend: Backend = Field(default=Backend.AUTO, description="openvino needs the extra kentongan[openvino]")
     threads: int = Field(default=1, ge=1, le=64)
 
 
 class OutboxConfig(StrictModel):
-    """How much disk the outbox may take, and how long pictures stay on the box after the server took them."""
+    """How much disk the outbox may use, and how long files are kept after the server accepted them."""
 
     quota_bytes: ByteSize = Field(default=ByteSize(2048 * MIB), ge=16 * MIB)
     keep_sent_s: float = Field(default=72 * 3600.0, ge=0.0, le=72 * 3600.0)
@@ -107,7 +109,7 @@ class OutboxConfig(StrictModel):
 
 
 class MetricsConfig(StrictModel):
-    """Where Prometheus reads this device's metrics: a loopback address, because nothing here asks who reads."""
+    """Where Prometheus reads this device's metrics: a loopback address, because the endpoint has no log-in."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=9464, ge=0, le=65_535, description="0: any free port")
@@ -121,7 +123,7 @@ class MetricsConfig(StrictModel):
 
 
 class DeviceConfig(StrictModel):
-    """One edge device: its server, its cameras, its disk. Log-ins and token are never shown nor serialised."""
+    """One edge device: its server, cameras and disk. Log-ins and token are neither shown nor serialised."""
 
     device_id: Slug
     server: ServerConfig
@@ -132,7 +134,7 @@ class DeviceConfig(StrictModel):
     detector: DetectorConfig = DetectorConfig()
     outbox: OutboxConfig = OutboxConfig()
     heartbeat_s: float = Field(default=30.0, ge=5.0, le=600.0)
-    metrics: MetricsConfig | None = Field(default=MetricsConfig(), description="null: none are served")
+    metrics: MetricsConfig | None = Field(default=MetricsConfig(), description="null: no metrics")
 
     @model_validator(mode="after")
     def _distinct_cameras(self) -> Self:
@@ -141,9 +143,9 @@ class DeviceConfig(StrictModel):
 
     @property
     def config_sha256(self) -> str:
-        """The digest of everything in effect, defaults included and secrets left out.
+        """The SHA-256 of all effective settings, with defaults and without secrets.
 
-        Files that say the same have the same digest, whatever they look like; a new password changes nothing.
+        Files with the same settings have the same digest, whatever their layout; a new password does not change it.
         """
         canonical = json.dumps(
             self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False

@@ -1,7 +1,7 @@
-"""YAML as people mean it, with the line of every value.
+"""Reads YAML with the line of every value.
 
-The reader differs from YAML 1.1 on purpose: `no`, `on` and 22:30 stay the text that was written, 010 is not eight,
-dates are not objects, and a key that stands twice in a mapping is a fault instead of a silent choice.
+The reader deviates from YAML 1.1 deliberately: `no`, `on` and 22:30 remain text, 010 is not 8, dates are not objects,
+and a duplicate key in a mapping is a fault.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TAG = "tag:yaml.org,2002:"
 class _Reader(yaml.SafeLoader):
     """SafeLoader with the scalars of YAML 1.2's core schema, decimal numbers only."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own shape
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own type
 
 
 for _kind, _pattern, _first in (
@@ -35,14 +35,14 @@ for _kind, _pattern, _first in (
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a file says, as JSON-like values, the 1-based line of every key and item, and the faults found so far."""
+    """A file's content as JSON-like values, the 1-based line of every key and item, and the faults found so far."""
 
     data: object
     lines: dict[Location, int]
     faults: tuple[ConfigFault, ...]
 
     def line_of(self, location: Location) -> int | None:
-        """The line of the innermost thing on the way to `location` that the file has."""
+        """Return the line of the innermost part of `location` that exists in the file; None if none does."""
         for length in range(len(location), -1, -1):
             line = self.lines.get(location[:length])
             if line is not None:
@@ -51,7 +51,7 @@ class Document:
 
 
 def read_document(text: str) -> Document:
-    """Read the one YAML document in `text`. Raises yaml.MarkedYAMLError or ReaderError where it is no YAML."""
+    """Read the single YAML document in `text`. Raises yaml.MarkedYAMLError or ReaderError for invalid YAML."""
     reader = _Reader(text)
     try:
         root = reader.get_single_node()
@@ -86,7 +86,7 @@ class _Builder:
 
     def _entries(self, node: yaml.MappingNode, at: Location) -> Iterator[tuple[str, object]]:
         self._find_duplicates(node, at)
-        self._reader.flatten_mapping(node)  # puts what `<<` draws in before the mapping's own keys, which win
+        self._reader.flatten_mapping(node)  # puts keys from `<<` before the mapping's own, which override them
         for key, value in node.value:
             name = str(key.value) if isinstance(key, yaml.ScalarNode) else None
             if name is None:
@@ -102,7 +102,7 @@ class _Builder:
                 continue
             line = key.start_mark.line + 1
             if key.value in first_lines:
-                detail = f"the key {key.value!r} stands twice; it is on line {first_lines[key.value]} already"
+                detail = f"the key {key.value!r} is a duplicate of line {first_lines[key.value]}"
                 self._fault((*at, key.value), key, detail)
             first_lines.setdefault(key.value, line)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, where, and how it is said."""
+"""Faults of a configuration, with their location and text."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from contract.errors import ErrorKind, KentonganError
 
 Location = tuple[str | int, ...]
-"""The way to a value: keys of mappings and indices of lists."""
+"""The path to a value: keys of mappings and indices of lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFault:
-    """One fault: where it is (the empty location is the whole file), on which line, what was expected and what came."""
+    """One fault: its location (empty: the whole file), its line, and a detail with what was expected and what came."""
 
     location: Location
     line: int | None
@@ -22,7 +22,7 @@ class ConfigFault:
 
     @property
     def path(self) -> str:
-        """The location as people write it: `cameras[1].zones[0].polygon`."""
+        """The location as text, such as `cameras[1].zones[0].polygon`."""
         text = ""
         for part in self.location:
             text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -34,7 +34,7 @@ class ConfigFault:
 
 
 class ConfigError(KentonganError):
-    """A configuration that cannot be used, with every fault that was found in it. Never carries a credential."""
+    """The configuration is invalid. Contains every fault that was found and never a credential."""
 
     def __init__(self, file: Path, faults: Sequence[ConfigFault]) -> None:
         self.file = file

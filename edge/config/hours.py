@@ -1,4 +1,4 @@
-"""Hours of the week in local time: when a rule is active, when another threshold holds, which days are special."""
+"""Hours of the week in local time, for active rules and thresholds, and the calendar of special days."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 
 class StrictModel(BaseModel):
-    """Settings: frozen, and a key that nobody knows is a mistake."""
+    """Base of all settings: frozen, with unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Day(StrEnum):
-    """A day of the week, or a holiday of the calendar; a holiday also keeps its day of the week."""
+    """A day of the week or a holiday. A holiday is also a day of the week."""
 
     MON = "mon"
     TUE = "tue"
@@ -33,7 +33,7 @@ WEEK = (Day.MON, Day.TUE, Day.WED, Day.THU, Day.FRI, Day.SAT, Day.SUN)
 
 
 def _time_of_day(value: object) -> object:
-    """YAML 1.1 reads an unquoted 22:30 as the number 1350, minutes since midnight: take it as it was meant."""
+    """Parse a time of day. A number counts minutes, because YAML 1.1 reads an unquoted 22:30 as 1350."""
     if isinstance(value, int):
         if isinstance(value, bool) or not 0 <= value < 24 * 60:
             raise ValueError(f"a time of day is written as 22:30, got {value}")
@@ -51,9 +51,10 @@ TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
 
 
 class Hours(StrictModel):
-    """A stretch of the day on some days of the week, in the camera's local time.
+    """Hours on some days of the week, in the camera's local time.
 
-    `to` before `from` runs over midnight and belongs to the day on which it starts; equal times mean the whole day.
+    If `to` is before `from`, the hours run over midnight and belong to the day on which they start. Equal times mean
+    the whole day.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -63,7 +64,7 @@ class Hours(StrictModel):
     ends: TimeOfDay = Field(default=time(0, 0), alias="to", description="local time, exclusive")
 
     def contain(self, local: datetime, calendar: CalendarConfig) -> bool:
-        """Whether `local`, a local time of the calendar's time zone, lies in these hours."""
+        """Return whether `local`, a time in the calendar's time zone, is within these hours."""
         now = local.time().replace(tzinfo=None)
         today = calendar.days_of(local.date())
         if self.starts < self.ends:
@@ -75,16 +76,16 @@ class Hours(StrictModel):
 
 
 class CalendarOverride(StrictModel):
-    """Days on which an unusual count is no surprise: Ramadan, a pasar malam, a hajatan.
+    """Days on which an unusual count is expected: Ramadan, a pasar malam, a hajatan.
 
-    Learning pauses while it lasts, and the unusual-count rule multiplies its limit by `limit_factor`, or rests.
+    Learning pauses during an override, and the unusual-count rule multiplies its limit by `limit_factor` or pauses too.
     """
 
     name: str = Field(min_length=1, max_length=64)
     starts_at: AwareDatetime
     ends_at: AwareDatetime
-    hours: tuple[Hours, ...] = Field(default=(), description="only in these hours of those days; empty: always")
-    limit_factor: float | None = Field(default=2.0, ge=1.0, le=20.0, description="null: the rule rests")
+    hours: tuple[Hours, ...] = Field(default=(), description="only during these hours; empty: always")
+    limit_factor: float | None = Field(default=2.0, ge=1.0, le=20.0, description="null: the rule pauses")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -97,7 +98,7 @@ class CalendarOverride(StrictModel):
 
 
 class CalendarConfig(StrictModel):
-    """The camera's local time, its holidays and its special days."""
+    """The cameras' time zone, holidays and overrides."""
 
     timezone: str = Field(default="Asia/Jakarta", description="name in the IANA time zone database")
     holidays: tuple[date, ...] = ()
@@ -113,16 +114,16 @@ class CalendarConfig(StrictModel):
         return name
 
     def local(self, utc: datetime) -> datetime:
-        """A moment in local time."""
+        """Return a time in local time."""
         return utc.astimezone(ZoneInfo(self.timezone))
 
     def days_of(self, day: date) -> frozenset[Day]:
-        """What `day` is: a day of the week, and perhaps a holiday."""
+        """Return the day of the week of `day`, with `Day.HOLIDAY` if it is a holiday."""
         weekday = WEEK[day.weekday()]
         return frozenset({weekday, Day.HOLIDAY} if day in self.holidays else {weekday})
 
     def override_at(self, utc: datetime) -> CalendarOverride | None:
-        """The first override that holds at a moment."""
+        """Return the first override in effect at `utc`; None if there is none."""
         local = self.local(utc) if self.overrides else utc
         for override in self.overrides:
             if override.starts_at <= utc < override.ends_at and (

@@ -1,4 +1,4 @@
-"""Reading the device's configuration, and saying everything that is wrong with it at once."""
+"""Loads the device's configuration and reports all its faults at once."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ MAX_FILE_BYTES = 4 << 20
 SHOWN_CHARS = 60
 
 SECRET_KEYS = frozenset({"url", "url_env", "substream_url", "substream_url_env", "token_file", "token_env"})
-"""Keys whose values, and everything below them, are never shown: people write a password where a name belongs."""
+"""Keys whose values are never shown, nor anything below them: people write passwords where names belong."""
 
 
 def load_device_config(path: Path, environ: Mapping[str, str] | None = None) -> DeviceConfig:
-    """The configuration in the YAML file at `path`; variables come from `environ`, by default the process's own.
+    """Load the YAML file at `path`. Variables come from `environ`, by default the environment of the process.
 
-    Raises ConfigError, which lists every fault with its line and its path in the file, what was expected and what came.
+    Raises ConfigError, which lists every fault with its line, its path in the file, what was expected and what came.
     """
     document = _read(path)
     if not isinstance(document.data, dict):
@@ -65,7 +65,7 @@ def _read(path: Path) -> Document:
 
 
 def _syntax_fault(error: yaml.MarkedYAMLError) -> ConfigFault:
-    # The mark's snippet is left out: it shows whole lines, and lines hold passwords.
+    # The mark's snippet is left out, because it shows whole lines, which may contain passwords.
     mark = error.problem_mark or error.context_mark
     column = "" if mark is None else f"column {mark.column + 1}: "
     context = f" ({error.context})" if error.context else ""
@@ -74,15 +74,15 @@ def _syntax_fault(error: yaml.MarkedYAMLError) -> ConfigFault:
 
 def _validated(document: Document, surroundings: Surroundings) -> tuple[DeviceConfig | None, list[ErrorDetails]]:
     try:
-        # Through JSON, where strict means what a YAML author expects: "5" is no number, but a list is a tuple.
+        # In JSON mode, strict validation does what a YAML author expects: "5" is not a number, but a list is a tuple.
         return DeviceConfig.model_validate_json(json.dumps(document.data), strict=True, context=surroundings), []
     except ValidationError as error:
-        # Returned, not chained: pydantic's own message quotes the input, passwords included.
+        # Returned and not chained, because pydantic's message quotes the input with its passwords.
         return None, error.errors(include_url=False)
 
 
 def _duplicate_ids(document: Document) -> Iterator[ConfigFault]:
-    """Ids that stand twice, found before validation so that they are listed beside all other faults."""
+    """Yield duplicate ids. They are found before validation, so that they are listed with all other faults."""
     cameras = _items(document.data, "cameras")
     yield from _repeated(document, "camera", ("cameras",), cameras)
     for index, camera in enumerate(cameras):
@@ -108,7 +108,7 @@ def _repeated(document: Document, what: str, at: Location, items: list[object]) 
 
 
 def _is_echo(error: ErrorDetails) -> bool:
-    """Whether an error only repeats others: duplicates are found here, and a faulty item is missing from its list."""
+    """Return whether an error only repeats others: a duplicate id, or a list that is too short by a faulty item."""
     if error["type"] == "too_short" and isinstance(error["input"], list):
         return len(error["input"]) >= int(error["ctx"]["min_length"])
     return error["type"] == DUPLICATE_ID
@@ -153,7 +153,7 @@ def _known_keys(location: Location) -> set[str]:
 
 
 def _model_at(annotation: Any, location: Location) -> type[BaseModel] | None:  # noqa: ANN401 - a type's own form is any
-    """The model that validates what stands at `location` below something annotated with `annotation`."""
+    """Return the model that validates the value at `location` below a field with this annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         if not location:
             return annotation
@@ -168,7 +168,7 @@ def _model_at(annotation: Any, location: Location) -> type[BaseModel] | None:  #
 
 
 def _shown(value: object) -> str:
-    """A value as an error may show it: short, and without a credential."""
+    """Return a value as an error may show it: short and without credentials."""
     if isinstance(value, dict):
         return f"a mapping of {len(value)} keys"
     if isinstance(value, list | tuple):

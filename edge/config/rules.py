@@ -12,23 +12,25 @@ from edge.config.hours import Hours, StrictModel
 
 
 class Mode(StrEnum):
-    """`alert`: signals become events. `shadow`: evaluated and logged, never alerting, to see what it would do."""
+    """`alert`: signals become events. `shadow`: the rule is evaluated and logged but never alerts."""
 
     ALERT = "alert"
     SHADOW = "shadow"
 
 
 class RuleConfig(StrictModel):
-    """What every rule has."""
+    """The parameters of every rule."""
 
     mode: Mode = Mode.ALERT
     severity: Severity = Severity.WARNING
     active: tuple[Hours, ...] = Field(default=(), max_length=32, description="local hours in which it may begin")
-    cooldown_s: float = Field(default=0.0, ge=0.0, le=86_400.0, description="quiet time in the zone after it ended")
+    cooldown_s: float = Field(
+        default=0.0, ge=0.0, le=86_400.0, description="quiet time in the zone after a signal ended"
+    )
 
 
 class Place(StrEnum):
-    """What kind of place a zone is; it chooses the default of the loitering threshold."""
+    """The kind of place of a zone, which sets the default loitering threshold."""
 
     STREET = "street"
     MARKET = "market"
@@ -39,7 +41,7 @@ NIGHT_THRESHOLD_S = {Place.STREET: 60.0, Place.MARKET: 300.0}
 
 
 class ThresholdHours(Hours):
-    """Another threshold in some hours."""
+    """A different threshold during some hours."""
 
     threshold_s: float = Field(ge=5.0, le=14_400.0)
 
@@ -47,7 +49,7 @@ class ThresholdHours(Hours):
 class LoiteringConfig(RuleConfig):
     """One person stays in the zone, close to one spot, longer than is usual there.
 
-    Of `hours`, the first that contains the moment gives the threshold; else night (`night`), else day.
+    The first of `hours` that contains the time sets the threshold; otherwise `night` or day does.
     """
 
     place: Place = Place.STREET
@@ -61,9 +63,9 @@ class LoiteringConfig(RuleConfig):
     min_box_jitter: float = Field(
         default=0.008, ge=0.0, le=0.1, description="body heights; a box that moves less is an object"
     )
-    learn_dwell: bool = Field(default=True, description="ask for more time where and when people usually stay")
+    learn_dwell: bool = Field(default=True, description="raise the threshold where and when people usually stay")
     dwell_quantile: float = Field(
-        default=0.99, ge=0.5, le=0.9999, description="of the learned stays; below it is usual"
+        default=0.99, ge=0.5, le=0.9999, description="of the learned stays; stays below it are usual"
     )
     resident_after_s: float = Field(default=1800.0, ge=60.0, le=86_400.0, description="alert closed as resident-like")
     spot_check_share: float = Field(
@@ -75,12 +77,12 @@ class LoiteringConfig(RuleConfig):
 
     @property
     def day_s(self) -> float:
-        """The threshold by day, seconds."""
+        """The threshold by day, in seconds."""
         return self.threshold_s if self.threshold_s is not None else DAY_THRESHOLD_S[self.place]
 
     @property
     def night_s(self) -> float:
-        """The threshold by night, seconds. An own threshold by day that is shorter than the night's holds all day."""
+        """The threshold by night, in seconds: as configured, else the default or a shorter configured day threshold."""
         if self.night_threshold_s is not None:
             return self.night_threshold_s
         default_s = NIGHT_THRESHOLD_S[self.place]
@@ -109,7 +111,7 @@ class OccupancyConfig(LevelConfig):
 
     @property
     def clear_at(self) -> int:
-        """People at or below which the crowd counts as gone."""
+        """Number of people at or below which the crowd counts as gone."""
         return self.clear_below if self.clear_below is not None else int(self.capacity * 0.8)
 
 
@@ -176,7 +178,9 @@ class UnusualCountConfig(LevelConfig):
     cooldown_s: float = Field(default=600.0, ge=0.0, le=86_400.0)
     quantile: float = Field(default=0.994, ge=0.9, le=0.999999, description="of the learned counts; fires above it")
     min_people: int = Field(default=5, ge=1, le=1000, description="fewer are never unusual")
-    learning_days: float = Field(default=14.0, ge=1.0, le=90.0, description="in shadow until it has seen so many days")
+    learning_days: float = Field(
+        default=14.0, ge=1.0, le=90.0, description="in shadow until this many days are learned"
+    )
     on_delay_s: float = Field(default=300.0, ge=0.0, le=3600.0)
     off_delay_s: float = Field(default=120.0, ge=0.0, le=3600.0)
 
@@ -186,7 +190,9 @@ class GatheringConfig(RuleConfig):
 
     min_rise: int = Field(default=4, ge=2, le=100, description="people, or 3 robust sigma where that is more")
     window_s: float = Field(default=120.0, ge=30.0, le=600.0, description="the rise happens within")
-    hold_s: float = Field(default=20.0, ge=2.0, le=600.0, description="the crowd stays so long before it begins")
+    hold_s: float = Field(
+        default=20.0, ge=2.0, le=600.0, description="how long the crowd stays before the signal begins"
+    )
 
 
 class DispersalConfig(RuleConfig):
@@ -201,7 +207,7 @@ class DispersalConfig(RuleConfig):
 
 
 class CounterFlowConfig(RuleConfig):
-    """A person moves against the direction in which everybody here moves."""
+    """A person moves against the usual direction of movement."""
 
     severity: Severity = Severity.NOTICE
     max_share: float = Field(default=0.02, gt=0.0, le=0.5, description="of the learned movement goes that way")
@@ -216,7 +222,7 @@ class RunningConfig(RuleConfig):
 
 
 class ZoneRules(StrictModel):
-    """The rules of a zone: one that is not named is off; `loitering: {}` is on with its defaults."""
+    """The rules of a zone. A rule that is not named is off; `loitering: {}` is on with its defaults."""
 
     loitering: LoiteringConfig | None = None
     revisit: RevisitConfig | None = None

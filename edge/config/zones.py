@@ -23,17 +23,17 @@ def _simple(vertices: tuple[PointXyn, ...]) -> tuple[PointXyn, ...]:
 
 
 PolygonXyn = Annotated[tuple[PointXyn, ...], Field(max_length=64), AfterValidator(_simple)]
-"""At least 3 and at most 64 corners in order around a polygon that does not cross itself."""
+"""A polygon of 3 to 64 corners that does not cross itself."""
 
 
 class ExpectedDwellArea(StrictModel):
-    """A place where staying is normal (a stall, an ojek stand, a porch): loitering asks for more time there."""
+    """An area where staying is normal (a stall, an ojek stand, a porch), with a longer loitering threshold."""
 
     name: str = Field(min_length=1, max_length=64)
     polygon: PolygonXyn
     hours: tuple[Hours, ...] = Field(default=(), max_length=32, description="local hours; empty: always")
     threshold_s: float | None = Field(
-        default=None, ge=5.0, le=14_400.0, description="threshold in the area; null: no loitering alert there at all"
+        default=None, ge=5.0, le=14_400.0, description="threshold in the area; null: no loitering alerts there"
     )
 
 

@@ -163,7 +163,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(
     assert "hunter2" not in detail
 
 
-def test_a_syntax_error_says_line_and_column_and_shows_no_line(config: Config) -> None:
+def test_a_syntax_error_names_line_and_column_and_quotes_no_line(config: Config) -> None:
     (fault,) = config.faults_of_text("device_id: box-1\nserver:\n  url: 'https://user:hunter2@s\n  token")
     assert fault.startswith("line 4: column 8: not valid YAML:")
     assert "hunter2" not in fault
@@ -173,14 +173,14 @@ def test_a_syntax_error_says_line_and_column_and_shows_no_line(config: Config) -
     assert fault.startswith("line 2: column 1: not valid YAML:")
 
 
-def test_a_key_that_stands_twice_is_refused_with_both_lines(config: Config) -> None:
+def test_a_duplicate_key_is_refused_with_both_lines(config: Config) -> None:
     text = yaml.safe_dump(config.data, sort_keys=False)
     (fault,) = config.faults_of_text(f"{text}data_dir: other\n")
     last = len(text.splitlines()) + 1
-    assert fault.startswith(f"line {last}: data_dir: the key 'data_dir' stands twice; it is on line ")
+    assert fault.startswith(f"line {last}: data_dir: the key 'data_dir' is a duplicate of line ")
 
 
-def test_ids_that_stand_twice_are_refused_beside_other_faults(config: Config) -> None:
+def test_duplicate_ids_are_refused_together_with_other_faults(config: Config) -> None:
     config.data["cameras"][1]["id"] = "gate"
     config.data["cameras"][0]["zones"] *= 2
     config.data["heartbeat_s"] = 0
@@ -191,7 +191,7 @@ def test_ids_that_stand_twice_are_refused_beside_other_faults(config: Config) ->
     }
 
 
-def test_ids_that_stand_twice_are_refused_in_code_too(example: DeviceConfig) -> None:
+def test_duplicate_ids_are_refused_in_code_too(example: DeviceConfig) -> None:
     fields = {name: getattr(example, name) for name in type(example).model_fields}
     with pytest.raises(ValueError, match="two cameras have the id gang-tiga"):
         DeviceConfig.model_validate(fields | {"cameras": example.cameras[:1] * 2})
@@ -229,7 +229,7 @@ def test_sizes_may_be_written_with_a_unit(config: Config) -> None:
         ("? [1, 2]\n: 3\n", "a key must be a plain name, not a list or a mapping"),
     ],
 )
-def test_what_is_no_configuration_is_refused_with_a_sentence(config: Config, text: str, detail: str) -> None:
+def test_a_file_that_is_no_configuration_is_refused_with_a_sentence(config: Config, text: str, detail: str) -> None:
     assert any(detail in fault for fault in config.faults_of_text(text))
 
 
@@ -271,7 +271,7 @@ def test_merge_keys_share_settings_and_the_own_key_wins(config: Config) -> None:
     assert [(camera.id, camera.analysis_fps) for camera in loaded.cameras] == [("gate", 2.0), ("yard", 2.0)]
 
 
-def test_the_digest_is_of_what_is_in_effect_and_not_of_passwords_or_spelling(config: Config) -> None:
+def test_the_digest_covers_effective_settings_and_not_passwords_or_layout(config: Config) -> None:
     plain = config.load().config_sha256
     assert re.fullmatch("[0-9a-f]{64}", plain)
     config.data["heartbeat_s"] = 30
@@ -289,7 +289,7 @@ def test_the_digest_is_of_what_is_in_effect_and_not_of_passwords_or_spelling(con
         ({"url": "https://s/path"}, "server.url must look like https://host[:port]"),
         ({"url": "ftp://s"}, "server.url must look like https://host[:port]"),
         ({"url": "https://"}, "server.url must look like https://host[:port]"),
-        ({"url": "https://user:hunter2@s"}, "server.url must carry no log-in"),
+        ({"url": "https://user:hunter2@s"}, "server.url must not contain a log-in"),
         ({"token_file": "device.token"}, "either token_file or token_env, and not both"),
     ],
 )
@@ -299,7 +299,7 @@ def test_an_unsafe_server_is_refused(config: Config, server: dict[str, Any], det
     assert detail in config.faults()["server"]
 
 
-def test_plain_http_is_for_this_machine_or_by_choice(config: Config) -> None:
+def test_plain_http_is_accepted_to_this_machine_or_by_choice(config: Config) -> None:
     config.data["server"]["url"] = "http://127.0.0.1:8080"
     assert config.load().server.url == "http://127.0.0.1:8080"
     config.data["server"] |= {"url": "http://10.0.0.5", "allow_plain_http": True}
@@ -315,11 +315,11 @@ def test_metrics_are_served_on_loopback_only(config: Config) -> None:
 
 def test_settings_are_frozen(example: DeviceConfig) -> None:
     with pytest.raises(ValueError, match="frozen"):
-        example.heartbeat_s = 5.0  # type: ignore[misc] # that is the test
+        example.heartbeat_s = 5.0  # type: ignore[misc] # the assignment under test
 
 
 def _models_of(model: object) -> set[type[BaseModel]]:
-    """The model and those of its fields, as far as `edge.config` owns them (rules have their own document)."""
+    """Return the model and the models of its fields that `edge.config` documents (rules have their own document)."""
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return set().union(*(_models_of(argument) for argument in get_args(model)))
     if model.__module__.rpartition(".")[2] not in {"device", "camera"}:

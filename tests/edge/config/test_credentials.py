@@ -26,7 +26,7 @@ def load(folder: Path, camera: dict[str, object], server: dict[str, object] | No
     return load_device_config(path, ENVIRON)
 
 
-def test_a_password_from_a_variable_may_hold_any_character(tmp_path: Path) -> None:
+def test_a_password_from_a_variable_may_contain_any_character(tmp_path: Path) -> None:
     config = load(tmp_path, {"url": "rtsp://${USER_NAME}:${PASSWORD}@10.0.0.1:554/x?a=1@2"})
     assert config.cameras[0].main_url.get_secret_value() == "rtsp://admin:p%40ss%2Fw%3Ard%25@10.0.0.1:554/x?a=1@2"
 
@@ -68,7 +68,7 @@ def test_credentials_are_neither_shown_nor_serialised(tmp_path: Path, caplog: py
         {"url": f"rtsp://${{{SECRET}}}@10.0.0.1/x"},
     ],
 )
-def test_no_error_carries_a_credential(tmp_path: Path, camera: dict[str, object]) -> None:
+def test_no_error_contains_a_credential(tmp_path: Path, camera: dict[str, object]) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, camera)
     assert SECRET not in "".join(traceback.format_exception(caught.value))

@@ -23,7 +23,7 @@ def holds(hours: Mapping[str, object], when: str, **calendar: object) -> bool:
     return Hours.model_validate(hours).contain(known.local(at(when)), known)
 
 
-def test_a_zone_with_two_points_is_refused_with_the_reason_and_the_place() -> None:
+def test_a_zone_with_two_points_is_refused_with_reason_and_location() -> None:
     with pytest.raises(ValidationError) as refused:
         ZoneConfig.model_validate({**ZONE, "polygon": [[0.1, 0.1], [0.9, 0.9]]})
 
@@ -54,7 +54,7 @@ def test_a_zone_with_two_points_is_refused_with_the_reason_and_the_place() -> No
         ),
     ],
 )
-def test_what_is_wrong_with_a_zone_is_said_where_it_is(change: dict[str, object], where: str, says: str) -> None:
+def test_a_fault_in_a_zone_is_reported_at_its_location(change: dict[str, object], where: str, says: str) -> None:
     with pytest.raises(ValidationError) as refused:
         ZoneConfig.model_validate({**ZONE, **change})
 
@@ -71,7 +71,7 @@ def test_what_is_wrong_with_a_zone_is_said_where_it_is(change: dict[str, object]
         ("2026-03-05T05:00+07:00", False),
     ],
 )
-def test_hours_over_midnight_hold_on_both_sides_of_it(when: str, inside: bool) -> None:
+def test_hours_over_midnight_apply_on_both_sides_of_it(when: str, inside: bool) -> None:
     assert holds({"from": "22:00", "to": "05:00"}, when) is inside
 
 
@@ -97,14 +97,14 @@ def test_hours_are_local_and_a_holiday_is_a_day_of_its_own() -> None:
     assert not holds(holiday, "2026-03-21T10:00+07:00", holidays=["2026-03-20"])
 
 
-def test_a_time_that_yaml_reads_as_a_number_is_taken_as_it_was_meant() -> None:
+def test_a_time_that_yaml_reads_as_a_number_is_parsed_as_minutes() -> None:
     hours = Hours.model_validate(yaml.safe_load("{from: 22:30, to: 05:00}"))
 
     assert (hours.starts.hour, hours.starts.minute, hours.ends.hour) == (22, 30, 5)
 
 
 @pytest.mark.parametrize("wrong", ["25:00", "7", "7:5", "noon", 1440, -1, True, "22:00:00"])
-def test_what_is_no_time_of_day_is_refused(wrong: object) -> None:
+def test_an_invalid_time_of_day_is_refused(wrong: object) -> None:
     with pytest.raises(ValidationError, match="a time of day is written as 22:30"):
         Hours.model_validate({"from": wrong})
 
@@ -114,7 +114,7 @@ def test_an_unknown_time_zone_is_refused() -> None:
         CalendarConfig(timezone="Asia/Jakrta")
 
 
-def test_an_override_holds_between_its_ends_and_in_its_hours() -> None:
+def test_an_override_applies_between_its_ends_and_in_its_hours() -> None:
     ramadan = {
         "name": "Ramadan",
         "starts_at": "2026-02-18T00:00:00+07:00",
@@ -143,7 +143,7 @@ def test_no_rule_is_on_unless_it_is_named() -> None:
     assert [name for name in ZoneRules.model_fields if getattr(rules, name) is not None] == ["loitering"]
 
 
-def test_the_place_chooses_the_thresholds() -> None:
+def test_the_place_sets_the_thresholds() -> None:
     street, market = LoiteringConfig(), LoiteringConfig.model_validate({"place": "market"})
 
     assert (street.day_s, street.night_s) == (120, 60)
