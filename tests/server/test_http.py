@@ -69,7 +69,7 @@ def test_a_server_that_is_well_says_so(live_server: LiveServer) -> None:
     assert live_server.client().get("/healthz").json() == {"status": "ok"}
     body = live_server.client().get("/readyz").json()
     assert body["ready"] is True
-    assert set(body["checks"]) == {"database", "clips", "migrations"}
+    assert set(body["checks"]) == {"database", "clips", "migrations", "disk"}
 
 
 def test_a_server_whose_clip_folder_is_gone_is_not_ready(live_server: LiveServer) -> None:
