@@ -1,1 +1,1 @@
-"""Attacks on a real server, each of which must be held: `make attack`."""
+"""Attacks on a real server or its data, each of which must be held; each module is a command of its own."""
